@@ -1,0 +1,170 @@
+"""Where an integrator keeps its state: four flat arrays, and names for the places in them.
+
+Everything that a running integration knows lives in
+
+* ``fn`` (int64): addresses of the kernels in use. Valid in this process only.
+* ``iw`` (int64): sizes, flags and counters, then the pivots of the linear solver.
+* ``w`` (float64): scalars (t, h, controller memory), vectors (y, f, tolerances), then the method's own workspace.
+* ``p`` (float64): the parameters of the vector field, then scratch memory for its Jacobian.
+
+A copy of ``iw`` and ``w`` is therefore a checkpoint. A *stepper* is a function ``step(fn, iw, w, p) -> code``: it
+attempts one step of size ``w[H]`` from ``(w[T], y)`` to ``w[T_NEW]``, writes ``y_new``, ``f1 = f(t_new, y_new)`` and the size
+``w[H_NEXT]`` that it wants to try next, and returns one of the step codes below. A *dense-output kernel* has the same
+signature; after an accepted step it writes the coefficients ``Q`` of the polynomial
+``y(t + theta h) = y + sum_d Q[d - 1] theta^d``.
+"""
+
+import functools
+
+import numpy as np
+from numba import carray, njit
+
+from .. import _jit
+
+# fn: addresses -------------------------------------------------------------------------------------------------------
+F = 0  # vector field, scalar kernel
+JAC = 1  # Jacobian, scalar kernel that writes n*n numbers row by row
+EVENTS = 2  # event functions, scalar kernel that writes iw[N_EVENTS] numbers
+STEP = 3  # stepper; STEP + 1 is the implicit stepper of an automatic pair
+DENSE = 5  # dense output; DENSE + 1 likewise
+FN_SIZE = 8
+
+# iw: sizes, flags, counters ------------------------------------------------------------------------------------------
+W_SIZE = 0
+P_SIZE = 1
+IW_LENGTH = 2
+N = 3  # dimension of the state
+MODE = 4  # 0: first method, 1: implicit method of an automatic pair
+NFEV = 5
+NJEV = 6
+NLU = 7
+NACCEPT = 8
+NREJECT = 9
+MAX_STEPS = 10  # accepted and rejected steps together
+PENDING = 11  # 1: a step is accepted and reported, but not yet committed (an event is being looked at)
+N_LOG = 12  # steps written to the log
+N_EVAL = 13  # output times already served
+N_EVENTS = 14
+REJECTED = 15  # 1: the last attempt was rejected
+LAST_CODE = 16  # step code of the last attempt
+STIFF_COUNT = 17  # consecutive stiff (positive) or nonstiff (negative) verdicts
+JAC_KIND = 18  # one of the JAC_* below
+COMPONENT = 19  # first component that was not finite
+O_FIRST = 20  # where the workspace of the first method begins in w
+O_IMPLICIT = 21  # where the workspace of the implicit method begins in w
+DEGREE = 22  # degree of the dense-output polynomials
+O_EVENTS = 23  # event values at the start and at the end of the step
+JAC_FRESH = 24  # 1: the Jacobian was evaluated at the current (t, y)
+LU_VALID = 25
+FIRST_STEP = 26  # 1: no step has been accepted by the method in use
+SWITCH_REASON = 27
+NFAIL = 28  # nonlinear iterations that did not converge (also counted as rejections)
+FAMILY_INT = 32  # 32 numbers that belong to the implicit family
+IW_HEADER = 64  # then n pivots
+
+JAC_DIFFERENCE, JAC_KERNEL, JAC_CONSTANT = 0, 1, 2
+
+# w: scalars ----------------------------------------------------------------------------------------------------------
+T = 0
+H = 1  # signed size of the step being attempted
+T_NEW = 2
+T_END = 3
+H_NEXT = 4  # signed size to try next
+ERR_NORM = 5  # weighted RMS norm of the error estimate: at most 1 is accepted
+LOG_ERR_OLD = 6  # log of the norm of the last accepted step
+H_OLD = 7  # last accepted step
+MAX_STEP = 8
+EIGENVALUE = 9  # estimate of the largest |eigenvalue| of the Jacobian
+T_FAIL = 10  # where the vector field raised; its argument is in the scratch vector
+DIRECTION = 11  # +1 or -1
+H_FIXED = 12  # step of a fixed-step method
+FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit family
+W_HEADER = 64  # then the vectors below, each n long
+
+# w: vectors, counted in multiples of n after the header --------------------------------------------------------------
+Y, Y_NEW, F0, F1, RTOL, ATOL, SCRATCH = range(7)
+N_VECTORS = 7  # then Q (degree * n), event values (2 * n_events), then the methods' workspaces
+
+# step codes ----------------------------------------------------------------------------------------------------------
+ACCEPTED, REJECTED_ERROR, NEWTON_FAILED, NONFINITE, RHS_RAISED, SINGULAR = range(6)
+
+
+@_jit.kernel
+def vector(iw, w, k):
+    """View of the k-th state vector (`Y`, `Y_NEW`, ...) in `w`."""
+    n = iw[N]
+    return _jit.view1(w, W_HEADER + k * n, n)
+
+
+@_jit.kernel
+def dense_coefficients(iw, w):
+    """View of the dense-output coefficients Q, shape (degree, n)."""
+    n = iw[N]
+    return _jit.view2(w, W_HEADER + N_VECTORS * n, iw[DEGREE], n)
+
+
+@_jit.kernel
+def rhs_raised(w, t, scratch, y):
+    """Record where the vector field raised; returns the step code."""
+    w[T_FAIL] = t
+    for i in range(y.size):
+        scratch[i] = y[i]
+    return RHS_RAISED
+
+
+def allocate(n, n_params, scratch=0, degree=4, n_events=0, first=0, implicit=0):
+    """New state arrays for a problem of dimension `n`.
+
+    Parameters
+    ----------
+    n, n_params : int
+        Numbers of states and of parameters.
+    scratch : int
+        Floats of scratch memory behind the parameters.
+    degree : int
+        Degree of the dense-output polynomials.
+    n_events : int
+    first, implicit : int
+        Floats of workspace of the two methods.
+
+    Returns
+    -------
+    fn, iw, w, p : ndarray
+    """
+    o_events = W_HEADER + (N_VECTORS + degree) * n
+    o_first = o_events + 2 * n_events
+    fn = np.zeros(FN_SIZE, dtype=np.int64)
+    iw = np.zeros(IW_HEADER + n, dtype=np.int64)
+    w = np.zeros(o_first + first + implicit)
+    p = np.zeros(n_params + scratch)
+    iw[W_SIZE], iw[P_SIZE], iw[IW_LENGTH], iw[N] = w.size, p.size, iw.size, n
+    iw[DEGREE], iw[N_EVENTS], iw[O_EVENTS] = degree, n_events, o_events
+    iw[O_FIRST], iw[O_IMPLICIT] = o_first, o_first + first
+    return fn, iw, w, p
+
+
+@functools.cache
+def step_address(core):
+    """Address of a stepper or of a dense-output kernel.
+
+    Parameters
+    ----------
+    core : function
+        Plain Python function ``core(fn, iw, w, p) -> int``.
+
+    Returns
+    -------
+    int
+    """
+    if _jit.JIT_DISABLED:
+        return _jit.python_address(core)
+    name = f"shell_{core.__name__}"
+    source = (
+        f"def {name}(fn, iw, w, p):\n"
+        f"    size = carray(iw, (4,))\n"
+        f"    return core(carray(fn, ({FN_SIZE},)), carray(iw, (size[{IW_LENGTH}],)), carray(w, (size[{W_SIZE}],)),\n"
+        f"                carray(p, (size[{P_SIZE}],)))\n"
+    )
+    compiled = njit(_jit.STEP_ARRAYS, **_jit.KERNEL_OPTIONS)(core)
+    shell = _jit.exec_source(source, name, {"carray": carray, "core": compiled})
+    return _jit.cfunc_address(shell, _jit.STEP_SIGNATURE)
