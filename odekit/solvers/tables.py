@@ -10,7 +10,9 @@ A new method is one entry of `EXPLICIT` or `ESDIRK`.
 import dataclasses
 import math
 
-_TOLERANCE = 1e-14  # of row sums, relative to the size of their terms
+from . import dop853
+
+_TOLERANCE = 1e-15  # of sums, relative to the sum of the absolute values of their terms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,8 @@ class ExplicitTable:
     ----------
     name : str
     order, embedded_order : int
-        Of the solution and of the embedded solution (0: none, the method takes fixed steps).
+        Of the solution and of the error estimate, which behaves as ``h^(embedded_order + 1)`` (0: there is none, the method
+        takes fixed steps).
     c : tuple of float, length s
     A : tuple of s tuples
         Strictly lower triangular; row i has length s.
@@ -87,11 +90,6 @@ class ExplicitTable:
         """Whether the last stage is the vector field at the new solution."""
         return self.c[-1] == 1.0 and tuple(self.A[-1]) == tuple(self.b)
 
-    @property
-    def error_order(self):
-        """Order of the error estimate: it behaves as ``h^(error_order + 1)``. 0 for fixed steps."""
-        return self.order - 1 if self.b_err_low is not None else min(self.order, self.embedded_order)
-
 
 @dataclasses.dataclass(frozen=True)
 class EsdirkTable:
@@ -101,6 +99,7 @@ class EsdirkTable:
     ----------
     name : str
     order, embedded_order : int
+        Of the solution and of the error estimate, which behaves as ``h^(embedded_order + 1)``.
     c : tuple of float, length s
     A : tuple of s tuples
         Lower triangular with ``A[0][0] = 0`` and ``A[i][i] = gamma``; the last row equals `b`.
@@ -128,7 +127,11 @@ class EsdirkTable:
         _check_rows(self.name, self.c, self.A, s, lambda i: i + 1)
         _check_sum(self.name, "b", self.b, s, 1.0)
         _check_sum(self.name, "b_err", self.b_err, s, 0.0)
-        _require(self.A[0][0] == 0 and all(self.A[i][i] == self.gamma for i in range(1, s)), self.name, "A has no single diagonal")
+        _require(
+            self.A[0][0] == 0 and all(self.A[i][i] == self.gamma for i in range(1, s)),
+            self.name,
+            "A has no single diagonal",
+        )
         _require(tuple(self.A[-1]) == tuple(self.b), self.name, "the last row of A is not b")
         _require(len(self.predictor) == s, self.name, "predictor needs one row per stage")
         for i, row in enumerate(self.predictor):
@@ -144,11 +147,6 @@ class EsdirkTable:
     def gamma(self):
         """The diagonal coefficient."""
         return self.A[-1][-1]
-
-    @property
-    def error_order(self):
-        """Order of the error estimate: it behaves as ``h^(error_order + 1)``."""
-        return min(self.order, self.embedded_order)
 
 
 def _require(condition, name, message):
@@ -297,14 +295,31 @@ _TSIT5 = ExplicitTable(
     dense_order=4,
 )  # fmt: skip
 
-EXPLICIT = {table.name: table for table in (_EULER, _MIDPOINT, _HEUN, _RK4, _BOSH3, _DOPRI5, _TSIT5)}
+_A = _square(dop853.A)
+_B = _A[12][:13]
+_DOP853 = ExplicitTable(
+    "dop853", 8, 7,
+    dop853.C[:13],
+    tuple(row[:13] for row in _A[:13]),
+    _B,
+    dop853.E5,
+    _nested_dense(_A[12], 12, dop853.D),
+    6.3936515228512,
+    f"Dormand, Prince; Hairer's code DOP853; {_HNW}, II.5, II.6 and II.10",
+    dense_order=7,
+    b_err_low=_minus(_B, dop853.B_HAT_3),
+    extra_c=dop853.C[13:],
+    extra_A=_A[13:],
+)  # fmt: skip
+
+EXPLICIT = {table.name: table for table in (_EULER, _MIDPOINT, _HEUN, _RK4, _BOSH3, _DOPRI5, _TSIT5, _DOP853)}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # ESDIRK methods
 
 _BACKWARD_EULER = EsdirkTable(
-    "backward_euler", 1, 2, (0.0, 1.0), ((0.0, 0.0), (0.0, 1.0)), (0.0, 1.0),
-    (-1 / 2, 1 / 2),  # the trapezoidal rule is the embedded method
+    "backward_euler", 1, 1, (0.0, 1.0), ((0.0, 0.0), (0.0, 1.0)), (0.0, 1.0),
+    (-1 / 2, 1 / 2),  # from the trapezoidal rule
     ((0.0, 0.0), (1.0, 0.0)),
     True, "Hairer, Wanner, Solving Ordinary Differential Equations II, 2nd ed., Springer 1996, IV.3",
 )  # fmt: skip
