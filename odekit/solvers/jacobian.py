@@ -1,0 +1,120 @@
+"""The Jacobian of the vector field, for the Newton iterations of the implicit methods.
+
+It is the first n*n numbers of their workspace, row by row.
+"""
+
+import numpy as np
+
+from .. import _jit
+from . import state
+
+EPS = np.finfo(float).eps
+SQRT_EPS = np.sqrt(EPS)
+#: The increment of a finite difference is at least this many roundings of the step's change of the state (CVODE,
+#: MIN_INC_MULT): what the rounding of f does to ``h J`` then stays below 1e-3.
+ROUNDINGS = 1000.0
+
+
+@_jit.core
+def spectral_bound(J):
+    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
+    n = J.shape[0]
+    by_rows = by_columns = 0.0
+    for i in range(n):
+        row = column = 0.0
+        for j in range(n):
+            row += abs(J[i, j])
+            column += abs(J[j, i])
+        by_rows, by_columns = max(by_rows, row), max(by_columns, column)
+    return min(by_rows, by_columns)
+
+
+@_jit.core
+def _all_finite(J):
+    """Whether no number of J is NaN or infinite (the product with zero is then zero)."""
+    total = 0.0
+    for i in range(J.shape[0]):
+        for j in range(J.shape[1]):
+            total += 0.0 * J[i, j]
+    return total == 0.0
+
+
+@_jit.core
+def _differences(fn, iw, w, p, t, y, f, J):
+    """Forward differences, one call of the field per column.
+
+    The increment is a rounding-safe fraction of the largest of three sizes: the component itself, its change in this
+    step, its tolerance (DASSL); and not below what the rounding of f asks for (CVODE). It points where the step leads to.
+    """
+    n = iw[state.N]
+    h = w[state.H]
+    rtol, atol, out = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL), state.vector(iw, w, state.SCRATCH)
+    norm = 0.0
+    for i in range(n):
+        weight = rtol[i] * abs(y[i]) + atol[i]
+        norm += (f[i] / weight) ** 2 if weight > 0.0 else 0.0
+    least = ROUNDINGS * abs(h) * EPS * n * np.sqrt(norm / n)
+    for j in range(n):
+        kept = y[j]
+        weight = rtol[j] * abs(kept) + atol[j]
+        increment = max(SQRT_EPS * max(abs(kept), abs(h * f[j]), weight), least * weight)
+        if not increment > 0.0:
+            increment = SQRT_EPS
+        y[j] = kept + (increment if h * f[j] >= 0.0 else -increment)
+        increment = y[j] - kept  # as represented
+        status = _jit.call_scalar(fn[state.F], t, y, out, p)
+        iw[state.NFEV] += 1
+        if status != 0:
+            code = state.rhs_raised(w, t, out, y)
+            y[j] = kept
+            return code
+        y[j] = kept
+        for i in range(n):
+            J[i, j] = (out[i] - f[i]) / increment
+    return state.ACCEPTED
+
+
+@_jit.core
+def evaluate(fn, iw, w, p, t, y, f, f_is_exact):
+    """Bring the Jacobian to (t, y).
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+        State of the integrator.
+    t : float
+    y : ndarray, shape (n,)
+        Changed during the call, restored at its end.
+    f : ndarray, shape (n,)
+        The field at (t, y).
+    f_is_exact : bool
+        False where `f` is known to the tolerance of an iteration only, which is no base for a difference quotient; it is
+        then evaluated again, and overwritten, if differences are needed.
+
+    Returns
+    -------
+    int
+        Step code: `ACCEPTED`, `RHS_RAISED` or `NONFINITE`.
+    """
+    n = iw[state.N]
+    J = _jit.view2(w, iw[state.O_IMPLICIT], n, n)
+    kind = iw[state.JAC_KIND]
+    if kind == state.JAC_KERNEL:
+        status = _jit.call_scalar(fn[state.JAC], t, y, _jit.view1(w, iw[state.O_IMPLICIT], J.size), p)
+        iw[state.NJEV] += 1
+        if status != 0:
+            return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), y)
+    elif kind == state.JAC_DIFFERENCE:
+        if not f_is_exact:
+            status = _jit.call_scalar(fn[state.F], t, y, f, p)
+            iw[state.NFEV] += 1
+            if status != 0:
+                return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), y)
+        code = _differences(fn, iw, w, p, t, y, f, J)
+        iw[state.NJEV] += 1
+        if code != state.ACCEPTED:
+            return code
+    w[state.EIGENVALUE] = spectral_bound(J)
+    iw[state.JAC_FRESH] = 1
+    iw[state.LU_VALID] = 0
+    return state.ACCEPTED if _all_finite(J) else state.NONFINITE

@@ -1,0 +1,109 @@
+"""When a simplified Newton iteration has converged, and when it is not worth going on.
+
+The iteration converges linearly, ``|d_{k+1}| = rate |d_k|``, so that the error left after the increment d is about
+``rate / (1 - rate) |d|``: that is what is compared with the tolerance [1]_. All norms are weighted by the tolerances of
+the integration.
+
+References
+----------
+.. [1] E. Hairer, G. Wanner, "Solving Ordinary Differential Equations II: Stiff and Differential-Algebraic Problems",
+   Sec. IV.8.
+"""
+
+import numpy as np
+
+from .. import _jit
+
+EPS = np.finfo(float).eps
+#: How far the iteration error stays below the error of the step: at most this fraction (RADAU5, FNEWT) ...
+TOLERANCE_MAX = 0.03
+#: ... and never below what rounding lets the increments reach (RADAU5).
+ROUNDING = 10.0
+#: The estimate ``rate / (1 - rate)`` of the last solve, raised to this power, judges the first increment of the next
+#: solve, which has no rate of its own (RADAU5, FACCON).
+MEMORY_EXPONENT = 0.8
+
+CONTINUE, CONVERGED, DIVERGED = range(3)
+
+
+@_jit.core
+def tolerance(rtol):
+    """Tolerance of the iteration, relative to that of the integration.
+
+    Parameters
+    ----------
+    rtol : ndarray, shape (n,)
+
+    Returns
+    -------
+    float
+    """
+    tightest = rtol[0]
+    for i in range(1, rtol.size):
+        tightest = min(tightest, rtol[i])
+    tightest = max(tightest, EPS)
+    return max(ROUNDING * EPS / tightest, min(TOLERANCE_MAX, np.sqrt(tightest)))
+
+
+@_jit.core
+def first_factor(factor):
+    """Guess of ``rate / (1 - rate)`` for the first increment, from that of the last solve."""
+    return max(factor, EPS) ** MEMORY_EXPONENT
+
+
+@_jit.core
+def judge(size, size_old, remaining, factor, tol):
+    """Judge an increment.
+
+    Parameters
+    ----------
+    size, size_old : float
+        Norms of this increment and of the one before; `size_old` is 0 at the first.
+    remaining : int
+        How many iterations are still allowed.
+    factor : float
+        ``rate / (1 - rate)`` so far.
+    tol : float
+
+    Returns
+    -------
+    verdict : int
+        `CONTINUE`, `CONVERGED` or `DIVERGED`; the last as soon as the remaining iterations cannot reach the tolerance.
+    factor : float
+    """
+    if not np.isfinite(size):
+        return DIVERGED, factor
+    if size_old > 0.0:
+        rate = size / size_old
+        if rate >= 1.0:
+            return DIVERGED, factor
+        factor = rate / (1.0 - rate)
+        if factor * size * rate**remaining > tol:
+            return DIVERGED, factor
+    if size == 0.0 or factor * size < tol:
+        return CONVERGED, factor
+    return CONTINUE, factor
+
+
+@_jit.core
+def rate(factor):
+    """The rate of convergence that belongs to ``factor = rate / (1 - rate)``."""
+    return factor / (1.0 + factor)
+
+
+@_jit.core
+def inverse_weights(y, rtol, atol, out):
+    """Write ``1 / (atol + rtol |y|)``; a weight of zero asks for an exact component, which counts in no norm."""
+    for i in range(y.size):
+        weight = atol[i] + rtol[i] * abs(y[i])
+        out[i] = 1.0 / weight if weight != 0.0 else 0.0
+
+
+@_jit.core
+def norm(v, inverse):
+    """Root mean square of ``v`` times the inverse weights."""
+    total = 0.0
+    for i in range(v.size):
+        x = v[i] * inverse[i]
+        total += x * x
+    return np.sqrt(total / v.size)
