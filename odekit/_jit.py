@@ -33,6 +33,9 @@ JIT_DISABLED = bool(config.DISABLE_JIT)
 FASTMATH = {"contract", "arcp", "nsz"}
 #: ``error_model="numpy"``: x/0 is inf, without a branch and an exception exit at each division.
 KERNEL_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+#: For steppers and drivers, which see arrays only through the views below: no reference counts (66 calls in a step of tsit5
+#: otherwise, half of its time), and an allocation is an error when they are compiled.
+CORE_OPTIONS = {**KERNEL_OPTIONS, "_nrt": False}
 
 _PACKAGE = pathlib.Path(__file__).parent
 _GENERATED = "<odekit "  # how the file name of generated source begins
@@ -104,6 +107,8 @@ if _PackageCacheLocator not in caching.CacheImpl._locator_classes:
 
 #: Decorator of every kernel that other kernels or Python call directly: ``@kernel``.
 kernel = njit(**KERNEL_OPTIONS)
+#: The same for kernels that neither allocate nor return arrays: ``@core``.
+core = njit(**CORE_OPTIONS)
 
 
 def exec_source(source, name, namespace):
@@ -159,10 +164,10 @@ def cfunc_address(function, signature, cache=True, **options):
     int
         Valid for the life of the process.
     """
-    return _register_cfunc(cfunc(signature, **{**_CFUNC_OPTIONS, "cache": cache, **options})(function))
+    return _register_cfunc(cfunc(signature, cache=cache, **{**_CFUNC_OPTIONS, **options})(function))
 
 
-_CFUNC_OPTIONS = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True}
+_CFUNC_OPTIONS = {key: value for key, value in KERNEL_OPTIONS.items() if key != "cache"}
 
 
 def _register_cfunc(compiled):
@@ -250,30 +255,78 @@ def _call_step(typingctx, address, fn, iw, w, p):
     return signature, codegen
 
 
+def _build_view(context, builder, array_type, data, shape):
+    """An array of `array_type` over memory that somebody else keeps alive: no bounds, no reference count."""
+    itemsize = array_type.dtype.bitwidth // 8
+    value = make_array(array_type)(context, builder)
+    strides, step = [], ir.Constant(_long, itemsize)
+    for extent in reversed(shape):
+        strides.insert(0, step)
+        step = builder.mul(step, extent)
+    pointer = builder.bitcast(data, context.get_data_type(array_type.dtype).as_pointer())
+    populate_array(value, pointer, shape, strides, ir.Constant(_long, itemsize), None)
+    return value._getvalue()
+
+
 def _view_intrinsic(element, ndim):
-    """An intrinsic ``view(base, offset, shape...)``: C-order array on float64 memory, without bounds or reference count."""
-    itemsize = element.bitwidth // 8
+    """An intrinsic ``view(base, offset, shape...)`` on the float64 array or pointer `base`."""
 
     def build(typingctx, base, offset, *shape):
         array_type = types.Array(element, ndim, "C")
         signature = array_type(base, types.int64, *[types.int64] * ndim)
 
         def codegen(context, builder, signature, args):
-            start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
-            value = make_array(array_type)(context, builder)
-            strides, step = [], ir.Constant(_long, itemsize)
-            for extent in reversed(args[2:]):
-                strides.insert(0, step)
-                step = builder.mul(step, extent)
-            data = builder.bitcast(start, context.get_data_type(element).as_pointer())
-            populate_array(value, data, args[2:], strides, ir.Constant(_long, itemsize), None)
-            return value._getvalue()
+            kind, start = signature.args[0], args[0]
+            start = _data(context, builder, kind, start) if isinstance(kind, types.Array) else start
+            return _build_view(context, builder, array_type, builder.gep(start, [args[1]]), args[2:])
 
         return signature, codegen
 
     if ndim == 1:
         return intrinsic(lambda typingctx, base, offset, n: build(typingctx, base, offset, n))
     return intrinsic(lambda typingctx, base, offset, m, n: build(typingctx, base, offset, m, n))
+
+
+def state_view_intrinsics(header, n_index, n_vectors, rows_index):
+    """Intrinsics that view parts of a state array `w`, whose sizes stand in the int64 array `iw`.
+
+    Parameters
+    ----------
+    header : int
+        Floats before the first vector.
+    n_index, rows_index : int
+        Where `iw` holds the length of a vector, and the number of rows of the matrix.
+    n_vectors : int
+        Number of vectors between the header and the matrix.
+
+    Returns
+    -------
+    vector, matrix : intrinsics
+        ``vector(iw, w, k)``: the k-th vector; ``matrix(iw, w)``: the matrix behind the vectors.
+    """
+
+    def part(context, builder, signature, args, k, rows):
+        iw, w = (_data(context, builder, ty, v) for ty, v in zip(signature.args[:2], args[:2], strict=True))
+        n = builder.load(builder.gep(iw, [ir.Constant(_long, n_index)]))
+        start = builder.gep(w, [builder.add(ir.Constant(_long, header), builder.mul(k, n))])
+        shape = [builder.load(builder.gep(iw, [ir.Constant(_long, i)])) for i in rows] + [n]
+        return _build_view(context, builder, signature.return_type, start, shape)
+
+    @intrinsic
+    def vector(typingctx, iw, w, k):
+        def codegen(context, builder, signature, args):
+            return part(context, builder, signature, args, args[2], [])
+
+        return float64_array(iw, w, types.int64), codegen
+
+    @intrinsic
+    def matrix(typingctx, iw, w):
+        def codegen(context, builder, signature, args):
+            return part(context, builder, signature, args, ir.Constant(_long, n_vectors), [rows_index])
+
+        return types.Array(types.float64, 2, "C")(iw, w), codegen
+
+    return vector, matrix
 
 
 if JIT_DISABLED:

@@ -78,6 +78,7 @@ EIGENVALUE = 9  # estimate of the largest |eigenvalue| of the Jacobian
 T_FAIL = 10  # where the vector field raised; its argument is in the scratch vector
 DIRECTION = 11  # +1 or -1
 H_FIXED = 12  # step of a fixed-step method
+STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the negative real axis
 FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit family
 W_HEADER = 64  # then the vectors below, each n long
 
@@ -89,21 +90,21 @@ N_VECTORS = 7  # then Q (degree * n), event values (2 * n_events), then the meth
 ACCEPTED, REJECTED_ERROR, NEWTON_FAILED, NONFINITE, RHS_RAISED, SINGULAR = range(6)
 
 
-@_jit.kernel
-def vector(iw, w, k):
-    """View of the k-th state vector (`Y`, `Y_NEW`, ...) in `w`."""
-    n = iw[N]
-    return _jit.view1(w, W_HEADER + k * n, n)
+if _jit.JIT_DISABLED:
+
+    def vector(iw, w, k):
+        """View of the k-th state vector (`Y`, `Y_NEW`, ...) in `w`."""
+        return _jit.view1(w, W_HEADER + k * iw[N], iw[N])
+
+    def dense_coefficients(iw, w):
+        """View of the dense-output coefficients Q, shape (degree, n)."""
+        return _jit.view2(w, W_HEADER + N_VECTORS * iw[N], iw[DEGREE], iw[N])
+
+else:
+    vector, dense_coefficients = _jit.state_view_intrinsics(W_HEADER, N, N_VECTORS, DEGREE)
 
 
-@_jit.kernel
-def dense_coefficients(iw, w):
-    """View of the dense-output coefficients Q, shape (degree, n)."""
-    n = iw[N]
-    return _jit.view2(w, W_HEADER + N_VECTORS * n, iw[DEGREE], n)
-
-
-@_jit.kernel
+@_jit.core
 def rhs_raised(w, t, scratch, y):
     """Record where the vector field raised; returns the step code."""
     w[T_FAIL] = t
@@ -165,6 +166,6 @@ def step_address(core):
         f"    return core(carray(fn, ({FN_SIZE},)), carray(iw, (size[{IW_LENGTH}],)), carray(w, (size[{W_SIZE}],)),\n"
         f"                carray(p, (size[{P_SIZE}],)))\n"
     )
-    compiled = njit(_jit.STEP_ARRAYS, **_jit.KERNEL_OPTIONS)(core)
+    compiled = njit(_jit.STEP_ARRAYS, **_jit.CORE_OPTIONS)(core)
     shell = _jit.exec_source(source, name, {"carray": carray, "core": compiled})
-    return _jit.cfunc_address(shell, _jit.STEP_SIGNATURE)
+    return _jit.cfunc_address(shell, _jit.STEP_SIGNATURE)  # carray needs reference counts, so the shell has them

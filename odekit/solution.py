@@ -1,0 +1,179 @@
+"""What an integration returns: the trajectory, how it ended, what it cost."""
+
+import dataclasses
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class Retcode(enum.IntEnum):
+    """How an integration ended. Positive: the end, or an event; negative: a failure."""
+
+    SUCCESS = 0
+    """The end of the span was reached."""
+    TERMINATED = 1
+    """A terminal event ended the integration."""
+    MAX_STEPS = -1
+    """The step limit was reached. Common causes: a stiff problem with an explicit method, a tolerance far too small, a
+    singularity that is approached ever more slowly."""
+    STEP_TOO_SMALL = -2
+    """The step fell below the spacing of numbers at t. Common causes: a singularity (blow-up), a discontinuity, a tolerance
+    below rounding."""
+    NONFINITE = -3
+    """The right-hand side gave NaN or infinity, however small the step."""
+    NEWTON_FAILED = -4
+    """The nonlinear equations of an implicit step could not be solved, however small the step. Common causes: a wrong
+    Jacobian, a right-hand side that is not smooth."""
+    SINGULAR = -5
+    """The matrix of an implicit step was singular, however small the step."""
+    RHS_RAISED = -6
+    """The right-hand side (or an event function) raised an exception; the exception carries the partial solution."""
+    INTERRUPTED = -7
+    """Ctrl-C; the KeyboardInterrupt carries the partial solution."""
+
+
+_REMEDIES = {
+    Retcode.SUCCESS: "The solver successfully reached the end of the integration interval.",
+    Retcode.TERMINATED: "A termination event occurred.",
+    Retcode.MAX_STEPS: "The limit of {max_steps} steps was reached at t = {t!r} with step size h = {h:.3g}. "
+    "Raise max_steps, loosen rtol and atol, or, with an explicit method, try method='auto': the problem may be stiff.",
+    Retcode.STEP_TOO_SMALL: "The step size h = {h:.3g} at t = {t!r} fell below the spacing of floating-point numbers. "
+    "The solution may blow up or jump there: end the span earlier, split it at the jump, or loosen rtol and atol.",
+    Retcode.NONFINITE: "The right-hand side gave a value that is not finite near t = {t!r} (step size down to h = {h:.3g}, "
+    "component {component}). Check its domain there (logarithms, roots, divisions), or bound the step by max_step.",
+    Retcode.NEWTON_FAILED: "The implicit equations could not be solved near t = {t!r}, with step sizes down to h = {h:.3g}. "
+    "Check jac against fun, or leave jac out; if fun has jumps, split the span at them.",
+    Retcode.SINGULAR: "The matrix of the implicit step was singular near t = {t!r}, with step sizes down to h = {h:.3g}. "
+    "Check jac against fun, or leave jac out.",
+    Retcode.RHS_RAISED: "The {culprit} raised {error} at t = {t!r}, in a step of size h = {h:.3g}.",
+    Retcode.INTERRUPTED: "Interrupted at t = {t!r}, with step size h = {h:.3g}; the trajectory up to there is kept.",
+}
+
+
+def describe(retcode, **values):
+    """Sentence for a return code: what happened, at which t, with which h, what to try."""
+    return _REMEDIES[retcode].format(**values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Switch:
+    """A change of method during an automatic integration.
+
+    Attributes
+    ----------
+    t : float
+    source, target : str
+        Names of the methods.
+    reason : str
+    """
+
+    t: float
+    source: str
+    target: str
+    reason: str
+
+
+@dataclasses.dataclass
+class Solution:
+    """A trajectory, with SciPy's names where SciPy has them.
+
+    Attributes
+    ----------
+    t : ndarray, (nt,)
+        Output times: `t_eval`, or the ends of all steps.
+    y : ndarray, (n, nt)
+        States at `t`.
+    sol : DenseSolution or None
+        The solution as a function of time, with ``dense_output=True``.
+    t_events : list of ndarray, or None
+        Per event function, the times of its zeros.
+    y_events : list of ndarray, or None
+        Per event function, the states there, each (k, n).
+    nfev, njev, nlu : int
+        Evaluations of the right-hand side (those for difference quotients included) and of the Jacobian, and LU
+        factorisations.
+    naccept, nreject : int
+        Accepted and rejected steps.
+    status : int
+        0: the end was reached, 1: a terminal event, -1: failure.
+    retcode : Retcode
+    message : str
+    success : bool
+    steps : ndarray, (naccept + 1,)
+        Start time, then the ends of all accepted steps, also where `t_eval` was given.
+    switches : list of Switch
+        Changes of method (``method="auto"``).
+    method : str
+    rtol, atol : float or ndarray, (n,)
+    t_span : tuple of float
+    args : tuple
+    fun : callable or None
+    """
+
+    t: np.ndarray
+    y: np.ndarray
+    sol: Any
+    t_events: list | None
+    y_events: list | None
+    nfev: int
+    njev: int
+    nlu: int
+    naccept: int
+    nreject: int
+    retcode: Retcode
+    message: str
+    steps: np.ndarray
+    switches: list
+    method: str
+    rtol: Any
+    atol: Any
+    t_span: tuple
+    args: tuple = ()
+    fun: Callable | None = None
+
+    @property
+    def success(self):
+        """Whether the end, or a terminal event, was reached."""
+        return self.retcode >= 0
+
+    @property
+    def status(self):
+        """SciPy's status: 0 end, 1 event, -1 failure."""
+        return max(int(self.retcode), -1)
+
+    @property
+    def h(self):
+        """Sizes of the accepted steps, (naccept,); step k goes from ``steps[k]`` to ``steps[k + 1]``."""
+        return np.diff(self.steps)
+
+    def methods_in_use(self):
+        """Name of the method of each accepted step, list of length naccept."""
+        names, current, pending = [], self.switches[0].source if self.switches else self.method, list(self.switches)
+        forward = self.t_span[1] >= self.t_span[0]
+        for start in self.steps[:-1]:
+            while pending and (pending[0].t <= start if forward else pending[0].t >= start):
+                current = pending.pop(0).target
+            names.append(current)
+        return names
+
+    def to_xarray(self):
+        """The trajectory as an `xarray.Dataset` (needs xarray)."""
+        from .storage import to_xarray
+
+        return to_xarray(self)
+
+    def __getitem__(self, name):
+        """SciPy's results are dictionaries too: ``sol["t"]`` is ``sol.t``."""
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+    def __repr__(self):
+        end = f"t = {self.steps[-1]:.6g}" if self.steps.size else "t0"
+        return (
+            f"<Solution of {self.method}: {self.retcode.name} at {end}, {self.t.size} points, "
+            f"{self.naccept} steps accepted, {self.nreject} rejected, nfev {self.nfev}, njev {self.njev}, nlu {self.nlu}>"
+        )

@@ -1,0 +1,72 @@
+"""Automatic choice between an explicit and an implicit method, from what the steps themselves tell.
+
+The rule is that of OrdinaryDiffEq.jl's AutoSwitch: a step counts as stiff where |h lambda| comes close to the end of the
+explicit method's stability region, lambda being estimated from two stages (explicit) or bounded by a norm of the
+Jacobian (implicit). Several verdicts in a row are needed for a switch, more to leave the explicit method than to return
+to it, which is the hysteresis. A value that is not finite counts as stiff.
+"""
+
+from .. import _jit
+from .state import (
+    ACCEPTED,
+    EIGENVALUE,
+    FIRST_STEP,
+    H_NEXT,
+    JAC_FRESH,
+    LAST_CODE,
+    LOG_ERR_OLD,
+    LU_VALID,
+    MODE,
+    NONFINITE,
+    STABILITY_SIZE,
+    STIFF_COUNT,
+    SWITCH_REASON,
+)
+
+EXPLICIT, IMPLICIT = 0, 1
+
+STIFF_TOLERANCE = 0.9  # fraction of the stability region that may be used before a step counts as stiff
+MAX_STIFF_STEPS = 10  # stiff verdicts in a row before the explicit method is left
+MAX_NONSTIFF_STEPS = 3  # nonstiff verdicts in a row before it is taken up again
+STEP_FACTOR = 2.0  # the step grows by it towards the implicit method and shrinks by it on the way back
+
+# reasons, as `Solution.switches` tells them
+STABILITY_LIMITED, NOT_STIFF, NOT_FINITE, STEP_UNDERFLOW = range(4)
+
+
+@_jit.core
+def decide(fn, iw, w):
+    """After an attempt: count the verdict and switch if it is time; True where the method has changed."""
+    explicit = iw[MODE] == EXPLICIT
+    count = iw[STIFF_COUNT]
+    if explicit and iw[LAST_CODE] == NONFINITE:
+        stiff = True
+    elif iw[LAST_CODE] != ACCEPTED:
+        return False
+    else:
+        stiff = not abs(w[EIGENVALUE] * w[H_NEXT]) <= STIFF_TOLERANCE * w[STABILITY_SIZE]
+    if stiff:
+        count = max(count, 0) + 1
+    else:
+        count = min(count, 0) - 1
+    iw[STIFF_COUNT] = count
+    if explicit and count > MAX_STIFF_STEPS:
+        switch(iw, w, IMPLICIT, NOT_FINITE if iw[LAST_CODE] == NONFINITE else STABILITY_LIMITED)
+        return True
+    if not explicit and count < -MAX_NONSTIFF_STEPS:
+        switch(iw, w, EXPLICIT, NOT_STIFF)
+        return True
+    return False
+
+
+@_jit.core
+def switch(iw, w, target, reason):
+    """Make the other method the one in use; t, y and f(t, y) carry over exactly."""
+    w[H_NEXT] *= STEP_FACTOR if target == IMPLICIT else 1.0 / STEP_FACTOR
+    iw[MODE] = target
+    iw[STIFF_COUNT] = 0
+    iw[FIRST_STEP] = 1
+    iw[JAC_FRESH] = 0
+    iw[LU_VALID] = 0
+    iw[SWITCH_REASON] = reason
+    w[LOG_ERR_OLD] = 0.0

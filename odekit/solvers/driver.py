@@ -1,0 +1,207 @@
+"""The resumable driver: one compiled loop that advances any method, reached by its address.
+
+A call advances by at most a given number of attempts, or until something needs Python: a full buffer, an event, a switch
+of method, the end, a failure. All state is in the arrays of `odekit.solvers.state`, so that the next call goes on exactly
+where this one stopped.
+"""
+
+import math
+
+from .. import _jit
+from . import auto
+from .events import event_between
+from .state import (
+    ACCEPTED,
+    DENSE,
+    DIRECTION,
+    EVENTS,
+    F0,
+    F1,
+    FIRST_STEP,
+    H,
+    H_NEXT,
+    H_OLD,
+    JAC_FRESH,
+    LAST_CODE,
+    MAX_STEP,
+    MAX_STEPS,
+    MODE,
+    N_EVAL,
+    N_EVENTS,
+    N_LOG,
+    NACCEPT,
+    NEWTON_FAILED,
+    NFAIL,
+    NREJECT,
+    O_EVENTS,
+    PENDING,
+    REJECTED,
+    RHS_RAISED,
+    SINGULAR,
+    STEP,
+    T,
+    T_END,
+    T_NEW,
+    Y,
+    Y_NEW,
+    dense_coefficients,
+    vector,
+)
+
+# why a call of `advance` returned
+CONTINUE, DONE, BUFFER_FULL, EVENT, SWITCH, STEPS_EXHAUSTED, STEP_TOO_SMALL, FIELD_RAISED, EVENT_RAISED = range(9)
+
+END_STRETCH = 1.01  # a step is stretched by up to 1 % to reach the end, instead of leaving a sliver (Hairer, dopri5.f)
+MIN_STEP = 10.0 * 2.220446049250313e-16  # smallest step relative to |t|: ten times the spacing of numbers (SciPy's rule)
+TINY = 5e-323  # and around t = 0
+
+
+@_jit.core
+def advance(fn, iw, w, p, attempts, log_t, log_y, log_q, t_eval, y_eval, directions):
+    """Advance by at most `attempts` attempted steps.
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+        State, see `odekit.solvers.state`.
+    attempts : int
+    log_t : ndarray, (capacity,)
+        Receives the time of every accepted step.
+    log_y : ndarray, (capacity, n) or (0, n)
+        Receives the state of every accepted step, if it has room.
+    log_q : ndarray, (capacity, degree, n) or (0, degree, n)
+        Receives the dense-output coefficients of every accepted step, if it has room.
+    t_eval : ndarray, (m,)
+        Output times, in the direction of integration.
+    y_eval : ndarray, (m, n)
+        Receives the states at `t_eval`.
+    directions : ndarray, (n_events,)
+        +1: only rising zeros of the event function are looked at, -1: only falling ones, 0: both.
+
+    Returns
+    -------
+    int
+        One of the reasons above.
+    """
+    y, y_new = vector(iw, w, Y), vector(iw, w, Y_NEW)
+    n = y.size
+    for _ in range(attempts):
+        if iw[PENDING] == 0:
+            reason = _attempt(fn, iw, w, p, log_t)
+            if reason != CONTINUE:
+                return reason
+            if iw[LAST_CODE] == ACCEPTED:
+                reason = _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions)
+                if reason == EVENT:
+                    iw[PENDING] = 1
+                if reason != CONTINUE:
+                    return reason
+        if iw[LAST_CODE] == ACCEPTED:
+            iw[PENDING] = 0
+            _commit(iw, w, y, y_new, n)
+        if fn[STEP + 1] != 0 and auto.decide(fn, iw, w):
+            return SWITCH
+    return CONTINUE
+
+
+@_jit.core
+def _attempt(fn, iw, w, p, log_t):
+    """Attempt one step; CONTINUE, or why none can be attempted."""
+    t, t_end = w[T], w[T_END]
+    if t == t_end:
+        return DONE
+    if iw[NACCEPT] + iw[NREJECT] >= iw[MAX_STEPS]:
+        return STEPS_EXHAUSTED
+    if iw[N_LOG] >= log_t.size:
+        return BUFFER_FULL
+    h = w[H_NEXT]
+    if abs(h) > w[MAX_STEP]:
+        h = math.copysign(w[MAX_STEP], h)
+    smallest = MIN_STEP * abs(t) + TINY
+    if iw[REJECTED] == 0:
+        h = math.copysign(max(abs(h), smallest), h)
+    elif not abs(h) >= smallest:
+        return STEP_TOO_SMALL
+    if abs(h) * END_STRETCH >= abs(t_end - t):
+        h = t_end - t
+        w[T_NEW] = t_end
+    else:
+        w[T_NEW] = t + h
+        h = w[T_NEW] - t  # the step that t really takes
+    w[H] = h
+    code = _jit.call_step(fn[STEP + iw[MODE]], fn, iw, w, p)
+    iw[LAST_CODE] = code
+    if code == RHS_RAISED:
+        return FIELD_RAISED
+    if code != ACCEPTED:
+        iw[REJECTED] = 1
+        iw[NREJECT] += 1
+        if code == NEWTON_FAILED or code == SINGULAR:
+            iw[NFAIL] += 1
+    return CONTINUE
+
+
+@_jit.core
+def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
+    """Write an accepted step to the log, serve output times in it, look for events."""
+    t, t_new, direction = w[T], w[T_NEW], w[DIRECTION]
+    row = iw[N_LOG]
+    iw[N_LOG] = row + 1
+    iw[NACCEPT] += 1
+    log_t[row] = t_new
+    y, y_new = vector(iw, w, Y), vector(iw, w, Y_NEW)
+    if log_y.shape[0] > 0:
+        for i in range(y.size):
+            log_y[row, i] = y_new[i]
+    served = iw[N_EVAL]
+    output = served < t_eval.size and (t_new - t_eval[served]) * direction >= 0.0
+    event = False
+    if iw[N_EVENTS] > 0:
+        if _jit.call_scalar(fn[EVENTS], t_new, y_new, _jit.view1(w, iw[O_EVENTS] + iw[N_EVENTS], iw[N_EVENTS]), p) != 0:
+            return EVENT_RAISED
+        event = event_between(iw, w, directions)
+    if output or event or log_q.shape[0] > 0:
+        if _jit.call_step(fn[DENSE + iw[MODE]], fn, iw, w, p) == RHS_RAISED:
+            return FIELD_RAISED
+        q = dense_coefficients(iw, w)
+        if log_q.shape[0] > 0:
+            for d in range(q.shape[0]):
+                for i in range(y.size):
+                    log_q[row, d, i] = q[d, i]
+        while output:
+            if t_eval[served] == t_new:
+                for i in range(y.size):
+                    y_eval[served, i] = y_new[i]
+            else:
+                evaluate(q, y, (t_eval[served] - t) / (t_new - t), y_eval, served)
+            served += 1
+            output = served < t_eval.size and (t_new - t_eval[served]) * direction >= 0.0
+        iw[N_EVAL] = served
+    return EVENT if event else CONTINUE
+
+
+@_jit.core
+def evaluate(q, y, theta, out, row):
+    """Dense output at ``t + theta h``: out[row] = y + sum_d q[d - 1] theta^d, by Horner's rule."""
+    degree = q.shape[0]
+    for i in range(y.size):
+        value = 0.0
+        for d in range(degree - 1, -1, -1):
+            value = (value + q[d, i]) * theta
+        out[row, i] = y[i] + value
+
+
+@_jit.core
+def _commit(iw, w, y, y_new, n):
+    """Make the end of the accepted step the start of the next."""
+    f0, f1 = vector(iw, w, F0), vector(iw, w, F1)
+    for i in range(n):
+        y[i] = y_new[i]
+        f0[i] = f1[i]
+    for i in range(iw[N_EVENTS]):
+        w[iw[O_EVENTS] + i] = w[iw[O_EVENTS] + iw[N_EVENTS] + i]
+    w[T] = w[T_NEW]
+    w[H_OLD] = w[H]
+    iw[REJECTED] = 0
+    iw[FIRST_STEP] = 0
+    iw[JAC_FRESH] = 0

@@ -1,0 +1,127 @@
+"""The list of methods: name, family, what the driver and the front door must know of each."""
+
+import dataclasses
+from collections.abc import Callable
+
+from . import bdf, esdirk, explicit, radau
+from .tables import ESDIRK, EXPLICIT
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """One integration method.
+
+    Attributes
+    ----------
+    name : str
+    order : int
+    error_order : int
+        Of the error estimate, for the size of the first step; 0: the method takes fixed steps.
+    implicit : bool
+        Whether it needs a Jacobian.
+    degree : int
+        Of the dense-output polynomial.
+    stability_size : float
+        Reach of the stability region along the negative real axis (infinite for the implicit ones).
+    make_step, make_dense : callable
+        Return the core functions, see `odekit.solvers.state`.
+    workspace : callable
+        ``workspace(n)``: floats of workspace.
+    """
+
+    name: str
+    order: int
+    error_order: int
+    implicit: bool
+    degree: int
+    stability_size: float
+    make_step: Callable
+    make_dense: Callable
+    workspace: Callable
+
+
+def _explicit(table):
+    return Method(
+        table.name,
+        table.order,
+        table.embedded_order,
+        False,
+        3 if table.dense is None else len(table.dense[0]),
+        table.stability_size,
+        lambda: explicit.step(table),
+        lambda: explicit.dense(table),
+        lambda n: explicit.workspace(table, n),
+    )
+
+
+def _esdirk(table):
+    return Method(
+        table.name,
+        table.order,
+        table.embedded_order,
+        True,
+        esdirk.degree(table),
+        float("inf"),
+        lambda: esdirk.step(table),
+        lambda: esdirk.dense(table),
+        lambda n: esdirk.workspace(table, n),
+    )
+
+
+def _implicit(name, module):
+    return Method(
+        name,
+        module.ORDER,
+        module.ERROR_ORDER,
+        True,
+        module.DEGREE,
+        float("inf"),
+        lambda: module.step,
+        lambda: module.dense,
+        module.workspace,
+    )
+
+
+#: Every method by its name. A new one is one line here; the tests that run all methods read this dictionary.
+METHODS = {
+    **{name: _explicit(table) for name, table in EXPLICIT.items()},
+    **{name: _esdirk(table) for name, table in ESDIRK.items()},
+    "radau": _implicit("radau", radau),
+    "bdf": _implicit("bdf", bdf),
+}
+
+#: The pair behind ``method="auto"``.
+AUTO = ("tsit5", "radau")
+
+#: SciPy's names.
+ALIASES = {"rk23": "bosh3", "rk45": "dopri5", "lsoda": "auto"}
+
+
+def resolve(name):
+    """Methods behind a name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `METHODS`, ``"auto"`` or one of SciPy's names; case is ignored.
+
+    Returns
+    -------
+    name : str
+        The canonical name.
+    methods : tuple of Method
+        One, or the explicit and the implicit one of an automatic pair.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    key = name.lower() if isinstance(name, str) else name
+    key = ALIASES.get(key, key) if isinstance(key, str) else key
+    if key == "auto":
+        return key, tuple(METHODS[m] for m in AUTO)
+    if not isinstance(key, str) or key not in METHODS:
+        known = ", ".join(["auto", *METHODS])
+        raise ValueError(f"method={name!r} is unknown; expected one of {known} (or SciPy's RK23, RK45, DOP853, Radau, BDF, LSODA)")
+    return key, (METHODS[key],)
