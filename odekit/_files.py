@@ -1,0 +1,291 @@
+"""HDF5 files of named arrays: written in one piece, opened with suspicion.
+
+What trajectories and models have in common on disk: one flat group of arrays with named dimensions, attributes, and a
+digest over both. The files are valid netCDF4 (dimension scales, creation order tracked), so that xarray opens them.
+
+A file is written beside its final name and moved there when it is complete. Opening follows no link, reads nothing outside
+the file, allocates no more than the file declares *and* holds, and executes nothing; what does not fit is refused with an
+`OdekitFileError`. The HDF5 library itself has had memory errors on crafted files: files of unknown origin belong in a
+sandbox.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import pathlib
+
+import h5py
+import numpy as np
+from h5py import h5s, h5t, h5z
+
+#: Largest sum of array sizes that is read unless the caller allows more.
+MAX_BYTES = 4 << 30
+#: Arrays up to this size are read whatever is stored of them, larger ones if the file holds at least 1/4000 of them
+#: (deflate shrinks to 1/1032 at best; a dataset without any stored chunk costs no space at all).
+_TRUSTED_BYTES, _LARGEST_RATIO = 16 << 20, 4000
+_MAX_CHUNK_BYTES = 64 << 20
+_MAX_ATTRIBUTES, _MAX_ATTRIBUTE_SIZE = 200, 65536
+_MAX_MEMBERS, _MAX_RANK = 1000, 4
+_FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+_MAX_TEXT = 16 << 20
+_CHUNK_BYTES = 256 << 10
+#: netCDF's own bookkeeping
+_RESERVED = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
+
+
+class OdekitFileError(OSError, ValueError):
+    """A file is not what it should be: damaged, truncated, of another kind, or unsafe to read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """An array with named dimensions.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        A variable whose only dimension has its own name holds the coordinates of that dimension.
+    data : ndarray
+        Real numbers or text.
+    attrs : dict
+        For readers (units, long_name, ...); not read back.
+    """
+
+    dims: tuple
+    data: np.ndarray
+    attrs: dict = dataclasses.field(default_factory=dict)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# writing
+
+
+def write(path, kind, version, variables, attributes, overwrite=False, compression=1):
+    """Write a file of variables and attributes.
+
+    Parameters
+    ----------
+    path : path-like
+    kind, version : str
+        What the file is, and the version "major.minor" of its layout.
+    variables : dict of str to Variable
+    attributes : dict
+        Strings, numbers and short vectors of numbers.
+    overwrite : bool
+    compression : int or None
+        Level of gzip, or no compression.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and may not be overwritten.
+    """
+    path = pathlib.Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
+    if compression is not None and compression not in range(10):
+        raise ValueError(f"compression = {compression!r}: expected a gzip level from 0 to 9, or None")
+    attributes = {"format": kind, "format_version": version, **attributes}
+    variables = _with_coordinates(variables)
+    attributes["sha256"] = _digest({name: variable.data for name, variable in variables.items()}, attributes)
+    part = path.with_name(path.name + ".part")
+    try:
+        # metadata of HDF5 1.8 carries checksums, and every reader of the last fifteen years understands it
+        with h5py.File(part, "w", track_order=True, libver=("v108", "v108")) as file:
+            _write_variables(file, variables, compression)
+            file.attrs.update(attributes)
+        with open(part, "rb+") as raw:
+            os.fsync(raw.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _write_variables(file, variables, compression):
+    scales = {}
+    for name, variable in variables.items():
+        dtype = h5py.string_dtype() if variable.data.dtype.kind == "U" else None
+        options = {}
+        if variable.data.ndim and variable.data.size and dtype is None:  # only chunked numbers can have checksums
+            options = {"chunks": _chunks(variable.data), "fletcher32": True}
+            if compression is not None:
+                options |= {"compression": "gzip", "compression_opts": compression, "shuffle": True}
+        data = variable.data.astype(object) if dtype else variable.data
+        dataset = file.create_dataset(name, data=data, dtype=dtype, track_order=True, **options)
+        dataset.attrs.update(variable.attrs)
+        if variable.dims == (name,):
+            dataset.make_scale(name)
+            scales[name] = dataset
+        else:
+            for axis, dim in enumerate(variable.dims):
+                dataset.dims[axis].attach_scale(scales[dim])
+
+
+def _with_coordinates(variables):
+    """Coordinates first; dimensions without coordinates are numbered from 0."""
+    coordinates = {name: variable for name, variable in variables.items() if variable.dims == (name,)}
+    for variable in variables.values():
+        for dim, length in zip(variable.dims, variable.data.shape, strict=True):
+            coordinates.setdefault(dim, Variable((dim,), np.arange(length)))
+    return {**coordinates, **{name: variable for name, variable in variables.items() if name not in coordinates}}
+
+
+def _chunks(data):
+    rows = max(1, _CHUNK_BYTES // max(1, data[0].nbytes))
+    return (min(rows, len(data)), *data.shape[1:])
+
+
+def _digest(arrays, attributes):
+    """SHA-256 of the arrays and attributes that `read` gives back."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        data = np.ascontiguousarray(arrays[name])
+        text = data.dtype.kind == "U"  # its item size is not preserved
+        digest.update(f"{name} {'text' if text else data.dtype.str} {data.shape}".encode())
+        digest.update(json.dumps(data.tolist()).encode() if text else data.tobytes())
+    plain = {name: np.asarray(value).tolist() for name, value in attributes.items() if name != "sha256"}
+    digest.update(json.dumps(plain, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# reading
+
+
+def read(path, kind, version, max_bytes=MAX_BYTES):
+    """Read a file that `write` has written.
+
+    Parameters
+    ----------
+    path : path-like
+    kind, version : str
+        What is expected. Another minor version is read, another major version refused.
+    max_bytes : int
+        Refuse more data than this.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+        The coordinates that `write` adds to dimensions without coordinates included.
+    attributes : dict
+
+    Raises
+    ------
+    FileNotFoundError
+    OdekitFileError
+        If it is anything else, damaged, or unsafe.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    with _suspicion(path):
+        if not path.is_file():
+            raise OdekitFileError(f"{path}: not a file")
+        if not h5py.is_hdf5(path):
+            raise OdekitFileError(f"{path}: not an HDF5 file (or its beginning is damaged)")
+        with h5py.File(path, "r") as file:
+            attributes = _read_attributes(path, file)
+            _check_kind(path, attributes, kind, version)
+            arrays = _read_arrays(path, file, max_bytes)
+        if attributes.pop("sha256", None) != _digest(arrays, attributes):
+            raise OdekitFileError(f"{path}: the content does not match its checksum; the file was damaged or edited")
+        return arrays, attributes
+
+
+@contextlib.contextmanager
+def _suspicion(path):
+    """Whatever goes wrong inside is the file's fault."""
+    try:
+        yield
+    except OdekitFileError:
+        raise
+    except PermissionError:
+        raise
+    except Exception as error:  # h5py raises nearly every kind of exception on damaged files
+        raise OdekitFileError(f"{path}: damaged or not readable ({type(error).__name__}: {error})") from error
+
+
+def _read_attributes(path, file):
+    if len(file.attrs) > _MAX_ATTRIBUTES:
+        raise OdekitFileError(f"{path}: {len(file.attrs)} attributes, expected at most {_MAX_ATTRIBUTES}")
+    attributes = {}
+    for name in file.attrs:
+        if name in _RESERVED:
+            continue
+        attribute = file.attrs.get_id(name)
+        type_class, size = attribute.get_type().get_class(), math.prod(attribute.shape)
+        if type_class == h5t.STRING and attribute.shape == ():
+            attributes[name] = str(file.attrs[name])
+        elif type_class in (h5t.INTEGER, h5t.FLOAT) and size <= _MAX_ATTRIBUTE_SIZE:
+            attributes[name] = file.attrs[name]
+        else:
+            raise OdekitFileError(f"{path}: attribute {name!r} is neither text nor a short vector of numbers")
+    return attributes
+
+
+def _check_kind(path, attributes, kind, version):
+    found, found_version = attributes.get("format"), str(attributes.get("format_version"))
+    if found != kind:
+        raise OdekitFileError(f"{path}: not an {kind} file (its format is {found!r})")
+    if found_version.split(".")[0] != version.split(".")[0]:
+        raise OdekitFileError(f"{path}: version {found_version} of the format {kind}, expected {version}")
+
+
+def _read_arrays(path, file, max_bytes):
+    if len(file) > _MAX_MEMBERS:
+        raise OdekitFileError(f"{path}: {len(file)} members, expected at most {_MAX_MEMBERS}")
+    arrays, total = {}, 0
+    for name in file:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise OdekitFileError(f"{path}: {name!r} is a link to somewhere else; links are not followed")
+        if file.get(name, getclass=True) is not h5py.Dataset:
+            raise OdekitFileError(f"{path}: {name!r} is not an array")
+        dataset = file[name]
+        total += _check_dataset(path, name, dataset)
+        if total > max_bytes:
+            raise OdekitFileError(f"{path}: {total} bytes of data up to {name!r}, more than max_bytes = {max_bytes}")
+        arrays[name] = _read_text(path, name, dataset) if _is_text(dataset) else np.asarray(dataset[()])
+    return arrays
+
+
+def _is_text(dataset):
+    stored_type = dataset.id.get_type()
+    return stored_type.get_class() == h5t.STRING and stored_type.is_variable_str()
+
+
+def _read_text(path, name, dataset):
+    """Read element by element: all of them may point to the same long text."""
+    texts, total = [], 0
+    for index in np.ndindex(dataset.shape):
+        texts.append(dataset[index].decode())
+        total += len(texts[-1])
+        if total > _MAX_TEXT:
+            raise OdekitFileError(f"{path}: {name!r} holds more than {_MAX_TEXT} characters of text")
+    return np.array(texts, dtype=str).reshape(dataset.shape)
+
+
+def _check_dataset(path, name, dataset):
+    """Refuse what is unsafe to read; returns the size in bytes."""
+    stored_type, plist = dataset.id.get_type(), dataset.id.get_create_plist()
+    if dataset.id.get_space().get_simple_extent_type() == h5s.NULL:
+        raise OdekitFileError(f"{path}: {name!r} is empty")
+    if stored_type.get_class() not in (h5t.INTEGER, h5t.FLOAT) and not _is_text(dataset):
+        raise OdekitFileError(f"{path}: {name!r} holds neither numbers nor text")
+    if dataset.is_virtual or plist.get_external_count():
+        raise OdekitFileError(f"{path}: the data of {name!r} is in another file; that is not read")
+    if any(plist.get_filter(i)[0] not in _FILTERS for i in range(plist.get_nfilters())):
+        raise OdekitFileError(f"{path}: {name!r} is compressed by an unknown method, expected gzip")
+    size, itemsize = math.prod(map(int, dataset.shape)) * stored_type.get_size(), stored_type.get_size()
+    if dataset.ndim > _MAX_RANK:
+        raise OdekitFileError(f"{path}: {name!r} has {dataset.ndim} dimensions, expected at most {_MAX_RANK}")
+    if dataset.chunks and math.prod(dataset.chunks) * itemsize > _MAX_CHUNK_BYTES:
+        raise OdekitFileError(f"{path}: the chunks of {name!r} are too large")
+    stored = dataset.id.get_storage_size()
+    if size > _TRUSTED_BYTES and size > _LARGEST_RATIO * stored:
+        raise OdekitFileError(f"{path}: {name!r} declares {size} bytes, but the file holds {stored} of it")
+    return size
+

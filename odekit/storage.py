@@ -1,0 +1,308 @@
+"""Trajectories on disk: netCDF4-compatible HDF5 files that say how they were computed.
+
+`save` writes a `Solution`, `load` reads it back, `metadata` reads what the file says about itself, and
+``xarray.open_dataset(path, engine="h5netcdf")`` opens the same file with named dimensions.
+
+Examples
+--------
+>>> import os, tempfile
+>>> from odekit import solve_ivp
+>>> from odekit.storage import load, save
+>>> sol = solve_ivp(lambda t, y, k: [-k * y[0]], (0, 1), [1.0], args=(2.0,))
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = os.path.join(folder, "decay.h5")
+...     save(path, sol)
+...     again = load(path)
+>>> bool((again.y == sol.y).all()), again.args
+(True, (2.0,))
+"""
+
+import datetime
+import hashlib
+import inspect
+import json
+import platform
+
+import numpy as np
+
+from ._files import MAX_BYTES, OdekitFileError, Variable, read, write
+from .solution import Retcode, Solution, Switch
+
+__all__ = ["OdekitFileError", "load", "metadata", "save", "to_xarray"]
+
+KIND, VERSION = "odekit-trajectory", "1.0"
+_COUNTS = ("nfev", "njev", "nlu", "naccept", "nreject")
+_TEXTS = ("method", "retcode", "message")
+_PARTS = np.array(["re", "im"])
+
+
+def save(path, sol, overwrite=False, compression=1):
+    """Write a solution to a file.
+
+    Stored are the trajectory, events, step times, changes of method, tolerances, counts, how it ended, the parameters, the
+    source text of the right-hand side (for people; it is never executed) and the versions of the software. The dense output
+    ``sol.sol`` is not stored.
+
+    Parameters
+    ----------
+    path : path-like
+        ``path + ".part"`` is written first and moved to `path` when it is complete.
+    sol : Solution
+    overwrite : bool
+        Whether an existing file may be replaced.
+    compression : int or None
+        Level of gzip (0 to 9), or None for no compression.
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and `overwrite` is False.
+    """
+    variables = {}
+    for name, variable in _variables(sol).items():
+        variables[name] = _split_complex(variable) if variable.data.dtype.kind == "c" else variable
+    if any("part" in variable.dims for variable in variables.values()):
+        variables["part"] = Variable(("part",), _PARTS)
+    write(path, KIND, VERSION, variables, _attributes(sol), overwrite, compression)
+
+
+def load(path, max_bytes=MAX_BYTES):
+    """Read a solution from a file.
+
+    Parameters
+    ----------
+    path : path-like
+    max_bytes : int
+        Refuse files with more data than this.
+
+    Returns
+    -------
+    Solution
+        Without ``fun`` (its source text is in `metadata`) and without dense output.
+
+    Raises
+    ------
+    FileNotFoundError
+    OdekitFileError
+        If the file is of another kind, damaged, truncated, or unsafe to read.
+    """
+    arrays, attributes = read(path, KIND, VERSION, max_bytes)
+    try:
+        return _solution(arrays, attributes)
+    except OdekitFileError:
+        raise
+    except Exception as error:  # a valid file of ours whose content is not: hand-made, or of a later version
+        raise OdekitFileError(f"{path}: incomplete or inconsistent ({type(error).__name__}: {error})") from error
+
+
+def metadata(path, max_bytes=MAX_BYTES):
+    """What a file says about itself.
+
+    Parameters
+    ----------
+    path : path-like
+    max_bytes : int
+        Refuse files with more data than this.
+
+    Returns
+    -------
+    dict
+        Method, tolerances, counts, how the integration ended, ``rhs_name``, ``rhs_source`` and ``rhs_sha256``,
+        ``created_at`` (UTC, ISO 8601), versions (``odekit``, ``numba``, ``numpy``, ``h5py``, ``hdf5``, ``python``),
+        ``platform``.
+
+    Raises
+    ------
+    FileNotFoundError
+    OdekitFileError
+    """
+    return read(path, KIND, VERSION, max_bytes)[1]
+
+
+def to_xarray(sol):
+    """A solution as an `xarray.Dataset`, as if it had been saved and opened by xarray (complex states stay complex).
+
+    Parameters
+    ----------
+    sol : Solution
+
+    Returns
+    -------
+    xarray.Dataset
+        With dimensions ``time`` and ``component``; ``step`` (ends of the accepted steps), ``event_k``, ``switch`` and
+        ``parameter`` where there are any.
+    """
+    import xarray
+
+    variables = _variables(sol)
+    variables.setdefault("component", Variable(("component",), np.arange(sol.y.shape[0])))
+    content = {name: (variable.dims, variable.data, variable.attrs) for name, variable in variables.items()}
+    coordinates = {name: value for name, value in content.items() if value[0] == (name,)}
+    data = {name: value for name, value in content.items() if name not in coordinates}
+    return xarray.Dataset(data, coordinates, {"format": KIND, "format_version": VERSION, **_attributes(sol)})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Solution -> variables and attributes
+
+
+def _variables(sol):
+    number = {"units": "1"}
+    y = np.asarray(sol.y)
+    variables = {
+        "time": Variable(("time",), np.asarray(sol.t, dtype=float), {**number, "long_name": "independent variable"}),
+        "y": Variable(("time", "component"), np.ascontiguousarray(y.T), {**number, "long_name": "state"}),
+        "step": Variable(("step",), np.asarray(sol.steps, dtype=float), {**number, "long_name": "times of accepted steps"}),
+    }
+    for name in ("rtol", "atol"):
+        if np.ndim(getattr(sol, name)):
+            variables[name] = Variable(("component",), np.broadcast_to(getattr(sol, name), len(y)).astype(float), number)
+    for k, times in enumerate(sol.t_events or ()):
+        times, dim = np.asarray(times, dtype=float), f"event_{k}"
+        states = np.asarray(sol.y_events[k], dtype=y.dtype).reshape(times.size, len(y))
+        variables[dim] = Variable((dim,), times, {**number, "long_name": f"times of event {k}"})
+        variables[f"y_{dim}"] = Variable((dim, "component"), states, {**number, "long_name": f"state at event {k}"})
+    if sol.switches:
+        variables["switch"] = Variable(
+            ("switch",), np.array([s.t for s in sol.switches]), {**number, "long_name": "times of changes of method"}
+        )
+        for name in ("source", "target", "reason"):
+            variables[f"switch_{name}"] = Variable(("switch",), np.array([getattr(s, name) for s in sol.switches], dtype=str))
+    parameters = _flatten(sol.args)[0]
+    if parameters.size:
+        variables["parameters"] = Variable(("parameter",), parameters, {"long_name": "arguments of the right-hand side"})
+    return variables
+
+
+def _split_complex(variable):
+    parts = np.stack([variable.data.real, variable.data.imag], axis=-1)
+    return Variable((*variable.dims, "part"), parts, variable.attrs)
+
+
+def _attributes(sol):
+    retcode = Retcode(sol.retcode)
+    attributes = {
+        "Conventions": "CF-1.11",
+        "title": f"Solution of an ordinary differential equation by {sol.method}",
+        "created_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "method": sol.method,
+        "retcode": retcode.name,
+        "message": sol.message,
+        "t_span": np.array(sol.t_span, dtype=float),
+        "args": json.dumps(_flatten(sol.args)[1]),
+        "n_events": -1 if sol.t_events is None else len(sol.t_events),
+        **{name: int(getattr(sol, name)) for name in _COUNTS},
+        **{name: float(getattr(sol, name)) for name in ("rtol", "atol") if not np.ndim(getattr(sol, name))},
+        **_right_hand_side(sol.fun),
+        **_versions(),
+    }
+    return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in attributes.items()}
+
+
+def _right_hand_side(fun):
+    fun = getattr(fun, "py_func", fun)
+    if fun is None:
+        return {}
+    name = f"{getattr(fun, '__module__', '?')}.{getattr(fun, '__qualname__', type(fun).__qualname__)}"
+    try:
+        source = inspect.getsource(fun)
+    except (OSError, TypeError):
+        return {"rhs_name": name}
+    return {"rhs_name": name, "rhs_source": source, "rhs_sha256": hashlib.sha256(source.encode()).hexdigest()}
+
+
+def _versions():
+    import h5py
+    import numba
+
+    from . import __version__
+
+    return {
+        "odekit": __version__,
+        "numba": numba.__version__,
+        "numpy": np.__version__,
+        "h5py": h5py.__version__,
+        "hdf5": h5py.version.hdf5_version,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def _flatten(args):
+    """Arguments as one float vector and a description from which `_unflatten` rebuilds them."""
+    numbers, description = [], []
+    for value in args:
+        array = np.asarray(value)
+        if array.dtype.kind in "biu" and array.ndim == 0:
+            description.append({"value": array.item()})  # integers beyond 2^53 stay exact
+        elif array.dtype.kind in "biufc":
+            flat = np.ascontiguousarray(array, dtype=complex if array.dtype.kind == "c" else float).ravel().view(float)
+            description.append({"dtype": array.dtype.str, "shape": list(array.shape)})
+            numbers.append(flat)
+        else:
+            description.append({"text": repr(value)})
+    return np.concatenate(numbers) if numbers else np.empty(0), description
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# variables and attributes -> Solution
+
+
+def _solution(arrays, attributes):
+    def state(name):
+        data = arrays[name].astype(float, copy=False)
+        return (data[..., 0] + 1j * data[..., 1]) if data.ndim == 3 else data
+
+    def tolerance(name):
+        return arrays[name] if name in arrays else float(attributes[name])
+
+    t, y = arrays["time"], np.ascontiguousarray(state("y").T)
+    forward = attributes["t_span"][1] >= attributes["t_span"][0]
+    _require(t.ndim == 1 and y.ndim == 2 and y.shape[1] == t.size, "y has another number of times than time")
+    for times, name in ((t, "time"), (arrays["step"], "step")):
+        _require(np.all(np.isfinite(times)), f"{name} is not finite")
+        _require(np.all(np.diff(times) >= 0 if forward else np.diff(times) <= 0), f"{name} is not monotone")
+    events = range(int(attributes["n_events"]))
+    for k in events:
+        _require(len(arrays[f"event_{k}"]) == len(arrays[f"y_event_{k}"]), f"event {k} has another number of states than times")
+    _require(all(attributes[name] >= 0 for name in _COUNTS), "a count is negative")
+    texts = [map(str, arrays.get(f"switch_{name}", ())) for name in ("source", "target", "reason")]
+    return Solution(
+        t=t,
+        y=y,
+        sol=None,
+        t_events=None if attributes["n_events"] < 0 else [arrays[f"event_{k}"] for k in events],
+        y_events=None if attributes["n_events"] < 0 else [state(f"y_event_{k}") for k in events],
+        **{name: int(attributes[name]) for name in _COUNTS},
+        retcode=Retcode[attributes["retcode"]],
+        message=attributes["message"],
+        steps=arrays["step"],
+        switches=[Switch(float(t), *text) for t, *text in zip(arrays.get("switch", ()), *texts, strict=True)],
+        method=attributes["method"],
+        rtol=tolerance("rtol"),
+        atol=tolerance("atol"),
+        t_span=tuple(map(float, attributes["t_span"])),
+        args=_unflatten(arrays.get("parameters", np.empty(0)), json.loads(attributes["args"])),
+    )
+
+
+def _require(condition, message):
+    if not condition:
+        raise ValueError(message)
+
+
+def _unflatten(numbers, description):
+    args, start = [], 0
+    for entry in description:
+        if "dtype" not in entry:
+            args.append(entry["value"] if "value" in entry else str(entry["text"]))
+            continue
+        dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
+        _require(dtype.kind in "biufc", "an argument is not a number")
+        count = int(np.prod(shape, dtype=object)) * (2 if dtype.kind == "c" else 1)
+        _require(0 <= count <= numbers.size - start, "there are fewer parameters than arguments")
+        flat = numbers[start : start + count]
+        value = (flat.view(complex) if dtype.kind == "c" else flat).astype(dtype).reshape(shape)
+        args.append(value if shape else value.item())
+        start += count
+    return tuple(args)
