@@ -1,3 +1,18 @@
 """Ordinary differential equations from Python at compiled speed, and small neural networks as vector fields."""
 
+import importlib
+
+from .field import OdekitPerformanceWarning, inplace
+from .ivp import solve_ivp
+from .solution import Retcode, Solution, Switch
+
 __version__ = "0.1.0"
+__all__ = ["OdekitPerformanceWarning", "Retcode", "Solution", "Switch", "inplace", "solve_ivp"]
+
+_LAZY = ("nn", "storage", "plot", "testset")
+
+
+def __getattr__(name):
+    if name in _LAZY:  # h5py, matplotlib and the networks' kernels are imported when they are used
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -41,7 +41,6 @@ _PACKAGE = pathlib.Path(__file__).parent
 _GENERATED = "<odekit "  # how the file name of generated source begins
 
 float64_array = types.Array(types.float64, 1, "C")
-int64_array = types.Array(types.int64, 1, "C")
 _f8p = types.CPointer(types.float64)
 _i8p = types.CPointer(types.int64)
 
@@ -50,7 +49,6 @@ _i8p = types.CPointer(types.int64)
 SCALAR_SIGNATURE = types.int32(types.float64, _f8p, _f8p, _f8p)
 #: ``int64 step(int64 *fn, int64 *iw, double *w, double *p)``: one attempt of a method, or its dense output.
 STEP_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p)
-STEP_ARRAYS = types.int64(int64_array, int64_array, float64_array, float64_array)
 
 
 @functools.cache
@@ -164,10 +162,7 @@ def cfunc_address(function, signature, cache=True, **options):
     int
         Valid for the life of the process.
     """
-    return _register_cfunc(cfunc(signature, cache=cache, **{**_CFUNC_OPTIONS, **options})(function))
-
-
-_CFUNC_OPTIONS = {key: value for key, value in KERNEL_OPTIONS.items() if key != "cache"}
+    return _register_cfunc(cfunc(signature, **{**KERNEL_OPTIONS, "cache": cache, **options})(function))
 
 
 def _register_cfunc(compiled):
@@ -222,8 +217,9 @@ _double = ir.DoubleType()
 _long = ir.IntType(64)
 
 
-def _data(context, builder, array_type, value):
-    return make_array(array_type)(context, builder, value).data
+def _data(context, builder, kind, value):
+    """Pointer to the data of an array, or a pointer itself."""
+    return make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
 
 
 def _call_at(builder, address, return_type, argument_types, arguments):
@@ -276,9 +272,8 @@ def _view_intrinsic(element, ndim):
         signature = array_type(base, types.int64, *[types.int64] * ndim)
 
         def codegen(context, builder, signature, args):
-            kind, start = signature.args[0], args[0]
-            start = _data(context, builder, kind, start) if isinstance(kind, types.Array) else start
-            return _build_view(context, builder, array_type, builder.gep(start, [args[1]]), args[2:])
+            start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+            return _build_view(context, builder, array_type, start, args[2:])
 
         return signature, codegen
 

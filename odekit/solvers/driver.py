@@ -37,6 +37,7 @@ from .state import (
     PENDING,
     REJECTED,
     RHS_RAISED,
+    SCRATCH,
     SINGULAR,
     STEP,
     T,
@@ -45,6 +46,7 @@ from .state import (
     Y,
     Y_NEW,
     dense_coefficients,
+    rhs_raised,
     vector,
 )
 
@@ -158,6 +160,7 @@ def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
     event = False
     if iw[N_EVENTS] > 0:
         if _jit.call_scalar(fn[EVENTS], t_new, y_new, _jit.view1(w, iw[O_EVENTS] + iw[N_EVENTS], iw[N_EVENTS]), p) != 0:
+            rhs_raised(w, t_new, vector(iw, w, SCRATCH), y_new)
             return EVENT_RAISED
         event = event_between(iw, w, directions)
     if output or event or log_q.shape[0] > 0:

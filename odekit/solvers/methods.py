@@ -3,7 +3,11 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, esdirk, explicit, radau
+from . import explicit, radau
+try:
+    from . import bdf, esdirk
+except ImportError:
+    bdf = esdirk = None
 from .tables import ESDIRK, EXPLICIT
 
 
@@ -85,9 +89,9 @@ def _implicit(name, module):
 #: Every method by its name. A new one is one line here; the tests that run all methods read this dictionary.
 METHODS = {
     **{name: _explicit(table) for name, table in EXPLICIT.items()},
-    **{name: _esdirk(table) for name, table in ESDIRK.items()},
+    **({name: _esdirk(table) for name, table in ESDIRK.items()} if esdirk else {}),
     "radau": _implicit("radau", radau),
-    "bdf": _implicit("bdf", bdf),
+    **({"bdf": _implicit("bdf", bdf)} if bdf else {}),
 }
 
 #: The pair behind ``method="auto"``.

@@ -1,0 +1,112 @@
+"""What a Python function takes from its surroundings: globals and closure variables.
+
+Compiled code freezes them, so a change must recompile; and plain Python helpers among them must be compiled too.
+"""
+
+import builtins
+import types
+
+import numpy as np
+from numba import njit
+from numba.extending import is_jitted
+
+_LIBRARIES = ("numpy", "math", "cmath", "scipy", "numba", "builtins")
+
+
+def surroundings(function):
+    """Globals and closure variables that a function refers to, by name.
+
+    Parameters
+    ----------
+    function : types.FunctionType
+
+    Returns
+    -------
+    dict
+    """
+    scope = function.__globals__
+    found = {name: scope[name] for name in _names(function.__code__) if name in scope}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return found
+
+
+def _names(code):
+    """Names in a code object and in those nested in it; attributes are among them, which does no harm."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names(constant)
+    return names
+
+
+def _is_helper(value):
+    return isinstance(value, types.FunctionType) and (value.__module__ or "").partition(".")[0] not in _LIBRARIES
+
+
+def snapshot(function, _seen=None):
+    """A hashable picture of the values that compiled code would freeze; it differs when one of them has changed.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    tuple
+    """
+    seen = set() if _seen is None else _seen
+    function = getattr(function, "py_func", function)
+    if not isinstance(function, types.FunctionType) or id(function) in seen:
+        return (id(function),)
+    seen.add(id(function))
+    picture = [id(function.__code__)]
+    for name, value in sorted(surroundings(function).items()):
+        if isinstance(value, np.ndarray):
+            value = (value.shape, value.dtype.str, value.tobytes())
+        elif _is_helper(value) or is_jitted(value):
+            value = snapshot(value, seen)
+        elif not isinstance(value, (int, float, complex, bool, str, bytes, type(None))) and not (
+            isinstance(value, tuple) and all(isinstance(v, (int, float, complex, bool, str)) for v in value)
+        ):
+            value = id(value)
+        picture.append((name, type(value).__name__, value))
+    return tuple(picture)
+
+
+def with_compiled_helpers(function, options, _done=None):
+    """A copy of a function in which the plain Python functions that it calls are compiled.
+
+    Parameters
+    ----------
+    function : types.FunctionType
+    options : dict
+        For ``njit``.
+
+    Returns
+    -------
+    function
+        The function itself, if it calls none.
+    """
+    done = {} if _done is None else _done
+    helpers = {name: value for name, value in surroundings(function).items() if _is_helper(value)}
+    if not helpers:
+        return function
+    compiled = {}
+    for name, helper in helpers.items():
+        if helper not in done:
+            done[helper] = helper  # a recursive call stays as it is
+            done[helper] = njit(**options)(with_compiled_helpers(helper, options, done))
+        compiled[name] = done[helper]
+    cells = tuple(
+        types.CellType(compiled[name]) if name in compiled else cell
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    )
+    scope = {**function.__globals__, **compiled}
+    scope.setdefault("__builtins__", builtins)
+    copy = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells or None)
+    copy.__qualname__, copy.__module__, copy.__kwdefaults__ = function.__qualname__, function.__module__, function.__kwdefaults__
+    return copy

@@ -1,0 +1,158 @@
+"""Checks of what the user gives: one clear sentence before the first step."""
+
+import math
+import operator
+import warnings
+
+import numpy as np
+
+SMALLEST_RTOL = 100 * np.finfo(float).eps  # below it rounding is taken for error (SciPy's limit)
+
+
+def options(unknown):
+    """Refuse unknown options."""
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise TypeError(
+            f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, first_step, max_step, max_steps or progress"
+        )
+
+
+def span(t_span):
+    """Start and end as floats."""
+    try:
+        t0, t1 = (float(t) for t in t_span)
+    except (TypeError, ValueError):
+        raise ValueError(f"t_span={t_span!r}; expected two numbers, start and end") from None
+    if not math.isfinite(t0) or math.isnan(t1):
+        raise ValueError(f"t_span={t_span!r}; expected a finite start and an end that is a number")
+    return t0, t1
+
+
+def state(y0):
+    """Initial state as a new float64 or complex128 vector."""
+    try:
+        y = np.array(y0)
+        if y.dtype.kind not in "biufc":
+            raise TypeError
+        y = y.astype(np.complex128 if y.dtype.kind == "c" else np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"y0={y0!r:.80}; expected a vector of numbers") from None
+    if y.ndim != 1:
+        raise ValueError(f"`y0` must be 1-dimensional, but its shape is {y.shape}")
+    if not np.isfinite(y).all():
+        where = int(np.flatnonzero(~np.isfinite(y))[0])
+        raise ValueError(f"All components of the initial state `y0` must be finite. y0[{where}] is {y[where]}")
+    return y
+
+
+def arguments(args):
+    """Extra arguments as a tuple."""
+    if args is None:
+        return ()
+    try:
+        return tuple(args)
+    except TypeError:
+        raise TypeError(
+            f"Supplied 'args' cannot be unpacked. Please supply `args` as a tuple, such as args=({args!r},)"
+        ) from None
+
+
+def events(given):
+    """Event functions as a list, and after how many zeros each ends the integration (infinity: never)."""
+    functions = [] if given is None else [given] if callable(given) else list(given)
+    terminal = []
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f"events contains a {type(function).__name__}; expected functions event(t, y, *args)")
+        value = getattr(function, "terminal", None)
+        message = f"The `terminal` attribute of each event must be a boolean or positive integer, but it is {value!r}"
+        if value is None or value is False or (not isinstance(value, (bool, str)) and value == 0):
+            terminal.append(math.inf)
+            continue
+        try:
+            count = operator.index(value)
+        except TypeError:
+            if not (isinstance(value, float) and value.is_integer()):
+                raise ValueError(message) from None
+            count = int(value)
+        if count < 0:
+            raise ValueError(message)
+        terminal.append(float(count))
+    return functions, terminal
+
+
+def tolerances(rtol, atol, n):
+    """Tolerances as vectors of length n."""
+    vectors = []
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        try:
+            vector = np.array(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name}={value!r}; expected a number or {n} numbers") from None
+        if vector.ndim > 1 or vector.size not in (1, n):
+            raise ValueError(f"`{name}` has wrong shape: {vector.shape}, expected a number or {n} numbers")
+        if not np.isfinite(vector).all() or (vector < 0).any():
+            raise ValueError(f"`{name}` must be finite and not negative, but it is {value!r}")
+        vectors.append(np.broadcast_to(vector.reshape(-1) if vector.size != 1 else vector.ravel(), (n,)).copy())
+    if (vectors[0] < SMALLEST_RTOL).any():
+        warnings.warn(
+            f"At least one element of `rtol` is too small. Setting `rtol = np.maximum(rtol, {SMALLEST_RTOL})`.", stacklevel=3
+        )
+        vectors[0] = np.maximum(vectors[0], SMALLEST_RTOL)
+    return vectors
+
+
+def output_times(t_eval, t0, t1):
+    """Output times as a float64 vector, or None."""
+    if t_eval is None:
+        return None
+    try:
+        times = np.array(t_eval, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"t_eval={t_eval!r:.80}; expected a vector of times") from None
+    if times.ndim != 1:
+        raise ValueError(f"`t_eval` must be 1-dimensional, but its shape is {times.shape}")
+    if not np.isfinite(times).all():
+        raise ValueError(f"`t_eval` must be finite, but it contains {times[~np.isfinite(times)][0]}")
+    low, high = min(t0, t1), max(t0, t1)
+    outside = times[(times < low) | (times > high)]
+    if outside.size:
+        raise ValueError(f"Values in `t_eval` are not within `t_span`: {outside[0]} is outside [{low}, {high}]")
+    distances = np.diff(times)
+    if (distances <= 0).any() if t1 >= t0 else (distances >= 0).any():
+        raise ValueError("Values in `t_eval` are not properly sorted: expected strictly in the direction of integration")
+    return times
+
+
+def _positive_number(name, value):
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{name}` must be a positive number, but it is {value!r}") from None
+    if not number > 0:
+        raise ValueError(f"`{name}` must be positive, but it is {value!r}")
+    return number
+
+
+def steps(first_step, max_step, max_steps, length, method):
+    """Check step sizes and the step limit."""
+    if first_step is None:
+        if method.error_order == 0 and length > 0:
+            raise ValueError(f"method={method.name!r} takes steps of fixed size: give it as first_step, for example first_step=0.01")
+    elif not math.isfinite(_positive_number("first_step", first_step)):
+        raise ValueError(f"`first_step` must be finite, but it is {first_step!r}")
+    elif first_step > length > 0:
+        raise ValueError(f"`first_step` exceeds bounds: {first_step!r} is larger than the span of {length!r}")
+    _positive_number("max_step", max_step)
+    if not isinstance(max_steps, (int, np.integer)) or max_steps < 1:
+        raise ValueError(f"`max_steps` must be a positive integer, but it is {max_steps!r}")
+
+
+def sparsity(pattern, n):
+    """Check the shape of a Jacobian structure."""
+    if pattern is None:
+        return
+    shape = getattr(pattern, "shape", None) or np.asarray(pattern).shape
+    if shape != (n, n):
+        raise ValueError(f"`jac_sparsity` has shape {shape}; expected ({n}, {n})")

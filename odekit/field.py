@@ -1,0 +1,327 @@
+"""The user's functions as the integrators see them: kernels, a Jacobian, event functions."""
+
+import ctypes
+import dataclasses
+import math
+import warnings
+import weakref
+from collections.abc import Callable
+
+import numpy as np
+
+from . import _jit, _wrap
+from ._arguments import pack
+from ._wrap import OdekitPerformanceWarning, ScalarKernel, Shape, Unsupported
+from .solvers import state
+from .solvers.integrate import SCRATCH_VECTORS, Jacobian, Kernels
+
+#: Functions through which a complex-step derivative does not pass: they drop or bend the imaginary part.
+NOT_HOLOMORPHIC = frozenset(
+    "abs absolute fabs real imag conj conjugate angle sign copysign maximum minimum fmax fmin max min hypot round floor ceil "
+    "trunc rint heaviside clip isnan isfinite nan_to_num where select".split()
+)
+AGREEMENT = 1e-3  # how well the complex-step Jacobian must agree with a difference quotient, relative to its column
+_warned: weakref.WeakSet = weakref.WeakSet()
+
+
+@dataclasses.dataclass(frozen=True)
+class InPlace:
+    """A right-hand side that writes into its third argument, made by `inplace`."""
+
+    function: Callable
+
+    def __call__(self, t, y, dydt, *args):
+        """Call the function."""
+        return self.function(t, y, dydt, *args)
+
+
+def inplace(function):
+    """Mark a right-hand side ``fun(t, y, dydt, *args)`` that writes the derivative into its third argument.
+
+    Parameters
+    ----------
+    function : callable
+        A Python function or an ``@njit`` function.
+
+    Returns
+    -------
+    InPlace
+
+    Examples
+    --------
+    >>> import odekit
+    >>> @odekit.inplace
+    ... def decay(t, y, dydt, rate):
+    ...     dydt[0] = -rate * y[0]
+    >>> sol = odekit.solve_ivp(decay, (0, 1), [1.0], args=(2.0,), rtol=1e-8, atol=1e-10)
+    >>> round(float(sol.y[0, -1]), 6)
+    0.135335
+    """
+    return InPlace(function)
+
+
+class UserField:
+    """A right-hand side with its Jacobian and event functions.
+
+    Parameters
+    ----------
+    fun : callable or address
+        In one of the forms that `odekit.solve_ivp` names.
+    t0 : float
+    y0 : ndarray, (n,), float64 or complex128
+    args : tuple
+    jac : callable, array_like, sparse matrix or None
+    events : list of callable
+    vectorized : bool
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function cannot be called, or returns something else than n numbers.
+    Exception
+        Whatever the function itself raises at the start.
+    """
+
+    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False):
+        self.t0, self.y0, self.args = t0, y0, args
+        self.complex_state = y0.dtype.kind == "c"
+        in_place = isinstance(fun, InPlace)
+        self.function = fun.function if in_place else fun
+        self.shape = Shape(y0.size, "vector", self.complex_state, in_place, vectorized)
+        self.jac, self.event_functions = jac, list(events)
+        self.kernels_used = []
+        try:
+            self.structure, self.parameters = pack(args)
+            self._unpackable = None
+        except TypeError as error:
+            self.structure, self.parameters, self._unpackable = None, np.empty(0), error
+        self.native = _wrap.native_kernel(self.function)
+        if self.native is None:
+            self._check_call()
+        elif self._unpackable is not None:
+            raise self._unpackable
+        self.kernel = self.native or self._kernel(self.function, self.shape)
+
+    def _check_call(self):
+        """Call the Python function once, so that its errors and shapes are told before anything is compiled."""
+        function = getattr(self.function, "py_func", self.function)
+        if not callable(function):
+            raise TypeError(f"fun is a {type(function).__name__}; expected a function fun(t, y, *args), or an address")
+        state_argument = self.y0[:, None].copy() if self.shape.vectorized else self.y0.copy()
+        if self.shape.in_place:
+            slope = np.full(self.y0.shape, math.nan, dtype=self.y0.dtype)
+            function(self.t0, state_argument, slope, *self.args)
+        else:
+            _wrap.as_numbers(function(self.t0, state_argument, *self.args), self.shape)
+
+    def _kernel(self, function, shape):
+        """A compiled kernel, or a call back into Python after one warning."""
+        try:
+            if self._unpackable is not None:
+                raise Unsupported(str(self._unpackable))
+            kernel = _wrap.compile_kernel(function, shape, self.structure)
+        except Unsupported as error:
+            self._warn(function, error)
+            kernel = _wrap.python_kernel(getattr(function, "py_func", function), shape, self.args)
+        self.kernels_used.append(kernel)
+        return kernel
+
+    @staticmethod
+    def _warn(function, error):
+        try:
+            if function in _warned or _jit.JIT_DISABLED:
+                return
+            _warned.add(function)
+        except TypeError:
+            pass
+        name = getattr(function, "__qualname__", type(function).__name__)
+        message = f"{name} cannot be compiled and runs as Python, about a hundred times slower: {error}"
+        warnings.warn(message, OdekitPerformanceWarning, stacklevel=5)
+
+    def kernels(self):
+        """What the integrators need.
+
+        Returns
+        -------
+        odekit.solvers.integrate.Kernels
+        """
+        events, directions = self._events()
+        return Kernels(self.kernel.address, self.parameters, self.jacobian, events, directions)
+
+    # events ------------------------------------------------------------------------------------------------------------
+
+    def _events(self):
+        if not self.event_functions:
+            return 0, np.empty(0)
+        shape = dataclasses.replace(self.shape, returns="number", in_place=False, vectorized=False)
+        kernels = [self._kernel(function, shape) for function in self.event_functions]
+        directions = np.array([float(getattr(function, "direction", 0)) for function in self.event_functions])
+        return _together([kernel.address for kernel in kernels], self.kernels_used), directions
+
+    # Jacobian ----------------------------------------------------------------------------------------------------------
+
+    def jacobian(self):
+        """The Jacobian of the real system, from the best source there is.
+
+        The user's; else exact, by complex step, where the function compiles for complex input and agrees with a difference
+        quotient at the start; else difference quotients.
+
+        Returns
+        -------
+        odekit.solvers.integrate.Jacobian
+        """
+        if self.jac is not None and not callable(self.jac):
+            matrix = self.jac.toarray() if hasattr(self.jac, "toarray") else np.asarray(self.jac)
+            n = self.y0.size
+            if matrix.shape != (n, n):
+                raise ValueError(f"jac has shape {matrix.shape}; expected ({n}, {n}) for a state of {n}")
+            matrix = _real_form(matrix) if self.complex_state else matrix.astype(np.float64)
+            return Jacobian(state.JAC_CONSTANT, 0, np.ascontiguousarray(matrix))
+        if self.jac is not None:
+            return Jacobian(state.JAC_KERNEL, self._user_jacobian().address)
+        kernel = self._complex_step()
+        return Jacobian(state.JAC_DIFFERENCE) if kernel is None else Jacobian(state.JAC_KERNEL, kernel.address)
+
+    def _user_jacobian(self):
+        shape = dataclasses.replace(self.shape, returns="matrix", in_place=False, vectorized=False)
+        value = getattr(self.jac, "py_func", self.jac)(self.t0, self.y0.copy(), *self.args)
+        _wrap.as_numbers(value, shape)
+        if self.complex_state:
+            size = 2 * self.y0.size
+            real = Shape(size, "matrix")
+            kernel = _wrap.python_kernel(lambda t, y: _real_form(_dense(self.jac(t, y.view(np.complex128), *self.args))), real, ())
+            self.kernels_used.append(kernel)
+            return kernel
+        if hasattr(value, "toarray"):  # a sparse matrix: Numba has none
+            kernel = _wrap.python_kernel(self.jac, shape, self.args)
+            self.kernels_used.append(kernel)
+            return kernel
+        return self._kernel(self.jac, shape)
+
+    def _complex_step(self):
+        """Kernel of the complex-step Jacobian, or None where it cannot be trusted."""
+        function = getattr(self.function, "py_func", self.function)
+        names = set(getattr(getattr(function, "__code__", None), "co_names", ()))
+        if self.native or not self.kernel.compiled or self.complex_state or names & NOT_HOLOMORPHIC:
+            return None
+        try:
+            kernel = _wrap.compile_kernel(self.function, dataclasses.replace(self.shape, derivative=True), self.structure)
+        except Unsupported:
+            return None
+        # a second point, because a kink such as |y| may lie at the first, and y0 is often zero
+        probes = (self.y0, self.y0 * (1 + AGREEMENT) + AGREEMENT**2)
+        return kernel if all(self._agrees(kernel, y) for y in probes) else None
+
+    def _agrees(self, kernel, y):
+        n = y.size
+        p = np.concatenate((self.parameters, np.zeros(SCRATCH_VECTORS * n)))
+        exact = call(kernel.address, self.t0, y, n * n, p).reshape(n, n)
+        increments = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(y), 1e-3)
+        for j in range(n):
+            ends = [y.copy(), y.copy()]
+            ends[0][j] -= increments[j]
+            ends[1][j] += increments[j]
+            low, high = (call(self.kernel.address, self.t0, end, n, p) for end in ends)
+            quotient = (high - low) / (ends[1][j] - ends[0][j])
+            noise = 1e3 * np.finfo(float).eps * np.max(np.abs(high), initial=0.0) / increments[j]
+            column = exact[:, j]
+            known = np.isfinite(quotient) & np.isfinite(column)  # outside the function's domain nothing is learnt
+            tolerance = AGREEMENT * np.max(np.abs(quotient[known]), initial=0.0) + noise
+            if np.any(np.abs(column - quotient)[known] > tolerance):
+                return False
+        return True
+
+    # exceptions --------------------------------------------------------------------------------------------------------
+
+    def exception(self, trajectory):
+        """The exception behind a failure: what the user's own function raised.
+
+        Parameters
+        ----------
+        trajectory : odekit.solvers.integrate.Trajectory
+
+        Returns
+        -------
+        BaseException
+        """
+        for kernel in self.kernels_used:
+            if kernel.raised:
+                return kernel.raised.pop()
+        t, y = trajectory.fail_t, trajectory.fail_y.view(self.y0.dtype)
+        functions = self.event_functions if trajectory.event_raised else [self.function]
+        shape = dataclasses.replace(self.shape, returns="number") if trajectory.event_raised else self.shape
+        for function in functions:
+            try:
+                plain = getattr(function, "py_func", function)
+                if shape.in_place and not trajectory.event_raised:
+                    plain(t, y.copy(), np.zeros_like(y), *self.args)
+                else:
+                    _wrap.as_numbers(plain(t, y.copy(), *self.args), shape)
+            except BaseException as error:
+                return error
+        return RuntimeError(
+            f"the compiled function failed at t = {t!r}, y = {y!r}, but the same call in Python does not; "
+            "run with NUMBA_DISABLE_JIT=1 to look at it"
+        )
+
+
+def call(address, t, y, n_out, p):
+    """Call a scalar kernel from Python.
+
+    Parameters
+    ----------
+    address : int
+    t : float
+    y : ndarray, (n,), float64
+    n_out : int
+        Length of the result.
+    p : ndarray
+
+    Returns
+    -------
+    ndarray, (n_out,)
+        NaN where the kernel raised.
+    """
+    out = np.zeros(n_out)
+    pointers = [array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (y, out, p)]
+    if _jit.SCALAR_CTYPE(address)(t, *pointers) != 0:
+        out[:] = math.nan
+    return out
+
+
+def _together(addresses, keep):
+    """One scalar kernel that calls several in turn, each writing one number."""
+    if len(addresses) == 1:
+        return addresses[0]
+    if _jit.JIT_DISABLED:
+
+        def run(t, y, out, p):
+            size = ctypes.sizeof(ctypes.c_double)
+            base = ctypes.addressof(out.contents)
+            for k, address in enumerate(addresses):
+                slot = ctypes.cast(base + k * size, ctypes.POINTER(ctypes.c_double))
+                if _jit.SCALAR_CTYPE(address)(t, y, slot, p) != 0:
+                    return 1
+            return 0
+
+        trampoline = _jit.SCALAR_CTYPE(run)
+        keep.append(ScalarKernel(0, False, trampoline))
+        return ctypes.cast(trampoline, ctypes.c_void_p).value
+    lines = [f"    if call_scalar({address}, t, y, view1(out, {k}, 1), p) != 0:\n        return 1" for k, address in enumerate(addresses)]
+    source = "def events(t, y, out, p):\n" + "\n".join(lines) + "\n    return 0\n"
+    function = _jit.exec_source(source, "events", {"call_scalar": _jit.call_scalar, "view1": _jit.view1})
+    return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, cache=False)
+
+
+def _dense(matrix):
+    return matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
+
+
+def _real_form(matrix):
+    """Jacobian of a complex (holomorphic) system as that of its interleaved real and imaginary parts."""
+    matrix = np.asarray(matrix, dtype=np.complex128)
+    n = matrix.shape[0]
+    real = np.empty((2 * n, 2 * n))
+    real[0::2, 0::2] = real[1::2, 1::2] = matrix.real
+    real[0::2, 1::2], real[1::2, 0::2] = -matrix.imag, matrix.imag
+    return real

@@ -1,0 +1,200 @@
+"""`solve_ivp`: one trajectory, with SciPy's interface and meaning."""
+
+import math
+
+import numpy as np
+
+from . import _checks, _progress
+from .field import UserField
+from .solution import Retcode, Solution, describe
+from .solvers.dense import DenseSolution
+from .solvers.integrate import Integration
+from .solvers.methods import resolve
+
+#: Accepted and rejected steps together; a problem that needs more is nearly always stiff, singular or mistaken.
+DEFAULT_MAX_STEPS = 1_000_000
+
+
+def solve_ivp(
+    fun, t_span, y0, method="auto", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, *,
+    rtol=1e-3, atol=1e-6, jac=None, jac_sparsity=None, first_step=None, max_step=math.inf, max_steps=DEFAULT_MAX_STEPS,
+    progress=False, **unknown,
+):  # fmt: skip
+    """Integrate a system of ordinary differential equations ``dy/dt = fun(t, y, *args)``, ``y(t0) = y0``.
+
+    Parameters
+    ----------
+    fun : callable or address
+        Right-hand side: ``fun(t, y, *args)`` that returns n numbers (a list, a tuple or an array); a function
+        ``fun(t, y, dydt, *args)`` marked with `odekit.inplace`; an ``@njit`` function; a Numba ``cfunc``, a ctypes function or
+        an integer address of ``void f(double t, double *y, double *dydt, double *p)``. Python functions are compiled with
+        Numba; one that Numba rejects is called through Python, after a warning that names the line.
+    t_span : (float, float)
+        Start and end; the end may be smaller. An infinite end needs a terminal event.
+    y0 : array_like, (n,)
+        Initial state, real or complex. It is not changed.
+    method : str
+        ``"auto"`` (default): explicit, implicit and back, as the steps demand. Explicit: ``euler``, ``midpoint``, ``heun``, ``rk4``
+        (fixed step except heun), ``bosh3``, ``dopri5``, ``tsit5``, ``dop853``. Implicit, for stiff problems: ``backward_euler``,
+        ``kvaerno3``, ``radau``, ``bdf``. SciPy's names are accepted.
+    t_eval : array_like, (m,), optional
+        Output times, sorted in the direction of integration. Default: the ends of all steps.
+    dense_output : bool
+        Whether the result's ``sol`` is the solution as a function of time.
+    events : callable or list of callables, optional
+        ``event(t, y, *args) -> float``; its zeros are located. Attributes: ``terminal`` (True, or the number of zeros after
+        which to stop), ``direction`` (+1 rising, -1 falling).
+    vectorized : bool
+        Whether `fun` expects y of shape (n, 1).
+    args : tuple, optional
+        Further arguments of `fun`, `jac` and the events. New numbers do not recompile.
+    rtol, atol : float or array_like, (n,)
+        The error per step is kept below ``atol + rtol |y|``, component by component, as a root mean square.
+    jac : callable, array_like or sparse matrix, optional
+        ``jac(t, y, *args)``, shape (n, n), or a constant matrix. Default: exact by complex step where `fun` allows it,
+        otherwise difference quotients.
+    jac_sparsity : array_like or sparse matrix, (n, n), optional
+        Structure of the Jacobian. Its shape is checked; factorisations are dense.
+    first_step : float, optional
+        Size of the first step; of every step for the methods of fixed step, which need it.
+    max_step : float
+    max_steps : int
+        Limit of accepted and rejected steps.
+    progress : bool
+        Whether to show a progress bar (with tqdm, if it is installed).
+
+    Returns
+    -------
+    Solution
+        A failure is reported in its ``retcode`` and ``message``, with the trajectory up to there.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For input that makes no sense, before the first step.
+    Exception
+        What `fun`, `jac` or an event raises, as it is, with the partial `Solution` as its attribute ``solution``. So does
+        Ctrl-C.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> def lorenz(t, y, rho):
+    ...     return [10 * (y[1] - y[0]), y[0] * (rho - y[2]) - y[1], y[0] * y[1] - 8 / 3 * y[2]]
+    >>> sol = odekit.solve_ivp(lorenz, (0, 10), [1.0, 0.0, 0.0], args=(28.0,), rtol=1e-8, atol=1e-10)
+    >>> sol.success, sol.y.shape[0]
+    (True, 3)
+    """
+    _checks.options(unknown)
+    t0, t1 = _checks.span(t_span)
+    state = _checks.state(y0)
+    n = state.size
+    name, methods = resolve(method)
+    args = _checks.arguments(args)
+    event_list, terminal = _checks.events(events)
+    if math.isinf(t1) and not any(math.isfinite(count) for count in terminal):
+        raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
+    rtol_vector, atol_vector = _checks.tolerances(rtol, atol, n)
+    times = _checks.output_times(t_eval, t0, t1)
+    _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
+    _checks.sparsity(jac_sparsity, n)
+
+    field = _attach_start(UserField, fun, t0, state, args, jac, event_list, vectorized)
+    width = 2 if field.complex_state else 1
+    recorder = _EventRecorder(field, terminal)
+    with _progress.bar(progress, t0, t1) as show:
+        integration = Integration(
+            field.kernels(), (t0, t1), state.view(np.float64), methods,
+            np.repeat(rtol_vector, width), np.repeat(atol_vector, width),
+            t_eval=times, keep_states=times is None, keep_dense=dense_output,
+            first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
+            on_event=recorder, progress=show,
+        )  # fmt: skip
+        trajectory = integration.run()
+
+    solution = _solution(trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps)
+    if trajectory.retcode == Retcode.INTERRUPTED:
+        raise _with_solution(KeyboardInterrupt(solution.message), solution)
+    if trajectory.retcode == Retcode.RHS_RAISED:
+        error = field.exception(trajectory)
+        culprit = "event function" if trajectory.event_raised else "right-hand side"
+        solution.message = describe(
+            Retcode.RHS_RAISED, culprit=culprit, error=type(error).__name__, t=trajectory.fail_t, h=trajectory.h
+        )
+        raise _with_solution(error, solution)
+    return solution
+
+
+class _EventRecorder:
+    """Collects zeros of the event functions and says when a terminal one ends the integration."""
+
+    def __init__(self, field, terminal):
+        self.field, self.terminal = field, terminal
+        self.times = [[] for _ in terminal]
+        self.states = [[] for _ in terminal]
+
+    def __call__(self, integration, indices, times):
+        for k, t in zip(indices, times, strict=True):
+            self.times[k].append(t)
+            self.states[k].append(integration.state_at(t).view(self.field.y0.dtype))
+            if len(self.times[k]) >= self.terminal[k]:
+                return t
+        return None
+
+
+def _attach_start(make, fun, t0, state, *rest):
+    """Build the field; an exception of the user's function at the start carries the solution so far: the start."""
+    try:
+        return make(fun, t0, state, *rest)
+    except Exception as error:
+        start = np.array([t0])
+        message = describe(Retcode.RHS_RAISED, culprit="right-hand side", error=type(error).__name__, t=t0, h=0.0)
+        solution = Solution(
+            start, state[:, None].copy(), None, None, None, 0, 0, 0, 0, 0, Retcode.RHS_RAISED, message, start, [], "", None, None,
+            (t0, t0), (), fun,
+        )  # fmt: skip
+        raise _with_solution(error, solution)  # noqa: B904 (it is the same exception)
+
+
+def _with_solution(error, solution):
+    error.solution = solution
+    return error
+
+
+def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol, atol, args, fun, max_steps):
+    dtype = field.y0.dtype
+    retcode = trajectory.retcode
+    message = describe(
+        retcode, t=trajectory.t, h=trajectory.h, max_steps=max_steps, component=trajectory.component, culprit="", error=""
+    )
+    if times is None:
+        t, y = trajectory.steps, trajectory.states
+    else:
+        t, y = times[: len(trajectory.outputs)], trajectory.outputs
+    dense = None
+    if dense_output:
+        dense = DenseSolution(trajectory.steps, trajectory.sizes, trajectory.states, trajectory.coefficients, dtype)
+    has_events = bool(recorder.terminal)
+    n = field.y0.size
+    return Solution(
+        t=t,
+        y=np.ascontiguousarray(np.ascontiguousarray(y).view(dtype).T),
+        sol=dense,
+        t_events=[np.array(part) for part in recorder.times] if has_events else None,
+        y_events=[np.array(part) if part else np.empty((0, n), dtype) for part in recorder.states] if has_events else None,
+        nfev=trajectory.nfev,
+        njev=trajectory.njev,
+        nlu=trajectory.nlu,
+        naccept=trajectory.naccept,
+        nreject=trajectory.nreject,
+        retcode=retcode,
+        message=message,
+        steps=trajectory.steps,
+        switches=trajectory.switches,
+        method=name,
+        rtol=rtol,
+        atol=atol,
+        t_span=span,
+        args=args,
+        fun=fun,
+    )

@@ -1,0 +1,402 @@
+"""The Python loop around the resumable driver: buffers, events, switches, progress, Ctrl-C.
+
+This is what every front door uses; it knows kernels by their addresses and nothing of how they were made.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from .. import _jit
+from ..solution import Retcode, Switch
+from . import auto, control, driver, events
+from . import state as S
+
+FIRST_CAPACITY = 256  # steps in the first log buffer; each further one is twice as large, up to
+LARGEST_BUFFER = 2**22  # floats
+CALL_SECONDS = 0.05  # a call of the driver lasts about this long, so that Ctrl-C and progress bars work
+FIRST_ATTEMPTS = 1000
+SWITCH_REASONS = {
+    auto.STABILITY_LIMITED: "the step size was limited by stability: stiff",
+    auto.NOT_STIFF: "the step size was no longer limited by stability: not stiff",
+    auto.NOT_FINITE: "the explicit steps gave values that are not finite",
+    auto.STEP_UNDERFLOW: "the explicit step size fell below the spacing of numbers",
+}
+#: Scratch floats behind the parameters, in multiples of n: what a complex-step Jacobian needs (a complex state and slope).
+SCRATCH_VECTORS = 4
+
+
+@dataclasses.dataclass
+class Jacobian:
+    """Where an implicit method gets its Jacobian.
+
+    Attributes
+    ----------
+    kind : int
+        `state.JAC_DIFFERENCE`, `state.JAC_KERNEL` or `state.JAC_CONSTANT`.
+    address : int
+        Of the kernel.
+    matrix : ndarray, (n, n), or None
+        The constant Jacobian.
+    """
+
+    kind: int = S.JAC_DIFFERENCE
+    address: int = 0
+    matrix: np.ndarray | None = None
+
+
+@dataclasses.dataclass
+class Kernels:
+    """A problem as the integrators see it.
+
+    Attributes
+    ----------
+    field : int
+        Address of the vector field, a scalar kernel (see `odekit._jit`).
+    parameters : ndarray
+        What the kernels get as `p`.
+    jacobian : callable
+        Called when an implicit method is first needed; returns a `Jacobian`.
+    events : int
+        Address of the event functions, a scalar kernel that writes `n_events` numbers.
+    directions : ndarray, (n_events,)
+        See `odekit.solvers.driver.advance`.
+    """
+
+    field: int
+    parameters: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+    jacobian: Callable[[], Jacobian] = Jacobian
+    events: int = 0
+    directions: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+
+
+@dataclasses.dataclass
+class Trajectory:
+    """What `integrate` returns.
+
+    Attributes
+    ----------
+    steps : ndarray, (naccept + 1,)
+        Start time and the ends of the accepted steps.
+    states : ndarray, (naccept + 1, n), or (1, n)
+        States at `steps`, if they were wanted; else only the first.
+    coefficients : ndarray, (naccept, degree, n)
+        Dense output of every step, if it was wanted.
+    sizes : ndarray, (naccept,)
+        Step sizes; the last may reach beyond the end if an event ended the integration.
+    outputs : ndarray, (m, n)
+        States at the output times that were reached.
+    end : ndarray, (n,)
+        Last state.
+    retcode : Retcode
+    t, h : float
+        Where the integration ended and the step size then.
+    fail_t, fail_y : float, ndarray
+        Argument with which the vector field, or an event function, raised.
+    event_raised : bool
+        Whether it was an event function that raised.
+    component : int
+        First component of the state that was not finite, or -1.
+    switches : list of Switch
+    nfev, njev, nlu, naccept, nreject : int
+    """
+
+    steps: np.ndarray
+    states: np.ndarray
+    coefficients: np.ndarray
+    sizes: np.ndarray
+    outputs: np.ndarray
+    end: np.ndarray
+    retcode: Retcode
+    t: float
+    h: float
+    fail_t: float
+    fail_y: np.ndarray
+    event_raised: bool
+    component: int
+    switches: list
+    nfev: int
+    njev: int
+    nlu: int
+    naccept: int
+    nreject: int
+
+
+@_jit.kernel
+def _start(fn, iw, w, p, error_order, first_step):
+    """Evaluate the vector field and the event functions at the start, choose the first step; returns a driver reason."""
+    y, f0 = S.vector(iw, w, S.Y), S.vector(iw, w, S.F0)
+    w[S.T_FAIL] = w[S.T]
+    scratch = S.vector(iw, w, S.SCRATCH)
+    for i in range(y.size):
+        scratch[i] = y[i]
+    status = _jit.call_scalar(fn[S.F], w[S.T], y, f0, p)
+    iw[S.NFEV] = 1
+    if status != 0:
+        return driver.FIELD_RAISED
+    if iw[S.N_EVENTS] > 0:
+        status = _jit.call_scalar(fn[S.EVENTS], w[S.T], y, _jit.view1(w, iw[S.O_EVENTS], iw[S.N_EVENTS]), p)
+        if status != 0:
+            return driver.EVENT_RAISED
+    h = first_step
+    if h == 0.0:
+        h, status = control.initial_step(fn, iw, w, p, error_order)
+        if status != 0:
+            return driver.FIELD_RAISED
+        if not h < math.inf:  # a NaN: start tiny and let the steps find out
+            h = control.TINY_STEP * abs(w[S.T_END] - w[S.T])
+    w[S.H_NEXT] = w[S.H_FIXED] = math.copysign(h, w[S.DIRECTION])
+    return driver.CONTINUE
+
+
+class Integration:
+    """One integration: the state arrays, the buffers and the loop.
+
+    Parameters
+    ----------
+    kernels : Kernels
+    t_span : tuple of float
+    y0 : ndarray, (n,)
+    methods : tuple of Method
+        One, or the explicit and the implicit one of an automatic pair.
+    rtol, atol : ndarray, (n,)
+    t_eval : ndarray, (m,)
+        Output times.
+    keep_states, keep_dense : bool
+        Whether to keep the state, and the dense output, of every step.
+    first_step : float
+        0: chosen by the method.
+    max_step : float
+    max_steps : int
+    on_event : callable or None
+        ``on_event(integration, indices, times)`` after a step in which event functions cross zero, sorted in time; returns
+        the time at which to end, or None.
+    progress : callable or None
+        ``progress(t)`` about every 0.05 s.
+    """
+
+    def __init__(
+        self, kernels, t_span, y0, methods, rtol, atol, *, t_eval=None, keep_states=True, keep_dense=False,
+        first_step=0.0, max_step=math.inf, max_steps=10**6, on_event=None, progress=None,
+    ):  # fmt: skip
+        self.kernels, self.methods, self.on_event, self.progress = kernels, methods, on_event, progress
+        n = y0.size
+        implicit = [m.workspace(n) if m.implicit else 0 for m in methods]
+        explicit = [0 if m.implicit else m.workspace(n) for m in methods]
+        self.fn, self.iw, self.w, self.p = S.allocate(
+            n,
+            kernels.parameters.size,
+            SCRATCH_VECTORS * n if any(implicit) else 0,
+            max(m.degree for m in methods),
+            kernels.directions.size,
+            sum(explicit),
+            sum(implicit),
+        )
+        fn, iw, w = self.fn, self.iw, self.w
+        self.p[: kernels.parameters.size] = kernels.parameters
+        fn[S.F], fn[S.EVENTS] = kernels.field, kernels.events
+        w[S.T], w[S.T_END] = t_span
+        w[S.DIRECTION] = 1.0 if t_span[1] >= t_span[0] else -1.0
+        w[S.MAX_STEP] = max_step
+        w[S.STABILITY_SIZE] = methods[0].stability_size
+        iw[S.MAX_STEPS] = max_steps
+        iw[S.FIRST_STEP] = 1
+        for place, values in ((S.Y, y0), (S.RTOL, rtol), (S.ATOL, atol)):
+            self.vector(place)[:] = values
+        self.first_step = first_step
+        self.degree = max(m.degree for m in methods)
+        self.t_eval = np.empty(0) if t_eval is None else t_eval
+        self.y_eval = np.empty((self.t_eval.size, n))
+        self.keep_states, self.keep_dense = keep_states or keep_dense, keep_dense
+        self.capacity = FIRST_CAPACITY
+        self.logs = []
+        self.switches = []
+        self.end_override = None  # (t, y) of a terminal event
+        self._prepared = set()
+        if len(methods) == 2:
+            fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
+        self._new_log()
+
+    def vector(self, k):
+        """View of a state vector, see `odekit.solvers.state`."""
+        n = self.iw[S.N]
+        return self.w[S.W_HEADER + k * n : S.W_HEADER + (k + 1) * n]
+
+    # buffers -----------------------------------------------------------------------------------------------------------
+
+    def _new_log(self):
+        n = int(self.iw[S.N])
+        rows = self.capacity
+        self.log = (
+            np.empty(rows),
+            np.empty((rows if self.keep_states else 0, n)),
+            np.empty((rows if self.keep_dense else 0, self.degree, n)),
+        )
+        self.iw[S.N_LOG] = 0
+        width = 1 + n * (self.keep_states + self.degree * self.keep_dense)
+        self.capacity = max(min(2 * rows, LARGEST_BUFFER // width), 16)
+
+    def _close_log(self):
+        used = int(self.iw[S.N_LOG])
+        self.logs.append(tuple(part[:used] for part in self.log))
+
+    # the loop ----------------------------------------------------------------------------------------------------------
+
+    def run(self):
+        """Integrate to the end, to a terminal event, to a failure or to Ctrl-C.
+
+        Returns
+        -------
+        Trajectory
+        """
+        self.y_start, self.t_start = self.vector(S.Y).copy(), float(self.w[S.T])
+        interrupted = False
+        try:
+            self._prepare(0)
+            reason = _start(self.fn, self.iw, self.w, self.p, self.methods[0].error_order, self.first_step)
+            if reason == driver.CONTINUE:
+                reason = self._loop()
+        except KeyboardInterrupt:
+            interrupted, reason = True, driver.CONTINUE
+        return self._trajectory(reason, interrupted)
+
+    def _prepare(self, mode):
+        """Make a method ready: its addresses, and for an implicit one the Jacobian."""
+        if mode in self._prepared:
+            return
+        self._prepared.add(mode)
+        method = self.methods[mode]
+        self.fn[S.STEP + mode] = S.step_address(method.make_step())
+        self.fn[S.DENSE + mode] = S.step_address(method.make_dense())
+        if method.implicit:
+            jacobian = self.kernels.jacobian()
+            self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
+            if jacobian.matrix is not None:
+                n = int(self.iw[S.N])
+                start = int(self.iw[S.O_IMPLICIT])
+                self.w[start : start + n * n] = jacobian.matrix.ravel()
+
+    def _loop(self):
+        attempts = FIRST_ATTEMPTS
+        while True:
+            started = time.perf_counter()
+            reason = driver.advance(
+                self.fn, self.iw, self.w, self.p, attempts, *self.log, self.t_eval, self.y_eval, self.kernels.directions
+            )
+            if reason == driver.CONTINUE:
+                elapsed = time.perf_counter() - started
+                attempts = int(max(1, min(attempts * CALL_SECONDS / max(elapsed, 1e-6), 2 * attempts)))
+            elif reason == driver.BUFFER_FULL:
+                self._close_log()
+                self._new_log()
+            elif reason == driver.SWITCH:
+                self._record_switch()
+            elif reason == driver.EVENT:
+                failure = self._handle_events()
+                if failure is not None:
+                    return failure
+            elif reason == driver.STEP_TOO_SMALL and len(self.methods) == 2 and self.iw[S.MODE] == auto.EXPLICIT:
+                # while an automatic solve is explicit its failure is not final: the implicit method gets its chance
+                self.w[S.H_NEXT] = math.copysign(abs(self.w[S.H_OLD]) or abs(self.w[S.H]) * 1e6, self.w[S.DIRECTION])
+                self.iw[S.REJECTED] = 0
+                auto.switch(self.iw, self.w, auto.IMPLICIT, auto.STEP_UNDERFLOW)
+                self._record_switch()
+            else:
+                return reason
+            if self.progress is not None:
+                self.progress(float(self.w[S.T]))
+
+    def _record_switch(self):
+        mode = int(self.iw[S.MODE])
+        self._prepare(mode)
+        names = [m.name for m in self.methods]
+        reason = SWITCH_REASONS[int(self.iw[S.SWITCH_REASON])]
+        self.switches.append(Switch(float(self.w[S.T]), names[1 - mode], names[mode], reason))
+
+    def _handle_events(self):
+        """Locate the zeros in the step just accepted; a driver reason if that ends the integration, else None."""
+        iw, w = self.iw, self.w
+        m, start = int(iw[S.N_EVENTS]), int(iw[S.O_EVENTS])
+        before, after = w[start : start + m], w[start + m : start + 2 * m]
+        active = [k for k in range(m) if events.crosses(before[k], after[k], self.kernels.directions[k])]
+        scratch = np.empty(m)
+        times = [events.locate(self.fn, iw, w, self.p, k, scratch) for k in active]
+        if any(math.isnan(t) for t in times):
+            return driver.EVENT_RAISED
+        order = sorted(range(len(active)), key=lambda i: w[S.DIRECTION] * times[i])
+        end = self.on_event(self, [active[i] for i in order], [times[i] for i in order])
+        if end is None:
+            return None
+        self.end_override = (end, self.state_at(end))
+        return driver.EVENT
+
+    def state_at(self, t):
+        """State at a time within the step just accepted, by its dense output."""
+        w = self.w
+        if t == w[S.T_NEW]:
+            return self.vector(S.Y_NEW).copy()
+        n, degree = int(self.iw[S.N]), int(self.iw[S.DEGREE])
+        offset = S.W_HEADER + S.N_VECTORS * n
+        q = w[offset : offset + degree * n].reshape(degree, n)
+        out = np.empty((1, n))
+        driver.evaluate(q, self.vector(S.Y), (t - w[S.T]) / w[S.H], out, 0)
+        return out[0]
+
+    # the result --------------------------------------------------------------------------------------------------------
+
+    def _trajectory(self, reason, interrupted):
+        iw, w = self.iw, self.w
+        self._close_log()
+        times, states, coefficients = (np.concatenate(parts) for parts in zip(*self.logs, strict=True))
+        steps = np.concatenate(([self.t_start], times))
+        sizes = np.diff(steps)
+        served = int(iw[S.N_EVAL])
+        end = (states[-1] if self.keep_states and len(states) else self.vector(S.Y_NEW if iw[S.PENDING] else S.Y)).copy()
+        if self.end_override is not None:
+            steps[-1], end = self.end_override
+            if self.keep_states:
+                states[-1] = end
+            while served and (self.t_eval[served - 1] - steps[-1]) * w[S.DIRECTION] > 0:
+                served -= 1
+        y_new = self.vector(S.Y_NEW)
+        bad = np.flatnonzero(~(np.isfinite(y_new) & np.isfinite(self.vector(S.F1)) & np.isfinite(self.vector(S.F0))))
+        return Trajectory(
+            steps, np.concatenate((self.y_start[None], states)), coefficients, sizes, self.y_eval[:served], end,
+            Retcode.INTERRUPTED if interrupted else self._retcode(reason),
+            float(steps[-1]), float(w[S.H]) or float(w[S.H_NEXT]), float(w[S.T_FAIL]), self.vector(S.SCRATCH).copy(),
+            reason == driver.EVENT_RAISED, int(bad[0]) if bad.size else -1, self.switches,
+            *(int(iw[k]) for k in (S.NFEV, S.NJEV, S.NLU, S.NACCEPT, S.NREJECT)),
+        )  # fmt: skip
+
+    def _retcode(self, reason):
+        if reason == driver.STEP_TOO_SMALL:
+            return {
+                S.NONFINITE: Retcode.NONFINITE,
+                S.NEWTON_FAILED: Retcode.NEWTON_FAILED,
+                S.SINGULAR: Retcode.SINGULAR,
+            }.get(int(self.iw[S.LAST_CODE]), Retcode.STEP_TOO_SMALL)
+        return {
+            driver.DONE: Retcode.SUCCESS,
+            driver.EVENT: Retcode.TERMINATED,
+            driver.STEPS_EXHAUSTED: Retcode.MAX_STEPS,
+            driver.FIELD_RAISED: Retcode.RHS_RAISED,
+            driver.EVENT_RAISED: Retcode.RHS_RAISED,
+        }[reason]
+
+
+def integrate(kernels, t_span, y0, methods, rtol, atol, **options):
+    """Integrate a problem given by kernel addresses.
+
+    Parameters
+    ----------
+    kernels, t_span, y0, methods, rtol, atol, **options
+        See `Integration`.
+
+    Returns
+    -------
+    Trajectory
+    """
+    return Integration(kernels, t_span, y0, methods, rtol, atol, **options).run()
