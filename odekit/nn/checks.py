@@ -1,0 +1,77 @@
+"""Checks of what users give to networks and models; every message quotes what came and says what is expected."""
+
+import numpy as np
+
+
+def real_array(name, value):
+    """`value` as a C-order float64 array, or an error that names it."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers, but its dtype is {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def finite_array(name, value):
+    """The same, and every number finite."""
+    array = real_array(name, value)
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        place = tuple(int(i) for i in bad[0])
+        raise ValueError(f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {array[place]}")
+    return array
+
+
+def batch(name, value, features):
+    """(d,) or (B, d) as (B, d), and whether it was a batch."""
+    array = real_array(name, value)
+    if array.ndim not in (1, 2) or array.shape[-1] != features:
+        raise ValueError(f"{name} must have shape ({features},) or (B, {features}), but its shape is {array.shape}")
+    return np.atleast_2d(array), array.ndim == 2
+
+
+def shaped(name, value, shape):
+    """A finite array of a known shape."""
+    array = finite_array(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, but its shape is {array.shape}")
+    return array
+
+
+def times(t):
+    """Output times: at least two, finite, strictly increasing or strictly decreasing."""
+    t = finite_array("t", t)
+    if t.ndim != 1 or t.size < 2:
+        raise ValueError(f"t must be one-dimensional with at least 2 times, but its shape is {t.shape}")
+    steps = np.diff(t)
+    if not (np.all(steps > 0) or np.all(steps < 0)):
+        wrong = int(np.argmax(np.sign(steps) != np.sign(t[-1] - t[0])))
+        raise ValueError(
+            f"t must be strictly increasing or strictly decreasing, but t[{wrong}] = {float(t[wrong])!r} "
+            f"and t[{wrong + 1}] = {float(t[wrong + 1])!r}"
+        )
+    return t
+
+
+def choice(name, value, known):
+    """One of several names."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name}={value!r} is unknown; expected one of {', '.join(known)}")
+    return value
+
+
+def positive(name, value):
+    """A finite positive number."""
+    number = float(value) if np.isscalar(value) and not isinstance(value, (str, bytes)) else float("nan")
+    if not 0.0 < number < float("inf"):
+        raise ValueError(f"{name} must be a positive number, but it is {value!r}")
+    return number
+
+
+def count(name, value):
+    """A positive integer."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, but it is {value!r}")
+    return int(value)

@@ -1,0 +1,234 @@
+"""Networks as vector fields: kernels with the signature of `odekit._jit.SCALAR_SIGNATURE`, reached by their addresses.
+
+A field has three kernels. The state is y[d, W] in C order, one column per lane; `p` is what `odekit.nn.header.pack` builds.
+
+* ``value(t, y, dy, p)``: any number of lanes, treated in blocks.
+* ``record(t, y, dy, p)``: the same for one block, and slot ``p[SLOT]`` of the tape holds what `pull` needs.
+* ``pull(t, v, out, p)``: transpose of the derivative at the recorded point. `v` is the cotangent of dy; ``out`` holds the
+  cotangent of y, then that of the parameters, which is added to what stands there.
+
+An integrator needs only the first, the exact adjoint the other two; neither knows that a network is behind them.
+"""
+
+import ctypes
+import dataclasses
+import functools
+
+from .. import _jit
+from .header import (
+    BLOCK,
+    HIDDEN,
+    LANES,
+    LAYERS,
+    N_PARAMS,
+    SCRATCH,
+    SIZE,
+    SIZES,
+    SYMPLECTIC,
+    TANGENT_PARAMS,
+    THETA,
+    TIMED,
+    WIDEST,
+)
+from .input_gradient import gradient, gradient_backward
+from .matmul import add_matmul, matmul
+from .network import backward, forward, load, store, tape_of, view1, view2
+
+
+@_jit.core
+def tile(p, number, lanes):
+    """Offset of an input tile (number 0 or 1) or of the output tile (2) in the scratch memory."""
+    return int(p[SCRATCH]) + lanes * (2 * int(p[WIDEST]) + 2 * int(p[HIDDEN]) + number * int(p[SIZES]))
+
+
+@_jit.core
+def network_value(t, y, dy, p):
+    """dy = network(y)."""
+    width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
+    n_out = int(p[SIZES + int(p[LAYERS])])
+    for start in range(0, width, block):
+        lanes = min(block, width - start)
+        load(p, tape, t, y, start, width, lanes, t)
+        place = tile(p, 2, lanes)
+        forward(p, tape, lanes, 0, view1(p, place, n_out * lanes), n_out)
+        store(view2(p, place, n_out, lanes), n_out, dy, start, width)
+    return 0
+
+
+@_jit.core
+def network_record(t, y, dy, p):
+    """dy = network(y) for one block of lanes, with its tape."""
+    lanes, tape = int(p[LANES]), tape_of(p)
+    load(p, tape, t, y, 0, lanes, lanes, t)
+    forward(p, tape, lanes, 1, dy, int(p[SIZES + int(p[LAYERS])]))
+    return 0
+
+
+@_jit.core
+def network_pull(t, v, out, p):
+    """Transpose of the derivative of the network."""
+    lanes = int(p[LANES])
+    d = int(p[SIZES]) - int(p[TIMED])
+    x_bar = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
+    cotangent = view2(v, 0, int(p[SIZES + int(p[LAYERS])]), lanes)
+    backward(p, tape_of(p), lanes, cotangent, x_bar, int(p[SCRATCH]), view1(out, d * lanes, int(p[N_PARAMS])))
+    store(x_bar, d, out, 0, lanes)
+    return 0
+
+
+@_jit.core
+def network_tangent(t, y, out, p):
+    """Directional derivative: `y` holds y, its direction and, if ``p[TANGENT_PARAMS]``, that of the parameters; `out`
+    receives the value and its directional derivative."""
+    width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
+    layers, parameters = int(p[LAYERS]), int(p[THETA])
+    d, n_out = int(p[SIZES]) - int(p[TIMED]), int(p[SIZES + layers])
+    directions = 2 * d * width
+    for start in range(0, width, block):
+        lanes = min(block, width - start)
+        load(p, tape, t, y, start, width, lanes, t)
+        below = view2(p, tape, int(p[SIZES]), lanes)
+        forward(p, tape, lanes, 1, view1(p, tile(p, 2, lanes), n_out * lanes), n_out)
+        store(view2(p, tile(p, 2, lanes), n_out, lanes), n_out, out, start, width)
+        load(p, tile(p, 0, lanes), t, view1(y, d * width, d * width), start, width, lanes, 0.0)
+        tangent = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
+        theta, place = 0, tape + below.size
+        for k in range(1, layers + 1):
+            n, n_below = int(p[SIZES + k]), int(p[SIZES + k - 1])
+            turn = int(p[SCRATCH]) + (k % 2) * int(p[WIDEST]) * lanes
+            above = view2(p, turn, n, lanes)
+            matmul(view2(p, parameters + theta, n, n_below), tangent, above)
+            if p[TANGENT_PARAMS] != 0.0:
+                add_matmul(view2(y, directions + theta, n, n_below), below, above)
+                if theta + n * n_below < int(p[N_PARAMS]):
+                    for i in range(n):
+                        for j in range(lanes):
+                            above[i, j] += y[directions + theta + n * n_below + i]
+            if k < layers:
+                size = n * lanes
+                below, flat, slope = view2(p, place, n, lanes), view1(p, turn, size), view1(p, place + size, size)
+                for i in range(size):
+                    flat[i] *= slope[i]
+                place += 2 * size
+            theta += n * (n_below + 1)
+            tangent = above
+        store(tangent, n_out, view1(out, n_out * width, n_out * width), start, width)
+    return 0
+
+
+@_jit.core
+def _turn(p, g, d, out, start, width):
+    """Store the first d rows of a gradient; for a Hamiltonian as the field (dH/dp, -dH/dq)."""
+    half, lanes = d // 2, g.shape[1]
+    if p[SYMPLECTIC] == 0.0:
+        store(g, d, out, start, width)
+        return
+    for i in range(half):
+        for j in range(lanes):
+            out[i * width + start + j] = g[half + i, j]
+            out[(half + i) * width + start + j] = -g[i, j]
+
+
+@_jit.core
+def gradient_value(t, y, dy, p):
+    """dy = grad H(y), or J grad H(y)."""
+    width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
+    for start in range(0, width, block):
+        lanes = min(block, width - start)
+        load(p, tape, t, y, start, width, lanes, t)
+        forward(p, tape, lanes, 1, p, 0)
+        g = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
+        gradient(p, tape, lanes, 1, g)
+        _turn(p, g, int(p[SIZES]) - int(p[TIMED]), dy, start, width)
+    return 0
+
+
+@_jit.core
+def gradient_record(t, y, dy, p):
+    """dy = grad H(y), or J grad H(y), for one block of lanes, with its tape."""
+    lanes, tape = int(p[LANES]), tape_of(p)
+    load(p, tape, t, y, 0, lanes, lanes, t)
+    forward(p, tape, lanes, 2, p, 0)
+    g = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
+    gradient(p, tape, lanes, 2, g)
+    _turn(p, g, int(p[SIZES]) - int(p[TIMED]), dy, 0, lanes)
+    return 0
+
+
+@_jit.core
+def gradient_pull(t, v, out, p):
+    """Transpose of the derivative of grad H, or of J grad H."""
+    lanes = int(p[LANES])
+    d = int(p[SIZES]) - int(p[TIMED])
+    load(p, tile(p, 0, lanes), t, v, 0, lanes, lanes, 0.0)
+    u = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
+    if p[SYMPLECTIC] != 0.0:
+        half = d // 2
+        for i in range(half):
+            for j in range(lanes):
+                u[i, j], u[half + i, j] = -u[half + i, j], u[i, j]
+    x_bar = view2(p, tile(p, 1, lanes), int(p[SIZES]), lanes)
+    gradient_backward(p, tape_of(p), lanes, u, x_bar, int(p[SCRATCH]), view1(out, d * lanes, int(p[N_PARAMS])))
+    store(x_bar, d, out, 0, lanes)
+    return 0
+
+
+@functools.cache
+def address(core):
+    """Address of one of the kernels above.
+
+    Parameters
+    ----------
+    core : compiled kernel
+
+    Returns
+    -------
+    int
+    """
+    name = f"field_{core.__name__}"
+    if _jit.JIT_DISABLED:
+        return _python_address(core)
+    source = (
+        f"def {name}(t, y, dy, p):\n    return core(t, view1(y, 0, 1), view1(dy, 0, 1), view1(p, 0, 1))  # {name}\n"
+    )
+    shell = _jit.exec_source(source, name, {"core": core, "view1": view1})
+    return _jit.cfunc_address(shell, _jit.SCALAR_SIGNATURE)
+
+
+def _python_address(core):
+    def callback(t, y, dy, p):
+        (size,) = _jit._pointer_to_array(p, SIZE + 1)[SIZE:]
+        p = _jit._pointer_to_array(p, int(size))
+        longest = 2 * int(p[WIDEST] * p[LANES]) + int(p[N_PARAMS])  # no kernel reads or writes more
+        return core(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
+
+    trampoline = _jit.SCALAR_CTYPE(callback)
+    _jit._functions[id(trampoline)] = trampoline
+    return ctypes.cast(trampoline, ctypes.c_void_p).value
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldKernels:
+    """Addresses of the kernels of a field: `value`, `record` and `pull`."""
+
+    value: int
+    record: int
+    pull: int
+
+
+@functools.cache
+def network_kernels():
+    """Kernels of a network as a vector field."""
+    return FieldKernels(address(network_value), address(network_record), address(network_pull))
+
+
+@functools.cache
+def gradient_kernels():
+    """Kernels of the input gradient of a scalar network."""
+    return FieldKernels(address(gradient_value), address(gradient_record), address(gradient_pull))
+
+
+@_jit.kernel
+def call(address, t, y, dy, p):
+    """Call a kernel from Python by its address."""
+    return _jit.call_scalar(address, t, y, dy, p)

@@ -1,0 +1,79 @@
+"""How a network travels as the flat vector `p` of a vector field: header, parameters, workspace.
+
+Sizes stand in the header as floats (exact up to 2**53), so that one compiled kernel serves every architecture. All offsets
+are into `p`; matrices are in C order with one column per lane.
+"""
+
+import itertools
+
+import numpy as np
+
+SLOT = 0  # slot of the tape that `record` writes and `pull` reads
+LANES = 1  # lanes in a call
+BLOCK = 2  # lanes that the field kernel treats at once, so that their activations stay in the cache
+LAYERS = 3  # weight matrices
+ACTIVATION = 4  # number of the activation, see `odekit.nn.activations`
+FINAL_BIAS = 5  # 1: the last layer has a bias
+TIMED = 6  # 1: t is appended to the features
+SYMPLECTIC = 7  # 1: the gradient of a scalar network is turned by J = ((0, 1), (-1, 0))
+N_PARAMS = 8
+THETA = 9  # offset of the parameters
+TAPE = 10  # offset of the first slot
+SLOT_SIZE = 11
+SCRATCH = 12  # offset of memory that no call leaves anything in
+SIZE = 13  # of p
+TANGENT_PARAMS = 14  # 1: a directional derivative has a direction in the parameters too
+WIDEST = 15  # features of the widest layer
+HIDDEN = 16  # features of all hidden layers together
+SIZES = 17  # features of each layer, the time row of the first included
+
+#: Lanes treated at once: the tape of a block of a 64-64 network is then about as large as a second-level cache. Measured.
+LANE_BLOCK = 64
+
+
+def parameter_count(sizes, final_bias):
+    """Numbers of weights and biases of a network with `sizes` features."""
+    return sum(b * (a + 1) for a, b in itertools.pairwise(sizes)) - (0 if final_bias else sizes[-1])
+
+
+def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False):
+    """Build the vector `p` of a network.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Features of each layer, the time row of the first included.
+    activation : int
+    final_bias, timed : bool
+    params : ndarray
+    lanes : int
+        Lanes of a call of the field kernel.
+    slots : int
+        Slots of the tape; `record` and `pull` see at most `LANE_BLOCK` lanes.
+    gradient : bool
+        Whether the tape must hold what the kernels of the input gradient store.
+    symplectic : bool
+
+    Returns
+    -------
+    ndarray
+    """
+    block = min(lanes, LANE_BLOCK)
+    hidden = sum(sizes[1:-1])
+    widest = max(sizes)
+    slot_size = block * (sizes[0] + (5 if gradient else 2) * hidden)
+    theta = SIZES + len(sizes)
+    tape = theta + params.size
+    scratch = tape + slots * slot_size
+    # two layers of cotangents, two numbers per hidden feature, two input tiles, an output tile
+    size = scratch + block * (2 * widest + 2 * hidden + 2 * sizes[0] + sizes[-1])
+    p = np.empty(size)
+    p[:SIZES] = 0.0
+    p[LANES], p[BLOCK] = lanes, block
+    p[LAYERS], p[ACTIVATION], p[FINAL_BIAS], p[TIMED] = len(sizes) - 1, activation, final_bias, timed
+    p[SYMPLECTIC], p[N_PARAMS] = symplectic, params.size
+    p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, scratch, size
+    p[SIZES : SIZES + len(sizes)] = sizes
+    p[WIDEST], p[HIDDEN] = widest, hidden
+    p[theta:tape] = params
+    return p

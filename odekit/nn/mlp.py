@@ -1,0 +1,282 @@
+"""Multilayer perceptron: a flat parameter vector and compiled kernels."""
+
+import numpy as np
+
+from . import activations, checks, header
+from . import field_kernels as kernels
+from .initialise import INITIALISATIONS
+
+
+class MLP:
+    """Fully connected network, ``a_k = phi(W_k a_{k-1} + b_k)``, with a linear last layer.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Features of each layer, input and output included.
+    activation : str
+        tanh, softplus, sigmoid, silu, relu, elu or sin.
+    rng : None, int or numpy.random.Generator
+        Source of the initial weights; biases start at 0.
+    final_bias : bool
+        Whether the last layer has a bias.
+    init : str
+        glorot, he or orthogonal.
+    time_dependent : bool
+        Whether the time is appended to the input features.
+
+    Attributes
+    ----------
+    params : ndarray, (n_params,)
+        All weights and biases, layer by layer: W_1 row by row, b_1, W_2, ... Change it in place, or assign a new vector.
+    sizes : tuple of int
+
+    Raises
+    ------
+    ValueError
+        For fewer than two layers, an unknown activation or initialisation.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([2, 16, 2], activation="tanh", rng=0)
+    >>> field([0.5, -1.0]).shape
+    (2,)
+    >>> field.params.size
+    82
+    """
+
+    def __init__(
+        self, sizes, activation="tanh", rng=None, *, final_bias=True, init="glorot", time_dependent=False
+    ):  # fmt: skip
+        try:
+            self.sizes = tuple(checks.count(f"sizes[{i}]", n) for i, n in enumerate(sizes))
+        except TypeError:
+            raise ValueError(f"sizes must be a list of layer sizes, but it is {sizes!r}") from None
+        if len(self.sizes) < 2:
+            raise ValueError(f"sizes must name at least an input and an output layer, but it is {sizes!r}")
+        self.activation = checks.choice("activation", activation, activations.NAMES)
+        self.init = checks.choice("init", init, INITIALISATIONS)
+        self.final_bias, self.time_dependent = bool(final_bias), bool(time_dependent)
+        self._layers = (self.sizes[0] + self.time_dependent, *self.sizes[1:])
+        self._params = np.zeros(header.parameter_count(self._layers, self.final_bias))
+        rng = np.random.default_rng(rng)
+        for name, weight in self.weights().items():
+            if name.startswith("W"):
+                weight[...] = INITIALISATIONS[init](rng, *weight.shape)
+
+    @property
+    def params(self):
+        """Flat parameter vector."""
+        return self._params
+
+    @params.setter
+    def params(self, value):
+        self._params[...] = checks.shaped("params", value, self._params.shape)
+
+    def weights(self):
+        """Views into `params` by name: W1 (n_1, n_0), b1 (n_1,), W2, ...
+
+        Returns
+        -------
+        dict of ndarray
+        """
+        return self.named(self._params)
+
+    def named(self, vector):
+        """Views into a vector laid out like `params`, a gradient for example.
+
+        Parameters
+        ----------
+        vector : ndarray, (n_params,)
+
+        Returns
+        -------
+        dict of ndarray
+        """
+        views, start, last = {}, 0, len(self._layers) - 1
+        for k in range(1, last + 1):
+            n, n_below = self._layers[k], self._layers[k - 1]
+            views[f"W{k}"] = vector[start : start + n * n_below].reshape(n, n_below)
+            start += n * n_below
+            if k < last or self.final_bias:
+                views[f"b{k}"] = vector[start : start + n]
+                start += n
+        return views
+
+    # as a vector field ---------------------------------------------------------------------------------------------------
+
+    @property
+    def dim(self):
+        """Dimension of the state, for a network used as a vector field."""
+        if self.sizes[0] != self.sizes[-1]:
+            raise ValueError(f"a vector field has as many outputs as inputs, but sizes is {list(self.sizes)}")
+        return self.sizes[0]
+
+    @property
+    def kernels(self):
+        """Addresses of the kernels of the vector field, see `odekit.nn.field_kernels`."""
+        return kernels.network_kernels()
+
+    def pack(self, lanes, slots=1, **options):
+        """The vector `p` that the kernels of the field take.
+
+        Parameters
+        ----------
+        lanes : int
+            Trajectories side by side; the state is then [d, lanes] in C order.
+        slots : int
+            Evaluations whose tapes are held at once.
+        **options
+            See `odekit.nn.header.pack`.
+
+        Returns
+        -------
+        ndarray
+        """
+        kind = activations.NAMES[self.activation]
+        return header.pack(
+            self._layers, kind, self.final_bias, self.time_dependent, self._params, lanes, slots, **options
+        )  # fmt: skip
+
+    # from Python ---------------------------------------------------------------------------------------------------------
+
+    def __call__(self, x, t=0.0):
+        """Value.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        t : float
+            Time, for a time-dependent network.
+
+        Returns
+        -------
+        ndarray, (n_out,) or (B, n_out)
+        """
+        x, batched = checks.batch("x", x, self.sizes[0])
+        out = np.empty((self.sizes[-1], len(x)))
+        kernels.call(self.kernels.value, float(t), _lanes(x), out.ravel(), self.pack(len(x)))
+        return out.T.copy() if batched else out[:, 0].copy()
+
+    def vjp(self, x, v, t=0.0):
+        """Value, and the transposes of its derivatives applied to `v`.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        v : array_like, (n_out,) or (B, n_out)
+            Cotangent of the output.
+        t : float
+
+        Returns
+        -------
+        y : ndarray, (n_out,) or (B, n_out)
+        x_bar : ndarray, like x
+        params_bar : ndarray, (n_params,)
+            Summed over the batch.
+        """
+        return lanewise_vjp(self.kernels, self.pack, x, v, t, self.sizes[0], self.sizes[-1], self._params.size)
+
+    def jvp(self, x, dx, t=0.0, dparams=None):
+        """Value and directional derivative.
+
+        Parameters
+        ----------
+        x, dx : array_like, (d,) or (B, d)
+            Input and its direction.
+        t : float
+        dparams : array_like, (n_params,), optional
+            Direction of the parameters.
+
+        Returns
+        -------
+        y, dy : ndarray, (n_out,) or (B, n_out)
+        """
+        x, batched = checks.batch("x", x, self.sizes[0])
+        dx = checks.shaped("dx", np.atleast_2d(np.asarray(dx)), x.shape)
+        p = self.pack(len(x))
+        p[header.TANGENT_PARAMS] = dparams is not None
+        extra = np.empty(0) if dparams is None else checks.shaped("dparams", dparams, self._params.shape)
+        out = np.empty((2, self.sizes[-1], len(x)))
+        arguments = np.concatenate((_lanes(x), _lanes(dx), extra))
+        kernels.call(kernels.address(kernels.network_tangent), float(t), arguments, out.ravel(), p)
+        y, dy = np.ascontiguousarray(out.transpose(0, 2, 1))
+        return (y, dy) if batched else (y[0], dy[0])
+
+    def gradient(self, x, t=0.0):
+        """Gradient of a scalar network with respect to its input.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        t : float
+
+        Returns
+        -------
+        ndarray, like x
+        """
+        self._require_scalar()
+        x, batched = checks.batch("x", x, self.sizes[0])
+        out = np.empty((self.sizes[0], len(x)))
+        p = self.pack(len(x), gradient=True)
+        kernels.call(kernels.gradient_kernels().value, float(t), _lanes(x), out.ravel(), p)
+        return out.T.copy() if batched else out[:, 0].copy()
+
+    def gradient_vjp(self, x, u, t=0.0):
+        """Input gradient of a scalar network, and the transposes of *its* derivatives applied to `u`.
+
+        Parameters
+        ----------
+        x, u : array_like, (d,) or (B, d)
+            Input, and cotangent of the gradient.
+        t : float
+
+        Returns
+        -------
+        gradient : ndarray, like x
+        x_bar : ndarray, like x
+            The Hessian times u.
+        params_bar : ndarray, (n_params,)
+        """
+        self._require_scalar()
+        d = self.sizes[0]
+
+        def pack(lanes):
+            return self.pack(lanes, gradient=True)
+
+        return lanewise_vjp(kernels.gradient_kernels(), pack, x, u, t, d, d, self._params.size)
+
+    def _require_scalar(self):
+        if self.sizes[-1] != 1:
+            raise ValueError(f"the gradient of a network needs one output, but sizes is {list(self.sizes)}")
+
+    def __repr__(self):
+        return f"MLP({list(self.sizes)}, activation={self.activation!r}, {self._params.size} parameters)"
+
+
+def _lanes(x):
+    """(B, d) as the flat [d, B] that kernels see."""
+    return np.ascontiguousarray(x.T).ravel()
+
+
+def lanewise_vjp(addresses, pack, x, v, t, n_in, n_out, n_params):
+    """Run `record` and `pull` over a batch, block by block; see `MLP.vjp`."""
+    x, batched = checks.batch("x", x, n_in)
+    v, _ = checks.batch("v", v, n_out)
+    if len(v) != len(x):
+        raise ValueError(f"x and v must have the same number of rows, but have {len(x)} and {len(v)}")
+    y, x_bar, params_bar = np.empty((len(x), n_out)), np.empty_like(x), np.zeros(n_params)
+    for start in range(0, len(x), header.LANE_BLOCK):
+        rows = slice(start, start + header.LANE_BLOCK)
+        tile = x[rows]
+        lanes = len(tile)
+        p = pack(lanes)
+        out = np.empty(n_out * lanes)
+        kernels.call(addresses.record, float(t), _lanes(tile), out, p)
+        y[rows] = out.reshape(n_out, lanes).T
+        bar = np.concatenate((np.empty(n_in * lanes), params_bar))
+        kernels.call(addresses.pull, float(t), _lanes(v[rows]), bar, p)
+        x_bar[rows] = bar[: n_in * lanes].reshape(n_in, lanes).T
+        params_bar = bar[n_in * lanes :]
+    return (y, x_bar, params_bar) if batched else (y[0], x_bar[0], params_bar)

@@ -1,0 +1,138 @@
+"""Compiled passes through a network: value, and the transpose of its derivative, for one block of lanes.
+
+Everything is laid out ``[features, lanes]``. The *tape* of a block holds its input (the time row included), then for each
+hidden layer the activations and as many of their derivatives as the pass was asked for.
+"""
+
+from .. import _jit
+from . import activations
+from .header import ACTIVATION, FINAL_BIAS, LAYERS, N_PARAMS, SIZES, SLOT, SLOT_SIZE, TAPE, THETA, TIMED, WIDEST
+from .matmul import add_matmul, add_outer, add_row_sums, fill_rows, matmul_transposed
+
+view1, view2 = _jit.view1, _jit.view2
+
+
+@_jit.core
+def tape_of(p):
+    """Offset of the slot in use."""
+    return int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE])
+
+
+@_jit.core
+def load(p, tape, t, y, start, width, lanes, fill):
+    """Copy columns ``start : start + lanes`` of y[d, width] to the input at `tape`; `fill` goes to the time row."""
+    n_in = int(p[SIZES])
+    x = view2(p, tape, n_in, lanes)
+    d = n_in - int(p[TIMED])
+    for i in range(d):
+        for j in range(lanes):
+            x[i, j] = y[i * width + start + j]
+    for i in range(d, n_in):
+        for j in range(lanes):
+            x[i, j] = fill
+
+
+@_jit.core
+def store(x, rows, y, start, width):
+    """Copy the first rows of x[:, lanes] to columns ``start : start + lanes`` of y[rows, width]."""
+    lanes = x.shape[1]
+    for i in range(rows):
+        for j in range(lanes):
+            y[i * width + start + j] = x[i, j]
+
+
+@_jit.core
+def forward(p, tape, lanes, order, out, n_out):
+    """Evaluate the network at the input on the tape.
+
+    Parameters
+    ----------
+    p : ndarray
+    tape : int
+        Offset of the tape.
+    lanes : int
+    order : int
+        How many derivatives of the activations go to the tape: 0, 1 or 2.
+    out : ndarray
+        Receives [n_out, lanes]; not touched if `n_out` is 0, the last layer is then left out.
+    n_out : int
+    """
+    kind, layers = int(p[ACTIVATION]), int(p[LAYERS])
+    theta = int(p[THETA])
+    below = view2(p, tape, int(p[SIZES]), lanes)
+    place = tape + below.size
+    for k in range(1, layers):
+        n = int(p[SIZES + k])
+        n_below = below.shape[0]
+        z = view2(p, place, n, lanes)
+        fill_rows(z, view1(p, theta + n * n_below, n))
+        add_matmul(view2(p, theta, n, n_below), below, z)
+        flat, first, second = (
+            view1(p, place, z.size),
+            view1(p, place + z.size, z.size),
+            view1(p, place + 2 * z.size, z.size),
+        )
+        if order == 0:
+            activations.value(kind, flat)
+        elif order == 1:
+            activations.slope(kind, flat, first)
+        else:
+            activations.curvature(kind, flat, first, second)
+        below = z
+        theta += n * (n_below + 1)
+        place += (1 + order) * z.size
+    if n_out > 0:
+        last = view2(out, 0, n_out, lanes)
+        bias = int(p[FINAL_BIAS])
+        for i in range(n_out):
+            for j in range(lanes):
+                last[i, j] = p[theta + n_out * below.shape[0] + i] if bias else 0.0
+        add_matmul(view2(p, theta, n_out, below.shape[0]), below, last)
+
+
+@_jit.core
+def backward(p, tape, lanes, v, x_bar, scratch, g):
+    """Transpose of the derivative at the point whose order-1 tape is given.
+
+    Parameters
+    ----------
+    p : ndarray
+    tape, lanes : int
+    v : ndarray, [n_out, lanes]
+        Cotangent of the output.
+    x_bar : ndarray, [n_in, lanes]
+        Receives the cotangent of the input.
+    scratch : int
+        Offset of two layers of cotangents.
+    g : ndarray, (n_params,)
+        The cotangent of the parameters is added to it.
+    """
+    layers = int(p[LAYERS])
+    parameters = int(p[THETA])
+    theta = int(p[N_PARAMS])
+    place = tape + int(p[SIZES]) * lanes
+    for k in range(1, layers):
+        place += 2 * int(p[SIZES + k]) * lanes
+    delta = v
+    for k in range(layers, 0, -1):
+        n, n_below = int(p[SIZES + k]), int(p[SIZES + k - 1])
+        bias = n if k < layers or p[FINAL_BIAS] != 0.0 else 0
+        theta -= n * n_below + bias
+        if bias > 0:
+            add_row_sums(delta, view1(g, theta + n * n_below, n))
+        weight = view2(p, parameters + theta, n, n_below)
+        if k == 1:
+            add_outer(delta, view2(p, tape, n_below, lanes), view2(g, theta, n, n_below))
+            matmul_transposed(weight, delta, x_bar)
+            return
+        size = n_below * lanes
+        place -= 2 * size
+        add_outer(delta, view2(p, place, n_below, lanes), view2(g, theta, n, n_below))
+        # the two layers of scratch take turns; the widest layer bounds both
+        turn = scratch + (k % 2) * int(p[WIDEST]) * lanes
+        below = view2(p, turn, n_below, lanes)
+        matmul_transposed(weight, delta, below)
+        flat, slope = view1(p, turn, size), view1(p, place + size, size)
+        for i in range(size):
+            flat[i] *= slope[i]
+        delta = below
