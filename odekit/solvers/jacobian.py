@@ -14,6 +14,11 @@ SQRT_EPS = np.sqrt(EPS)
 #: MIN_INC_MULT): what the rounding of f does to ``h J`` then stays below 1e-3.
 ROUNDINGS = 1000.0
 
+#: Place in iw: 1 where the method wants a new Jacobian before its next step.
+JAC_WANTED = state.FAMILY_INT
+#: Place in iw: 1 where f0 comes from the field itself, 0 where it is what an iteration left.
+F0_EXACT = state.FAMILY_INT + 1
+
 
 @_jit.core
 def spectral_bound(J):
@@ -75,46 +80,59 @@ def _differences(fn, iw, w, p, t, y, f, J):
 
 
 @_jit.core
-def evaluate(fn, iw, w, p, t, y, f, f_is_exact):
+def evaluate(fn, iw, w, p):
     """Bring the Jacobian to (t, y).
+
+    f0 is evaluated again if differences are needed and the method knows it to the tolerance of an iteration only
+    (``iw[F0_EXACT] == 0``), which is no base for a difference quotient.
 
     Parameters
     ----------
     fn, iw, w, p : ndarray
         State of the integrator.
-    t : float
-    y : ndarray, shape (n,)
-        Changed during the call, restored at its end.
-    f : ndarray, shape (n,)
-        The field at (t, y).
-    f_is_exact : bool
-        False where `f` is known to the tolerance of an iteration only, which is no base for a difference quotient; it is
-        then evaluated again, and overwritten, if differences are needed.
 
     Returns
     -------
     int
         Step code: `ACCEPTED`, `RHS_RAISED` or `NONFINITE`.
     """
-    n = iw[state.N]
+    n, t = iw[state.N], w[state.T]
+    y, f = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
+    scratch = state.vector(iw, w, state.SCRATCH)
     J = _jit.view2(w, iw[state.O_IMPLICIT], n, n)
-    kind = iw[state.JAC_KIND]
-    if kind == state.JAC_KERNEL:
-        status = _jit.call_scalar(fn[state.JAC], t, y, _jit.view1(w, iw[state.O_IMPLICIT], J.size), p)
+    if iw[state.JAC_KIND] == state.JAC_KERNEL:
         iw[state.NJEV] += 1
-        if status != 0:
-            return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), y)
-    elif kind == state.JAC_DIFFERENCE:
-        if not f_is_exact:
-            status = _jit.call_scalar(fn[state.F], t, y, f, p)
+        if _jit.call_scalar(fn[state.JAC], t, y, _jit.view1(w, iw[state.O_IMPLICIT], n * n), p) != 0:
+            return state.rhs_raised(w, t, scratch, y)
+    elif iw[state.JAC_KIND] == state.JAC_DIFFERENCE:
+        if iw[F0_EXACT] == 0 and iw[state.FIRST_STEP] == 0:
             iw[state.NFEV] += 1
-            if status != 0:
-                return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), y)
-        code = _differences(fn, iw, w, p, t, y, f, J)
+            if _jit.call_scalar(fn[state.F], t, y, f, p) != 0:
+                return state.rhs_raised(w, t, scratch, y)
         iw[state.NJEV] += 1
+        code = _differences(fn, iw, w, p, t, y, f, J)
         if code != state.ACCEPTED:
             return code
     w[state.EIGENVALUE] = spectral_bound(J)
     iw[state.JAC_FRESH] = 1
     iw[state.LU_VALID] = 0
     return state.ACCEPTED if _all_finite(J) else state.NONFINITE
+
+
+@_jit.core
+def prepare(fn, iw, w, p):
+    """At the beginning of an attempt: evaluate the Jacobian if there is none or a new one is wanted; step code."""
+    n = iw[state.N]
+    first = iw[state.FIRST_STEP] == 1
+    if iw[state.JAC_KIND] == state.JAC_CONSTANT:
+        if first:
+            w[state.EIGENVALUE] = spectral_bound(_jit.view2(w, iw[state.O_IMPLICIT], n, n))
+    elif iw[state.JAC_FRESH] == 0 and (first or iw[JAC_WANTED] == 1):
+        return evaluate(fn, iw, w, p)
+    return state.ACCEPTED
+
+
+@_jit.core
+def is_current(iw):
+    """Whether evaluating the Jacobian again at (t, y) would change nothing."""
+    return iw[state.JAC_KIND] == state.JAC_CONSTANT or iw[state.JAC_FRESH] == 1

@@ -13,6 +13,7 @@ References
 import numpy as np
 
 from .. import _jit
+from . import state
 
 EPS = np.finfo(float).eps
 #: How far the iteration error stays below the error of the step: at most this fraction (RADAU5, FNEWT) ...
@@ -24,6 +25,10 @@ ROUNDING = 10.0
 MEMORY_EXPONENT = 0.8
 
 CONTINUE, CONVERGED, DIVERGED = range(3)
+
+# places in w
+H_LU = state.FAMILY_FLOAT  # step of the factorisation in use
+FACTOR = state.FAMILY_FLOAT + 1  # ``rate / (1 - rate)`` of the last solve that converged
 
 
 @_jit.core
@@ -53,7 +58,7 @@ def first_factor(factor):
 
 @_jit.core
 def judge(size, size_old, remaining, factor, tol):
-    """Judge an increment.
+    """Judge an increment of the iteration.
 
     Parameters
     ----------

@@ -58,9 +58,7 @@ FAILED_FACTOR = 0.5  # RADAU5, after an iteration that did not converge
 NONFINITE_FACTOR = 0.25  # after NaN or infinity
 LU_SAME_STEP = 1e-6  # steps that differ by less, as rounding of t makes them, share a factorisation
 
-# places in the family's part of iw and w
-_JAC_WANTED = state.FAMILY_INT
-_H_LU, _ERR_OLD, _FACTOR = state.FAMILY_FLOAT, state.FAMILY_FLOAT + 1, state.FAMILY_FLOAT + 2
+_ERR_OLD = state.FAMILY_FLOAT + 2  # place in w: error norm of the last accepted step
 
 
 # vectors of the workspace, counted from behind J (n*n), the real (n*n) and the complex factors (2*n*n)
@@ -99,8 +97,8 @@ def _factorise(iw, w):
     status |= linalg.factor_complex(lu_c, pivots_c)
     iw[state.NLU] += 2
     iw[state.LU_VALID] = 1 - status
-    w[_H_LU] = h
-    w[_FACTOR] = max(w[_FACTOR], FACTOR_NEW)
+    w[newton.H_LU] = h
+    w[newton.FACTOR] = max(w[newton.FACTOR], FACTOR_NEW)
     return status
 
 
@@ -143,7 +141,7 @@ def _iterate(fn, iw, w, p, inverse):
         v[1, i] = TI21 * z1 + TI22 * z2 + TI23 * z3
         v[2, i] = TI31 * z1 + TI32 * z2 + TI33 * z3
     tol = newton.tolerance(state.vector(iw, w, state.RTOL))
-    factor = newton.first_factor(w[_FACTOR])
+    factor = newton.first_factor(w[newton.FACTOR])
     size_old = 0.0
     for k in range(MAX_ITERATIONS):
         for s in range(3):
@@ -177,7 +175,7 @@ def _iterate(fn, iw, w, p, inverse):
             return state.NONFINITE, k + 1
         verdict, factor = newton.judge(size, size_old, MAX_ITERATIONS - 1 - k, factor, tol)
         if verdict == newton.CONVERGED:
-            w[_FACTOR] = factor
+            w[newton.FACTOR] = factor
             return state.ACCEPTED, k + 1
         if verdict == newton.DIVERGED:
             return state.NEWTON_FAILED, k + 1
@@ -213,7 +211,7 @@ def _next_factor(iw, w, err, iterations):
 def _shrunk(iw, w, factor, code):
     """Reject the attempt; a Jacobian that is not of this point is not trusted again."""
     w[state.H_NEXT] = factor * w[state.H]
-    iw[_JAC_WANTED] = 1
+    iw[jacobian.JAC_WANTED] = 1
     return code
 
 
@@ -224,29 +222,26 @@ def step(fn, iw, w, p):
     f0, f1 = state.vector(iw, w, state.F0), state.vector(iw, w, state.F1)
     rtol, atol, scratch = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL), state.vector(iw, w, state.SCRATCH)
     inverse, error = _jit.view1(w, _place(iw, _INVERSE), n), _jit.view1(w, _place(iw, _RATES), n)
-    constant = iw[state.JAC_KIND] == state.JAC_CONSTANT
     if iw[state.FIRST_STEP] == 1:
-        w[_FACTOR] = 1.0
-        if constant:
-            w[state.EIGENVALUE] = jacobian.spectral_bound(_jit.view2(w, iw[state.O_IMPLICIT], n, n))
-    if not constant and iw[state.JAC_FRESH] == 0 and (iw[state.FIRST_STEP] == 1 or iw[_JAC_WANTED] == 1):
-        code = jacobian.evaluate(fn, iw, w, p, t, y, f0, True)
-        if code != state.ACCEPTED:
-            return _shrunk(iw, w, NONFINITE_FACTOR, code)
+        w[newton.FACTOR] = 1.0
+    iw[jacobian.F0_EXACT] = 1
+    code = jacobian.prepare(fn, iw, w, p)
+    if code != state.ACCEPTED:
+        return _shrunk(iw, w, NONFINITE_FACTOR, code)
     newton.inverse_weights(y, rtol, atol, inverse)
 
     while True:
-        if iw[state.LU_VALID] == 0 or not abs(w[_H_LU] - h) <= LU_SAME_STEP * abs(h):
+        if iw[state.LU_VALID] == 0 or not abs(w[newton.H_LU] - h) <= LU_SAME_STEP * abs(h):
             if _factorise(iw, w) != 0:
                 return _shrunk(iw, w, FAILED_FACTOR, state.SINGULAR)
         _start_values(iw, w)
         code, iterations = _iterate(fn, iw, w, p, inverse)
         if code == state.ACCEPTED or code == state.RHS_RAISED:
             break
-        w[_FACTOR] = 1.0
-        if constant or iw[state.JAC_FRESH] == 1:
+        w[newton.FACTOR] = 1.0
+        if jacobian.is_current(iw):
             return _shrunk(iw, w, FAILED_FACTOR if code == state.NEWTON_FAILED else NONFINITE_FACTOR, code)
-        code = jacobian.evaluate(fn, iw, w, p, t, y, f0, True)
+        code = jacobian.evaluate(fn, iw, w, p)
         if code != state.ACCEPTED:
             return _shrunk(iw, w, NONFINITE_FACTOR, code)
     if code == state.RHS_RAISED:
@@ -271,12 +266,13 @@ def step(fn, iw, w, p):
     if not np.isfinite(err):
         return _shrunk(iw, w, NONFINITE_FACTOR, state.NONFINITE)
     factor = _next_factor(iw, w, err, iterations)
-    slow = not constant and iterations > FEW_ITERATIONS and newton.rate(w[_FACTOR]) > RATE_KEEP
+    constant = iw[state.JAC_KIND] == state.JAC_CONSTANT
+    slow = not constant and iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
     if err > 1.0:
         if iw[state.FIRST_STEP] == 1:
             factor = FIRST_REJECTED_FACTOR
         w[state.H_NEXT] = factor * h
-        iw[_JAC_WANTED] = slow
+        iw[jacobian.JAC_WANTED] = slow
         return state.REJECTED_ERROR
 
     status = _jit.call_scalar(fn[state.F], t_new, y_new, f1, p)
@@ -291,7 +287,7 @@ def step(fn, iw, w, p):
     if not slow and DEADBAND_MIN <= factor <= DEADBAND_MAX:
         factor = 1.0
     w[state.H_NEXT] = factor * h
-    iw[_JAC_WANTED] = slow
+    iw[jacobian.JAC_WANTED] = slow
     w[_ERR_OLD] = max(err, ERR_OLD_MIN)
     q = _jit.view2(w, _place(iw, _Q), 3, n)
     for d in range(3):

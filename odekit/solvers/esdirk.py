@@ -1,0 +1,259 @@
+"""ESDIRK methods: the one stepper of the family, its code generated from a table.
+
+The stages are solved one after the other by a simplified Newton iteration for ``z = h gamma k`` with the matrix
+``I - h gamma J``, which all stages share; the last stage is the solution and its slope begins the next step [1]_.
+
+References
+----------
+.. [1] E. Hairer, G. Wanner, "Solving Ordinary Differential Equations II: Stiff and Differential-Algebraic Problems",
+   Sec. IV.6 and IV.8.
+"""
+
+import functools
+
+import numpy as np
+
+from .. import _jit
+from . import control, jacobian, linalg, newton, state
+from .explicit import HERMITE, weighted_sum
+
+MAX_ITERATIONS = 10  # OrdinaryDiffEq.jl, diffrax
+#: A factorisation serves while the step has changed by no more than this (OrdinaryDiffEq.jl) ...
+LU_STEP_CHANGE = 0.2
+#: ... and the Jacobian while few iterations are enough or the rate is at most this (as in `odekit.solvers.radau`).
+FEW_ITERATIONS, RATE_KEEP = 2, 1e-2
+#: After a new factorisation the rate is not known as well as before: ``rate / (1 - rate)`` is at least this.
+FACTOR_NEW = 0.03
+SAFETY = 0.9
+FACTOR_MIN, FACTOR_MAX = 0.2, 10.0
+FAILED_FACTOR = 0.5  # RADAU5, after an iteration that did not converge
+
+# vectors of the workspace, counted from behind J (n*n) and the factors (n*n)
+_Z = 0  # the stage's unknown
+_INCREMENT = 1  # right-hand side and solution of the linear system; the error estimate
+_INVERSE = 2  # inverse weights of the norms
+_SLOPES = 3  # k_2, ..., k_{s-1}; k_1 is f0 and k_s is f1
+
+_ITERATIONS = state.FAMILY_INT + 2  # place in iw: most iterations that a stage of this attempt took
+
+
+def degree(table):
+    """Degree of the dense output: the line for a method of order 1, else cubic Hermite from both ends."""
+    return 1 if table.order == 1 else 3
+
+
+def workspace(table, n):
+    """Floats of workspace for n components."""
+    return 2 * n * n + (_SLOPES + table.stages - 2) * n
+
+
+@_jit.core
+def _place(iw, k):
+    """Where the k-th vector of the workspace begins in w."""
+    n = iw[state.N]
+    return iw[state.O_IMPLICIT] + 2 * n * n + k * n
+
+
+@_jit.core
+def _begin(fn, iw, w, p):
+    """Jacobian and weights before the first stage; step code."""
+    if iw[state.FIRST_STEP] == 1:
+        w[newton.FACTOR] = 1.0
+    iw[jacobian.F0_EXACT] = iw[state.FIRST_STEP]
+    y, rtol, atol = state.vector(iw, w, state.Y), state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
+    newton.inverse_weights(y, rtol, atol, _jit.view1(w, _place(iw, _INVERSE), y.size))
+    return jacobian.prepare(fn, iw, w, p)
+
+
+@_jit.core
+def _factorise(iw, w, gamma):
+    """Factorise ``I - h gamma J`` unless the factors at hand are near enough; step code."""
+    n, h = iw[state.N], w[state.H]
+    iw[_ITERATIONS] = 0
+    if iw[state.LU_VALID] == 1 and abs(h / w[newton.H_LU] - 1.0) <= LU_STEP_CHANGE:
+        return state.ACCEPTED
+    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
+    linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, h * gamma, lu)
+    status = linalg.factor_real(lu, linalg.pivots_view(iw, state.IW_HEADER, n))
+    iw[state.NLU] += 1
+    iw[state.LU_VALID] = 1 - status
+    w[newton.H_LU] = h
+    w[newton.FACTOR] = max(w[newton.FACTOR], FACTOR_NEW)
+    return state.ACCEPTED if status == 0 else state.SINGULAR
+
+
+@_jit.core
+def _solve_stage(fn, iw, w, p, t, gamma, k):
+    """Solve ``z = h gamma f(t, base + z)``, z from its first guess on and base in y_new; writes k = z / (h gamma)."""
+    n, h_gamma = iw[state.N], w[state.H] * gamma
+    base, argument = state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.SCRATCH)
+    z, d = _jit.view1(w, _place(iw, _Z), n), _jit.view1(w, _place(iw, _INCREMENT), n)
+    inverse = _jit.view1(w, _place(iw, _INVERSE), n)
+    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
+    pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
+    # damps the stiff components, in which factors of another step size are off by the ratio of the sizes (CVODE)
+    damping = 2.0 / (1.0 + w[state.H] / w[newton.H_LU])
+    tol = newton.tolerance(state.vector(iw, w, state.RTOL))
+    factor = newton.first_factor(w[newton.FACTOR])
+    size_old = 0.0
+    for iteration in range(1, MAX_ITERATIONS + 1):
+        for i in range(n):
+            argument[i] = base[i] + z[i]
+        iw[state.NFEV] += 1
+        if _jit.call_scalar(fn[state.F], t, argument, d, p) != 0:
+            return state.rhs_raised(w, t, argument, argument)
+        for i in range(n):
+            d[i] = damping * (h_gamma * d[i] - z[i])
+        linalg.solve(lu, pivots, d)
+        size = newton.norm(d, inverse)
+        if not np.isfinite(size):
+            return state.NONFINITE
+        for i in range(n):
+            z[i] += d[i]
+        verdict, factor = newton.judge(size, size_old, MAX_ITERATIONS - iteration, factor, tol)
+        if verdict == newton.CONVERGED:
+            for i in range(n):
+                k[i] = z[i] / h_gamma
+            w[newton.FACTOR] = factor
+            iw[_ITERATIONS] = max(iw[_ITERATIONS], iteration)
+            return state.ACCEPTED
+        if verdict == newton.DIVERGED:
+            break
+        size_old = size
+    return state.NEWTON_FAILED
+
+
+@_jit.core
+def _try_again(fn, iw, w, p, code):
+    """After a failed iteration: whether a newer Jacobian makes a second try worth it, and the step code."""
+    w[newton.FACTOR] = 1.0
+    if code == state.ACCEPTED or code == state.RHS_RAISED or code == state.SINGULAR or jacobian.is_current(iw):
+        return False, code
+    code = jacobian.evaluate(fn, iw, w, p)
+    return code == state.ACCEPTED, code
+
+
+@_jit.core
+def _failed(iw, w, code):
+    """Shrink the step after anything but an error estimate."""
+    w[state.H_NEXT] = w[state.H] * (control.NONFINITE_FACTOR if code == state.NONFINITE else FAILED_FACTOR)
+    iw[jacobian.JAC_WANTED] = 1
+    return code
+
+
+@_jit.core
+def _finish(iw, w, filtered, exponent):
+    """Judge the error estimate and choose the next step; step code."""
+    n, h = iw[state.N], w[state.H]
+    y, y_new, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
+    rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
+    error, inverse = _jit.view1(w, _place(iw, _INCREMENT), n), _jit.view1(w, _place(iw, _INVERSE), n)
+    if filtered:
+        lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
+        linalg.solve(lu, linalg.pivots_view(iw, state.IW_HEADER, n), error)
+    finite = 0.0
+    for i in range(n):
+        inverse[i] = max(abs(y[i]), abs(y_new[i]))
+        finite += 0.0 * y_new[i] + 0.0 * f1[i]
+    newton.inverse_weights(inverse, rtol, atol, inverse)
+    err = newton.norm(error, inverse)
+    w[state.ERR_NORM] = err
+    if not np.isfinite(err + finite):
+        return _failed(iw, w, state.NONFINITE)
+    iterations = iw[_ITERATIONS]
+    slow = iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
+    iw[jacobian.JAC_WANTED] = slow
+    safety = SAFETY * (1 + 2 * MAX_ITERATIONS) / (iterations + 2 * MAX_ITERATIONS)
+    if err > 1.0:
+        w[state.H_NEXT] = h * max(FACTOR_MIN, safety * err**-exponent)
+        return state.REJECTED_ERROR
+    factor = FACTOR_MAX if err == 0.0 else min(FACTOR_MAX, max(FACTOR_MIN, safety * err**-exponent))
+    w[state.H_NEXT] = h * (min(1.0, factor) if iw[state.REJECTED] == 1 else factor)
+    return state.ACCEPTED
+
+
+_NAMESPACE = {
+    "view1": _jit.view1,
+    "vector": state.vector,
+    "dense_coefficients": state.dense_coefficients,
+    **{name: getattr(state, name) for name in "N T H T_NEW Y Y_NEW F0 F1 DEGREE ACCEPTED".split()},
+    **{f.__name__: f for f in (_place, _begin, _factorise, _solve_stage, _try_again, _failed, _finish)},
+}
+
+
+@functools.cache
+def step(table):
+    """Stepper of an ESDIRK method.
+
+    Parameters
+    ----------
+    table : EsdirkTable
+
+    Returns
+    -------
+    function
+        ``step(fn, iw, w, p) -> code``, see `odekit.solvers.state`.
+    """
+    gamma, last = float(table.gamma), table.stages - 1
+    slopes = ["f0", *[f"k{s}" for s in range(1, last)], "f1"]
+    lines = [
+        f"def step_{table.name}(fn, iw, w, p):",
+        "    n, t, h = iw[N], w[T], w[H]",
+        "    y, y_new, f0, f1 = vector(iw, w, Y), vector(iw, w, Y_NEW), vector(iw, w, F0), vector(iw, w, F1)",
+        f"    z, error = view1(w, _place(iw, {_Z}), n), view1(w, _place(iw, {_INCREMENT}), n)",
+        *[f"    k{s} = view1(w, _place(iw, {_SLOPES + s - 1}), n)" for s in range(1, last)],
+        "    code = _begin(fn, iw, w, p)",
+        "    again = code == ACCEPTED",
+        "    while again:",
+        f"        code = _factorise(iw, w, {gamma!r})",
+    ]
+    for s in range(1, table.stages):
+        time = "w[T_NEW]" if table.c[s] == 1.0 else f"t + {float(table.c[s])!r} * h"
+        lines += [
+            "        if code == ACCEPTED:",
+            "            for i in range(n):",
+            f"                y_new[i] = y[i] + h * ({weighted_sum(table.A[s][:s], slopes)})",
+            f"                z[i] = {gamma!r} * h * ({weighted_sum(table.predictor[s][:s], slopes)})",
+            f"            code = _solve_stage(fn, iw, w, p, {time}, {gamma!r}, {slopes[s]})",
+        ]
+    lines += [
+        "        again = False",
+        "        if code != ACCEPTED:",
+        "            again, code = _try_again(fn, iw, w, p, code)",
+        "    if code != ACCEPTED:",
+        "        return _failed(iw, w, code)",
+        "    for i in range(n):",
+        "        y_new[i] += z[i]",
+        f"        error[i] = h * ({weighted_sum(table.b_err, slopes)})",
+        f"    return _finish(iw, w, {table.filter_error}, {1.0 / (table.embedded_order + 1)!r})",
+    ]
+    return _jit.exec_source("\n".join(lines) + "\n", f"step_{table.name}", _NAMESPACE)
+
+
+@functools.cache
+def dense(table):
+    """Dense-output kernel of an ESDIRK method.
+
+    Parameters
+    ----------
+    table : EsdirkTable
+
+    Returns
+    -------
+    function
+        ``dense(fn, iw, w, p) -> code``, see `odekit.solvers.state`.
+    """
+    names = ["dy", "hf0", "hf1"]
+    rows = [(1.0, 0.0, 0.0)] if degree(table) == 1 else list(zip(*HERMITE, strict=True))
+    lines = [
+        f"def dense_{table.name}(fn, iw, w, p):",
+        "    n, h, q = iw[N], w[H], dense_coefficients(iw, w)",
+        "    y, y_new, f0, f1 = vector(iw, w, Y), vector(iw, w, Y_NEW), vector(iw, w, F0), vector(iw, w, F1)",
+        "    for i in range(n):",
+        "        dy, hf0, hf1 = y_new[i] - y[i], h * f0[i], h * f1[i]",
+        *[f"        q[{d}, i] = {weighted_sum(row, names).replace('[i]', '')}" for d, row in enumerate(rows)],
+        f"        for d in range({len(rows)}, iw[DEGREE]):",
+        "            q[d, i] = 0.0",
+        "    return 0",
+    ]
+    return _jit.exec_source("\n".join(lines) + "\n", f"dense_{table.name}", _NAMESPACE)
