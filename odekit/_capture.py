@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numba.extending import is_jitted
 
-_LIBRARIES = ("numpy", "math", "cmath", "scipy", "numba", "builtins")
+_LIBRARIES = ("numpy", "math", "cmath", "numba", "builtins")  # Numba knows their functions itself
 
 
 def surroundings(function):

@@ -2,7 +2,7 @@
 
 ``return [a, b, c]`` and ``return np.array([a, b, c])`` allocate on every call, which costs ten times what the arithmetic
 of a small system does. In Numba's untyped intermediate representation the list is turned into a tuple, which lives in
-registers.
+registers. The list of lists that a Jacobian returns becomes one flat tuple, row by row.
 """
 
 from numba.core import ir
@@ -23,13 +23,27 @@ def _literal_behind(func_ir, variable):
     return definition
 
 
-def _is_flat_list(func_ir, expression):
-    if not (isinstance(expression, ir.Expr) and expression.op in ("build_list", "build_tuple")):
-        return False
-    nested = (_literal_behind(func_ir, item) for item in expression.items)
-    return len(expression.items) <= _LARGEST_TUPLE and not any(
-        isinstance(item, ir.Expr) and item.op in ("build_list", "build_tuple") for item in nested
-    )
+_LITERALS = ("build_list", "build_tuple")
+
+
+def _is_literal(expression):
+    return isinstance(expression, ir.Expr) and expression.op in _LITERALS
+
+
+def _flat_items(func_ir, expression):
+    """Items of a list literal, those of a matrix row by row; None where it is neither, or too long."""
+    if not _is_literal(expression):
+        return None
+    inner = [_literal_behind(func_ir, item) for item in expression.items]
+    if all(_is_literal(row) for row in inner):
+        items = [item for row in inner for item in row.items]
+        if any(_is_literal(_literal_behind(func_ir, item)) for item in items):
+            return None
+    elif any(_is_literal(row) for row in inner):
+        return None
+    else:
+        items = list(expression.items)
+    return items if len(items) <= _LARGEST_TUPLE else None
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -50,15 +64,14 @@ class ReturnTuples(FunctionPass):
             if not (block.body and isinstance(block.body[-1], ir.Return)):
                 continue
             returned = _literal_behind(func_ir, block.body[-1].value)
-            is_call = isinstance(returned, ir.Expr) and returned.op == "call"
-            if is_call and len(returned.args) == 1 and not returned.kws:
+            if isinstance(returned, ir.Expr) and returned.op == "call" and len(returned.args) == 1 and not returned.kws:
                 if guard(find_callname, func_ir, returned) in (("array", "numpy"), ("asarray", "numpy")):
                     call, returned = returned, _literal_behind(func_ir, returned.args[0])
-                    if _is_flat_list(func_ir, returned):
+                    if _flat_items(func_ir, returned) is not None:
                         next(s for s in uses if s.value is call).value = call.args[0]  # the call becomes a copy
-                        changed = True
-            if _is_flat_list(func_ir, returned) and returned.op == "build_list":
-                returned.op = "build_tuple"
+            items = _flat_items(func_ir, returned)
+            if items is not None:
+                returned.op, returned.items = "build_tuple", items
                 changed = True
         if changed:
             func_ir._definitions = build_definitions(func_ir.blocks)

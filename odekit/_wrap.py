@@ -135,12 +135,7 @@ def compile_kernel(function, shape, structure):
 
 
 def _compile(function, shape, structure):
-    if is_jitted(function):
-        user = function
-    elif hasattr(function, "__code__"):
-        options = {**USER_OPTIONS, "pipeline_class": ReturnTuplesCompiler}
-        user = njit(**options)(with_compiled_helpers(function, USER_OPTIONS))
-    else:
+    if not (is_jitted(function) or hasattr(function, "__code__")):
         raise Unsupported(f"a {type(function).__name__} is not a function")
     element = types.complex128 if shape.complex_state or shape.derivative else types.float64
     state = types.Array(element, 2 if shape.vectorized else 1, "C")
@@ -148,7 +143,7 @@ def _compile(function, shape, structure):
     arguments += tuple(_argument_type(*kind) for kind in structure)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaWarning)
-        user.compile(arguments)
+        user = _compile_user(function, arguments)
         returned = None if shape.in_place else user.overloads[arguments].signature.return_type
         source = _source(shape, structure, returned)
         name = f"user_{next(_counter)}"
@@ -157,6 +152,20 @@ def _compile(function, shape, structure):
         wrapper = _jit.exec_source(f"def {name}(t, y_, out_, p_):\n{source}", name, namespace)
         address = _jit.cfunc_address(wrapper, _jit.SCALAR_SIGNATURE, cache=False, **USER_OPTIONS, fastmath=False)
     return ScalarKernel(address, compiled=True)
+
+
+def _compile_user(function, arguments):
+    if is_jitted(function):
+        function.compile(arguments)
+        return function
+    function = with_compiled_helpers(function, USER_OPTIONS)
+    try:
+        user = njit(**USER_OPTIONS, pipeline_class=ReturnTuplesCompiler)(function)
+        user.compile(arguments)
+    except Exception:  # the returned array is also used as an array: then it must be one
+        user = njit(**USER_OPTIONS)(function)
+        user.compile(arguments)
+    return user
 
 
 def _source(shape, structure, returned):
@@ -202,6 +211,10 @@ def _store(shape, returned):
             raise Unsupported("it returns complex numbers for a real state")
 
     if shape.returns == "matrix":
+        if isinstance(returned, types.BaseTuple) and len(returned) == n * n:
+            for element in returned:
+                check(element)
+            return [f"out[{i // n}, {i % n}] = r[{i}]" for i in range(n * n)]
         if not (isinstance(returned, types.Array) and returned.ndim == 2):
             raise Unsupported(f"it returns {returned}")
         check(returned.dtype)

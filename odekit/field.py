@@ -3,6 +3,7 @@
 import ctypes
 import dataclasses
 import math
+import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -136,7 +137,7 @@ class UserField:
             pass
         name = getattr(function, "__qualname__", type(function).__name__)
         message = f"{name} cannot be compiled and runs as Python, about a hundred times slower: {error}"
-        warnings.warn(message, OdekitPerformanceWarning, stacklevel=5)
+        warnings.warn(message, OdekitPerformanceWarning, stacklevel=_outside())
 
     def kernels(self):
         """What the integrators need.
@@ -287,6 +288,14 @@ def call(address, t, y, n_out, p):
     if _jit.SCALAR_CTYPE(address)(t, *pointers) != 0:
         out[:] = math.nan
     return out
+
+
+def _outside():
+    """Stack level of the user's line that called into odekit, seen from the caller of this function."""
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "odekit":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _together(addresses, keep):

@@ -10,6 +10,7 @@ from .solution import Retcode, Solution, describe
 from .solvers.dense import DenseSolution
 from .solvers.integrate import Integration
 from .solvers.methods import resolve
+from .solvers.state import T
 
 #: Accepted and rejected steps together; a problem that needs more is nearly always stiff, singular or mistaken.
 DEFAULT_MAX_STEPS = 1_000_000
@@ -92,7 +93,7 @@ def solve_ivp(
     name, methods = resolve(method)
     args = _checks.arguments(args)
     event_list, terminal = _checks.events(events)
-    if math.isinf(t1) and not any(math.isfinite(count) for count in terminal):
+    if math.isinf(t1) and n > 0 and not any(math.isfinite(count) for count in terminal):
         raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
     rtol_vector, atol_vector = _checks.tolerances(rtol, atol, n)
     times = _checks.output_times(t_eval, t0, t1)
@@ -110,6 +111,8 @@ def solve_ivp(
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
             on_event=recorder, progress=show,
         )  # fmt: skip
+        if n == 0:  # nothing changes, whatever the span
+            integration.w[T] = t1
         trajectory = integration.run()
 
     solution = _solution(trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps)
@@ -174,14 +177,16 @@ def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol
     dense = None
     if dense_output:
         dense = DenseSolution(trajectory.steps, trajectory.sizes, trajectory.states, trajectory.coefficients, dtype)
+    y = np.ascontiguousarray(np.ascontiguousarray(y).view(dtype).T)
+    if t.size == 0:  # an event came before the first output time: two empty lists, as SciPy gives
+        t, y = [], []
     has_events = bool(recorder.terminal)
-    n = field.y0.size
     return Solution(
         t=t,
-        y=np.ascontiguousarray(np.ascontiguousarray(y).view(dtype).T),
+        y=y,
         sol=dense,
         t_events=[np.array(part) for part in recorder.times] if has_events else None,
-        y_events=[np.array(part) if part else np.empty((0, n), dtype) for part in recorder.states] if has_events else None,
+        y_events=[np.array(part) for part in recorder.states] if has_events else None,
         nfev=trajectory.nfev,
         njev=trajectory.njev,
         nlu=trajectory.nlu,

@@ -174,6 +174,6 @@ class Solution:
     def __repr__(self):
         end = f"t = {self.steps[-1]:.6g}" if self.steps.size else "t0"
         return (
-            f"<Solution of {self.method}: {self.retcode.name} at {end}, {self.t.size} points, "
+            f"<Solution of {self.method}: {self.retcode.name} at {end}, {len(self.t)} points, "
             f"{self.naccept} steps accepted, {self.nreject} rejected, nfev {self.nfev}, njev {self.njev}, nlu {self.nlu}>"
         )

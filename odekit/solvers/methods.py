@@ -107,7 +107,7 @@ def resolve(name):
     Parameters
     ----------
     name : str
-        A key of `METHODS`, ``"auto"`` or one of SciPy's names; case is ignored.
+        A key of `METHODS`, ``"auto"``, or one of SciPy's names or solver classes; case is ignored.
 
     Returns
     -------
@@ -121,11 +121,13 @@ def resolve(name):
     ValueError
         For an unknown name.
     """
-    key = name.lower() if isinstance(name, str) else name
-    key = ALIASES.get(key, key) if isinstance(key, str) else key
+    key = name
+    if isinstance(name, type) and name.__module__.startswith("scipy.integrate."):
+        key = name.__name__  # code written for SciPy may pass its classes, such as scipy.integrate.RK45
+    key = ALIASES.get(key.lower(), key.lower()) if isinstance(key, str) else ""
     if key == "auto":
         return key, tuple(METHODS[m] for m in AUTO)
-    if not isinstance(key, str) or key not in METHODS:
+    if key not in METHODS:
         known = ", ".join(["auto", *METHODS])
         raise ValueError(f"method={name!r} is unknown; expected one of {known} (or SciPy's RK23, RK45, DOP853, Radau, BDF, LSODA)")
     return key, (METHODS[key],)
