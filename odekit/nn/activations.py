@@ -1,12 +1,14 @@
 """Activation functions with their first and second derivatives, on flat arrays in place.
 
-The activation is a number at run time, so that one compiled kernel serves every network; each has a loop of its own, so
-that LLVM vectorises it. A new activation is one function below and one entry of `NAMES`.
+A network calls its activation by an address, so that one compiled network serves them all, and only those in use are
+compiled. A new activation is one function below and one entry of `FUNCTIONS`.
 """
 
+import functools
 import math
 
 from .. import _jit, vmath
+from .header import ORDER, scalar_address
 
 _scalar = _jit.njit(**{**_jit.CORE_OPTIONS, "forceinline": True})
 
@@ -63,41 +65,57 @@ def _sin_of_large_angle(x):  # reduces any angle, but does not vectorise
     return a, math.cos(x), -a
 
 
-#: Name of every activation and its number in a network's header.
-NAMES = {"tanh": 0, "softplus": 1, "sigmoid": 2, "silu": 3, "relu": 4, "elu": 5, "sin": 6}
-
-_SIN, _SIN_OF_LARGE_ANGLE = NAMES["sin"], len(NAMES)
-_FUNCTIONS = [_tanh, _softplus, _sigmoid, _silu, _relu, _elu, _sin, _sin_of_large_angle]
-
-
 @_jit.core
-def _pick(kind, z):
-    """The number of the loop to run: a sine of any angle beyond `vmath.ANGLE_LIMIT` needs the library's."""
-    if kind != _SIN:
-        return kind
-    beyond = 0
+def _has_large_angle(z):
+    count = 0
     for i in range(z.size):
-        beyond += 1 if abs(z[i]) > vmath.ANGLE_LIMIT else 0
-    return _SIN_OF_LARGE_ANGLE if beyond > 0 else _SIN
+        count += 1 if abs(z[i]) > vmath.ANGLE_LIMIT else 0
+    return count > 0
 
 
-def _generate(name, arrays):
-    """Kernel ``name(kind, *arrays)``: each activation's own loop writes its value and derivatives to `arrays`."""
-    lines = [f"def {name}(kind, {', '.join(arrays)}):", "    loop = _pick(kind, z)"]
-    for number, function in enumerate(_FUNCTIONS):
-        lines += [
-            f"    if loop == {number}:",
-            "        for i in range(z.size):",
-            f"            f, f1, f2 = {function.__name__}(z[i])",
-            *[f"            {array}[i] = {value}" for array, value in zip(arrays, ("f", "f1", "f2"), strict=False)],
-        ]
-    namespace = {"_pick": _pick, **{function.__name__: function for function in _FUNCTIONS}}
-    return _jit.core(_jit.exec_source("\n".join(lines) + "\n", name, namespace))
+#: Activations by name.
+FUNCTIONS = {
+    "tanh": _tanh,
+    "softplus": _softplus,
+    "sigmoid": _sigmoid,
+    "silu": _silu,
+    "relu": _relu,
+    "elu": _elu,
+    "sin": _sin,
+}
 
 
-#: ``value(kind, z)``: z becomes the activation of z.
-value = _generate("activation_value", ["z"])
-#: ``slope(kind, z, s)``: the same, and s becomes the first derivative.
-slope = _generate("activation_slope", ["z", "s"])
-#: ``curvature(kind, z, s, c)``: the same, and c becomes the second derivative.
-curvature = _generate("activation_curvature", ["z", "s", "c"])
+def _loops(function, indent):
+    """Source of three loops, for the value, with the first, and with both derivatives."""
+    lines = []
+    for order in range(3):
+        lines += [f"{'if' if order == 0 else 'elif'} order == {order}:", "    for i in range(z.size):"]
+        lines += [f"        f, f1, f2 = {function.__name__}(z[i])", "        z[i] = f"]
+        lines += ["        first[i] = f1", "        second[i] = f2"][:order]
+    return [indent + line for line in lines]
+
+
+@functools.cache
+def address(name):
+    """Address of the kernel of an activation.
+
+    The kernel ``(size, z, derivatives, p)`` has the scalar signature: z becomes the activation of z; with ``p[ORDER]`` 1
+    or 2 the first derivatives, then the second ones, go to `derivatives`.
+
+    Parameters
+    ----------
+    name : str
+        A key of `FUNCTIONS`.
+
+    Returns
+    -------
+    int
+    """
+    lines = [f"def activation_{name}(size, z, derivatives, p):", "    n, order = int(size), int(p[ORDER])"]
+    lines += ["    z, first, second = view1(z, 0, n), view1(derivatives, 0, n), view1(derivatives, n, n)"]
+    if name == "sin":
+        lines += ["    if has_large_angle(z):", *_loops(_sin_of_large_angle, "        "), "        return 0"]
+    lines += [*_loops(FUNCTIONS[name], "    "), "    return 0"]
+    namespace = {"ORDER": ORDER, "view1": _jit.view1, "has_large_angle": _has_large_angle}
+    namespace |= {function.__name__: function for function in (*FUNCTIONS.values(), _sin_of_large_angle)}
+    return scalar_address(_jit.exec_source("\n".join(lines) + "\n", f"activation_{name}", namespace))

@@ -10,7 +10,6 @@ A field has three kernels. The state is y[d, W] in C order, one column per lane;
 An integrator needs only the first, the exact adjoint the other two; neither knows that a network is behind them.
 """
 
-import ctypes
 import dataclasses
 import functools
 
@@ -22,13 +21,13 @@ from .header import (
     LAYERS,
     N_PARAMS,
     SCRATCH,
-    SIZE,
     SIZES,
     SYMPLECTIC,
     TANGENT_PARAMS,
     THETA,
     TIMED,
     WIDEST,
+    scalar_address,
 )
 from .input_gradient import gradient, gradient_backward
 from .matmul import add_matmul, matmul
@@ -173,6 +172,9 @@ def gradient_pull(t, v, out, p):
     return 0
 
 
+_UNCHECKED = 2**40  # length of views whose length nothing looks at
+
+
 @functools.cache
 def address(core):
     """Address of one of the kernels above.
@@ -186,25 +188,11 @@ def address(core):
     int
     """
     name = f"field_{core.__name__}"
-    if _jit.JIT_DISABLED:
-        return _python_address(core)
     source = (
-        f"def {name}(t, y, dy, p):\n    return core(t, view1(y, 0, 1), view1(dy, 0, 1), view1(p, 0, 1))  # {name}\n"
+        f"def {name}(t, y, dy, p):\n"
+        f"    return core(t, view1(y, 0, SOME), view1(dy, 0, SOME), view1(p, 0, SOME))  # {name}\n"
     )
-    shell = _jit.exec_source(source, name, {"core": core, "view1": view1})
-    return _jit.cfunc_address(shell, _jit.SCALAR_SIGNATURE)
-
-
-def _python_address(core):
-    def callback(t, y, dy, p):
-        (size,) = _jit._pointer_to_array(p, SIZE + 1)[SIZE:]
-        p = _jit._pointer_to_array(p, int(size))
-        longest = 2 * int(p[WIDEST] * p[LANES]) + int(p[N_PARAMS])  # no kernel reads or writes more
-        return core(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
-
-    trampoline = _jit.SCALAR_CTYPE(callback)
-    _jit._functions[id(trampoline)] = trampoline
-    return ctypes.cast(trampoline, ctypes.c_void_p).value
+    return scalar_address(_jit.exec_source(source, name, {"core": core, "view1": view1, "SOME": _UNCHECKED}))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,15 +4,18 @@ Sizes stand in the header as floats (exact up to 2**53), so that one compiled ke
 are into `p`; matrices are in C order with one column per lane.
 """
 
+import ctypes
 import itertools
 
 import numpy as np
+
+from .. import _jit
 
 SLOT = 0  # slot of the tape that `record` writes and `pull` reads
 LANES = 1  # lanes in a call
 BLOCK = 2  # lanes that the field kernel treats at once, so that their activations stay in the cache
 LAYERS = 3  # weight matrices
-ACTIVATION = 4  # number of the activation, see `odekit.nn.activations`
+ACTIVATION = 4  # address of the activation's kernel (an address has at most 48 bits); valid in this process only
 FINAL_BIAS = 5  # 1: the last layer has a bias
 TIMED = 6  # 1: t is appended to the features
 SYMPLECTIC = 7  # 1: the gradient of a scalar network is turned by J = ((0, 1), (-1, 0))
@@ -25,7 +28,8 @@ SIZE = 13  # of p
 TANGENT_PARAMS = 14  # 1: a directional derivative has a direction in the parameters too
 WIDEST = 15  # features of the widest layer
 HIDDEN = 16  # features of all hidden layers together
-SIZES = 17  # features of each layer, the time row of the first included
+ORDER = 17  # derivatives that the activation's kernel writes
+SIZES = 18  # features of each layer, the time row of the first included
 
 #: Lanes treated at once: the tape of a block of a 64-64 network is then about as large as a second-level cache. Measured.
 LANE_BLOCK = 64
@@ -44,6 +48,7 @@ def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=
     sizes : sequence of int
         Features of each layer, the time row of the first included.
     activation : int
+        Address of its kernel.
     final_bias, timed : bool
     params : ndarray
     lanes : int
@@ -77,3 +82,28 @@ def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=
     p[WIDEST], p[HIDDEN] = widest, hidden
     p[theta:tape] = params
     return p
+
+
+def scalar_address(function):
+    """Address of a kernel of this package over the pointers (t, y, dy, p), with a header in p.
+
+    Parameters
+    ----------
+    function : function
+        Plain Python function.
+
+    Returns
+    -------
+    int
+    """
+    if not _jit.JIT_DISABLED:
+        return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE)
+
+    def callback(t, y, dy, p):
+        p = _jit._pointer_to_array(p, int(_jit._pointer_to_array(p, SIZE + 1)[SIZE]))
+        longest = p.size  # more than any kernel reads or writes through the other pointers
+        return function(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
+
+    trampoline = _jit.SCALAR_CTYPE(callback)
+    _jit._functions[id(trampoline)] = trampoline
+    return ctypes.cast(trampoline, ctypes.c_void_p).value

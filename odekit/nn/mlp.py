@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import activations, checks, header
+from . import activations, checks, files, header
 from . import field_kernels as kernels
 from .initialise import INITIALISATIONS
 
@@ -55,7 +55,7 @@ class MLP:
             raise ValueError(f"sizes must be a list of layer sizes, but it is {sizes!r}") from None
         if len(self.sizes) < 2:
             raise ValueError(f"sizes must name at least an input and an output layer, but it is {sizes!r}")
-        self.activation = checks.choice("activation", activation, activations.NAMES)
+        self.activation = checks.choice("activation", activation, activations.FUNCTIONS)
         self.init = checks.choice("init", init, INITIALISATIONS)
         self.final_bias, self.time_dependent = bool(final_bias), bool(time_dependent)
         self._layers = (self.sizes[0] + self.time_dependent, *self.sizes[1:])
@@ -134,9 +134,9 @@ class MLP:
         -------
         ndarray
         """
-        kind = activations.NAMES[self.activation]
+        activation = activations.address(self.activation)
         return header.pack(
-            self._layers, kind, self.final_bias, self.time_dependent, self._params, lanes, slots, **options
+            self._layers, activation, self.final_bias, self.time_dependent, self._params, lanes, slots, **options
         )  # fmt: skip
 
     # from Python ---------------------------------------------------------------------------------------------------------
@@ -250,6 +250,10 @@ class MLP:
     def _require_scalar(self):
         if self.sizes[-1] != 1:
             raise ValueError(f"the gradient of a network needs one output, but sizes is {list(self.sizes)}")
+
+    def save(self, path, *, overwrite=False):
+        """Write the network to an HDF5 file; read it back with `odekit.nn.load`."""
+        files.save(path, self, overwrite)
 
     def __repr__(self):
         return f"MLP({list(self.sizes)}, activation={self.activation!r}, {self._params.size} parameters)"

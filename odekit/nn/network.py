@@ -5,8 +5,7 @@ hidden layer the activations and as many of their derivatives as the pass was as
 """
 
 from .. import _jit
-from . import activations
-from .header import ACTIVATION, FINAL_BIAS, LAYERS, N_PARAMS, SIZES, SLOT, SLOT_SIZE, TAPE, THETA, TIMED, WIDEST
+from .header import ACTIVATION, FINAL_BIAS, LAYERS, N_PARAMS, ORDER, SIZES, SLOT, SLOT_SIZE, TAPE, THETA, TIMED, WIDEST
 from .matmul import add_matmul, add_outer, add_row_sums, fill_rows, matmul_transposed
 
 view1, view2 = _jit.view1, _jit.view2
@@ -57,7 +56,8 @@ def forward(p, tape, lanes, order, out, n_out):
         Receives [n_out, lanes]; not touched if `n_out` is 0, the last layer is then left out.
     n_out : int
     """
-    kind, layers = int(p[ACTIVATION]), int(p[LAYERS])
+    layers = int(p[LAYERS])
+    p[ORDER] = order
     theta = int(p[THETA])
     below = view2(p, tape, int(p[SIZES]), lanes)
     place = tape + below.size
@@ -67,17 +67,8 @@ def forward(p, tape, lanes, order, out, n_out):
         z = view2(p, place, n, lanes)
         fill_rows(z, view1(p, theta + n * n_below, n))
         add_matmul(view2(p, theta, n, n_below), below, z)
-        flat, first, second = (
-            view1(p, place, z.size),
-            view1(p, place + z.size, z.size),
-            view1(p, place + 2 * z.size, z.size),
-        )
-        if order == 0:
-            activations.value(kind, flat)
-        elif order == 1:
-            activations.slope(kind, flat, first)
-        else:
-            activations.curvature(kind, flat, first, second)
+        values, derivatives = view1(p, place, z.size), view1(p, place + z.size, z.size)
+        _jit.call_scalar(int(p[ACTIVATION]), z.size, values, derivatives, p)
         below = z
         theta += n * (n_below + 1)
         place += (1 + order) * z.size

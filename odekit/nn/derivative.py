@@ -1,0 +1,119 @@
+"""Fitting a field to derivatives: the loss |f(x) - dx/dt|^2, without any integration."""
+
+import numpy as np
+
+from .. import _jit
+from . import checks, files
+from .header import BLOCK, LANES, N_PARAMS
+
+
+@_jit.kernel
+def _loss_and_grad(record, pull, p, t, x, target, grad):
+    """Mean squared error of a field over x[d, B]; the gradient is added to `grad`."""
+    d, width = x.shape
+    block, n_params = int(p[BLOCK]), int(p[N_PARAMS])
+    y, f = np.empty(d * block), np.empty(d * block)
+    bar = np.zeros(d * block + n_params)
+    total, scale = 0.0, 2.0 / (d * width)
+    for start in range(0, width, block):
+        lanes = min(block, width - start)
+        p[LANES] = lanes
+        for i in range(d):
+            for j in range(lanes):
+                y[i * lanes + j] = x[i, start + j]
+        _jit.call_scalar(record, t, y, f, p)
+        for i in range(d):
+            for j in range(lanes):
+                residual = f[i * lanes + j] - target[i, start + j]
+                total += residual * residual
+                f[i * lanes + j] = scale * residual
+        bar[d * lanes :] = 0.0
+        _jit.call_scalar(pull, t, f, bar, p)
+        for i in range(n_params):
+            grad[i] += bar[d * lanes + i]
+    return total / (d * width)
+
+
+def derivative_loss(field, x, dxdt, t=0.0):
+    """Mean squared error of the derivatives of a field, and its gradient.
+
+    Parameters
+    ----------
+    field : MLP, HNN or another field
+    x, dxdt : array_like, (B, d)
+        States and their time derivatives.
+    t : float
+        Time, for a time-dependent field.
+
+    Returns
+    -------
+    loss : float
+    grad : ndarray, (n_params,)
+    """
+    x, _ = checks.batch("x", x, field.dim)
+    x = checks.finite_array("x", x)
+    dxdt = checks.shaped("dxdt", np.atleast_2d(np.asarray(dxdt)), x.shape)
+    grad, kernels = np.zeros(field.params.size), field.kernels
+    loss = _loss_and_grad(
+        kernels.record, kernels.pull, field.pack(len(x)), float(t), np.ascontiguousarray(x.T), np.ascontiguousarray(dxdt.T), grad
+    )  # fmt: skip
+    return loss, grad
+
+
+class DerivativeModel:
+    """A field that is fitted to derivatives; the baseline of Hamiltonian networks.
+
+    Parameters
+    ----------
+    field : MLP, HNN or another field
+
+    Attributes
+    ----------
+    params : ndarray
+        The parameters of the field.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> model = odekit.nn.DerivativeModel(odekit.nn.MLP([2, 16, 2], rng=0))
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> loss, grad = model.loss_and_grad(x, dxdt=x[:, ::-1])
+    >>> grad.shape
+    (82,)
+    """
+
+    def __init__(self, field):
+        field.dim  # noqa: B018 (a field that is none says so now)
+        self.field = field
+
+    @property
+    def params(self):
+        """Flat parameter vector of the field."""
+        return self.field.params
+
+    @params.setter
+    def params(self, value):
+        self.field.params = value
+
+    def derivative(self, x):
+        """The field at x (d,) or (B, d)."""
+        return self.field(x)
+
+    def loss_and_grad(self, x, dxdt):
+        """Mean squared error of the derivatives, and its gradient; see `derivative_loss`."""
+        return derivative_loss(self.field, x, dxdt)
+
+    def samples(self, x, dxdt):
+        """Number of samples in training data, for `fit`."""
+        return len(np.atleast_2d(x))
+
+    def select(self, rows, x, dxdt):
+        """Some of the training data, for `fit`."""
+        return np.asarray(x)[rows], np.asarray(dxdt)[rows]
+
+    def save(self, path, *, overwrite=False):
+        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
+        files.save(path, self, overwrite)
+
+    def __repr__(self):
+        return f"DerivativeModel({self.field!r})"
