@@ -2,12 +2,13 @@
 
 import importlib
 
+from ._precompile import precompile
 from .field import OdekitPerformanceWarning, inplace
 from .ivp import solve_ivp
 from .solution import Retcode, Solution, Switch
 
 __version__ = "0.1.0"
-__all__ = ["OdekitPerformanceWarning", "Retcode", "Solution", "Switch", "inplace", "solve_ivp"]
+__all__ = ["OdekitPerformanceWarning", "Retcode", "Solution", "Switch", "inplace", "precompile", "solve_ivp"]
 
 _LAZY = ("nn", "storage", "plot", "testset")
 

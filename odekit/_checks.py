@@ -60,7 +60,10 @@ def arguments(args):
 
 def events(given):
     """Event functions as a list, and after how many zeros each ends the integration (infinity: never)."""
-    functions = [] if given is None else [given] if callable(given) else list(given)
+    try:
+        functions = [] if given is None else [given] if callable(given) else list(given)
+    except TypeError:
+        raise TypeError(f"events={given!r}; expected a function event(t, y, *args) or a list of such functions") from None
     terminal = []
     for function in functions:
         if not callable(function):
@@ -82,8 +85,9 @@ def events(given):
     return functions, terminal
 
 
-def tolerances(rtol, atol, n):
-    """Tolerances as vectors of length n."""
+def tolerances(rtol, atol, y0):
+    """Tolerances as vectors of the length of the state."""
+    n = y0.size
     vectors = []
     for name, value in (("rtol", rtol), ("atol", atol)):
         try:
@@ -94,12 +98,17 @@ def tolerances(rtol, atol, n):
             raise ValueError(f"`{name}` has wrong shape: {vector.shape}, expected a number or {n} numbers")
         if not np.isfinite(vector).all() or (vector < 0).any():
             raise ValueError(f"`{name}` must be finite and not negative, but it is {value!r}")
-        vectors.append(np.broadcast_to(vector.reshape(-1) if vector.size != 1 else vector.ravel(), (n,)).copy())
+        vectors.append(np.broadcast_to(vector.ravel(), (n,)).copy())
     if (vectors[0] < SMALLEST_RTOL).any():
         warnings.warn(
             f"At least one element of `rtol` is too small. Setting `rtol = np.maximum(rtol, {SMALLEST_RTOL})`.", stacklevel=3
         )
         vectors[0] = np.maximum(vectors[0], SMALLEST_RTOL)
+    unscaled = np.flatnonzero((vectors[1] == 0) & (y0 == 0))
+    if unscaled.size:
+        raise ValueError(
+            f"atol={atol!r} with y0[{unscaled[0]}] = 0: an error relative to zero cannot be controlled; give that component an atol > 0"
+        )
     return vectors
 
 

@@ -12,11 +12,13 @@ behind it:
 * With ``NUMBA_DISABLE_JIT=1`` everything runs as plain Python: an "address" is then a key into a table of functions.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
 import linecache
 import pathlib
+import sys
 
 import numpy as np
 from llvmlite import ir
@@ -140,6 +142,34 @@ def exec_source(source, name, namespace):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # functions -> addresses
+
+_announcement = []  # not empty once the line below has been printed in this process
+
+
+@contextlib.contextmanager
+def announced(name):
+    """Compile something inside; on a machine that has not compiled it before, say so in one line.
+
+    Parameters
+    ----------
+    name : str
+        Of the kernel: a small marker file in the cache folder remembers it.
+    """
+    marker = cache_directory() / f"{package_stamp()[:16]}-{name}"
+    new = not marker.exists()
+    if new and not _announcement:
+        _announcement.append(name)
+        print(
+            "odekit: compiling solvers for this machine, once, in some seconds (odekit.precompile() does it ahead of time)",
+            file=sys.stderr,
+            flush=True,
+        )
+    yield
+    if new:
+        with contextlib.suppress(OSError):  # a read-only cache folder
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.touch()
+
 
 _functions = {}  # address -> what must stay alive: a CFunc, a ctypes callback, or (JIT disabled) the Python function
 

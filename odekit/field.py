@@ -110,8 +110,12 @@ class UserField:
             raise TypeError(f"fun is a {type(function).__name__}; expected a function fun(t, y, *args), or an address")
         state_argument = self.y0[:, None].copy() if self.shape.vectorized else self.y0.copy()
         if self.shape.in_place:
-            slope = np.full(self.y0.shape, math.nan, dtype=self.y0.dtype)
-            function(self.t0, state_argument, slope, *self.args)
+            slopes = [np.full(self.y0.shape, fill, dtype=self.y0.dtype) for fill in (math.nan, 0.0)]
+            for slope in slopes:
+                function(self.t0, state_argument.copy(), slope, *self.args)
+            unset = np.flatnonzero(np.isnan(slopes[0]) & ~np.isnan(slopes[1]))
+            if unset.size:
+                raise ValueError(f"fun left dydt[{unset[0]}] unset; expected it to write all {self.y0.size} components")
         else:
             _wrap.as_numbers(function(self.t0, state_argument, *self.args), self.shape)
 

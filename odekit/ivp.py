@@ -95,7 +95,7 @@ def solve_ivp(
     event_list, terminal = _checks.events(events)
     if math.isinf(t1) and n > 0 and not any(math.isfinite(count) for count in terminal):
         raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
-    rtol_vector, atol_vector = _checks.tolerances(rtol, atol, n)
+    rtol_vector, atol_vector = _checks.tolerances(rtol, atol, state)
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
     _checks.sparsity(jac_sparsity, n)
@@ -167,8 +167,9 @@ def _with_solution(error, solution):
 def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol, atol, args, fun, max_steps):
     dtype = field.y0.dtype
     retcode = trajectory.retcode
+    component = f", component {trajectory.component}" if trajectory.component >= 0 else ""
     message = describe(
-        retcode, t=trajectory.t, h=trajectory.h, max_steps=max_steps, component=trajectory.component, culprit="", error=""
+        retcode, t=trajectory.t, h=trajectory.h, max_steps=max_steps, component=component, culprit="", error=""
     )
     if times is None:
         t, y = trajectory.steps, trajectory.states

@@ -41,8 +41,8 @@ _REMEDIES = {
     "Raise max_steps, loosen rtol and atol, or, with an explicit method, try method='auto': the problem may be stiff.",
     Retcode.STEP_TOO_SMALL: "The step size h = {h:.3g} at t = {t!r} fell below the spacing of floating-point numbers. "
     "The solution may blow up or jump there: end the span earlier, split it at the jump, or loosen rtol and atol.",
-    Retcode.NONFINITE: "The right-hand side gave a value that is not finite near t = {t!r} (step size down to h = {h:.3g}, "
-    "component {component}). Check its domain there (logarithms, roots, divisions), or bound the step by max_step.",
+    Retcode.NONFINITE: "The right-hand side gave a value that is not finite near t = {t!r} (step size down to h = {h:.3g}"
+    "{component}). Check its domain there (logarithms, roots, divisions), or bound the step by max_step.",
     Retcode.NEWTON_FAILED: "The implicit equations could not be solved near t = {t!r}, with step sizes down to h = {h:.3g}. "
     "Check jac against fun, or leave jac out; if fun has jumps, split the span at them.",
     Retcode.SINGULAR: "The matrix of the implicit step was singular near t = {t!r}, with step sizes down to h = {h:.3g}. "

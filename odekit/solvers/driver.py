@@ -52,6 +52,7 @@ from .state import (
 
 # why a call of `advance` returned
 CONTINUE, DONE, BUFFER_FULL, EVENT, SWITCH, STEPS_EXHAUSTED, STEP_TOO_SMALL, FIELD_RAISED, EVENT_RAISED = range(9)
+START_NOT_FINITE = 9  # not of `advance`: the vector field is not finite at the start
 
 END_STRETCH = 1.01  # a step is stretched by up to 1 % to reach the end, instead of leaving a sliver (Hairer, dopri5.f)
 MIN_STEP = 10.0 * 2.220446049250313e-16  # smallest step relative to |t|: ten times the spacing of numbers (SciPy's rule)

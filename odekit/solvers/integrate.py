@@ -137,6 +137,9 @@ def _start(fn, iw, w, p, error_order, first_step):
     iw[S.NFEV] = 1
     if status != 0:
         return driver.FIELD_RAISED
+    for i in range(f0.size):
+        if not abs(f0[i]) < math.inf:
+            return driver.START_NOT_FINITE
     if iw[S.N_EVENTS] > 0:
         status = _jit.call_scalar(fn[S.EVENTS], w[S.T], y, _jit.view1(w, iw[S.O_EVENTS], iw[S.N_EVENTS]), p)
         if status != 0:
@@ -302,7 +305,8 @@ class Integration:
                 # while an automatic solve is explicit its failure is not final: the implicit method gets its chance
                 self.w[S.H_NEXT] = math.copysign(abs(self.w[S.H_OLD]) or abs(self.w[S.H]) * 1e6, self.w[S.DIRECTION])
                 self.iw[S.REJECTED] = 0
-                auto.switch(self.iw, self.w, auto.IMPLICIT, auto.STEP_UNDERFLOW)
+                finite = self.iw[S.LAST_CODE] != S.NONFINITE
+                auto.switch(self.iw, self.w, auto.IMPLICIT, auto.STEP_UNDERFLOW if finite else auto.NOT_FINITE)
                 self._record_switch()
             else:
                 return reason
@@ -361,8 +365,8 @@ class Integration:
                 states[-1] = end
             while served and (self.t_eval[served - 1] - steps[-1]) * w[S.DIRECTION] > 0:
                 served -= 1
-        y_new = self.vector(S.Y_NEW)
-        bad = np.flatnonzero(~(np.isfinite(y_new) & np.isfinite(self.vector(S.F1)) & np.isfinite(self.vector(S.F0))))
+        finite = [np.isfinite(self.vector(k)) for k in (S.Y_NEW, S.F0, S.F1, S.SCRATCH)]
+        bad = np.flatnonzero(~np.logical_and.reduce(finite))
         return Trajectory(
             steps, np.concatenate((self.y_start[None], states)), coefficients, sizes, self.y_eval[:served], end,
             Retcode.INTERRUPTED if interrupted else self._retcode(reason),
@@ -373,6 +377,11 @@ class Integration:
 
     def _retcode(self, reason):
         if reason == driver.STEP_TOO_SMALL:
+            if self.switches and self.iw[S.FIRST_STEP]:
+                # the implicit method was the explicit one's last chance and made no step: tell the first failure
+                first = {auto.STEP_UNDERFLOW: Retcode.STEP_TOO_SMALL, auto.NOT_FINITE: Retcode.NONFINITE}
+                if int(self.iw[S.SWITCH_REASON]) in first:
+                    return first[int(self.iw[S.SWITCH_REASON])]
             return {
                 S.NONFINITE: Retcode.NONFINITE,
                 S.NEWTON_FAILED: Retcode.NEWTON_FAILED,
@@ -384,6 +393,7 @@ class Integration:
             driver.STEPS_EXHAUSTED: Retcode.MAX_STEPS,
             driver.FIELD_RAISED: Retcode.RHS_RAISED,
             driver.EVENT_RAISED: Retcode.RHS_RAISED,
+            driver.START_NOT_FINITE: Retcode.NONFINITE,
         }[reason]
 
 

@@ -159,4 +159,5 @@ def step_address(core):
     if _jit.JIT_DISABLED:
         return _jit.python_address(core)
     # pointers all the way: one compilation instead of two, and no array is built for a call
-    return _jit.cfunc_address(core, _jit.STEP_SIGNATURE, **_jit.CORE_OPTIONS)
+    with _jit.announced(core.__name__):
+        return _jit.cfunc_address(core, _jit.STEP_SIGNATURE, **_jit.CORE_OPTIONS)

@@ -1,0 +1,43 @@
+"""Compiling every method ahead of time."""
+
+import numpy as np
+
+from .ivp import solve_ivp
+from .solvers.methods import METHODS
+
+_SPAN = (0.0, 1e-3)
+_STEP = 5e-4
+
+
+def precompile(methods=None):
+    """Compile the solvers and keep them on disk, so that no later process waits for them.
+
+    A few seconds for each method on a machine that has never run it, some milliseconds otherwise. The folder is
+    ``$NUMBA_CACHE_DIR/odekit``, or ``odekit`` in Numba's user-wide cache folder.
+
+    Parameters
+    ----------
+    methods : list of str, optional
+        Names of methods; default: all.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.precompile(["tsit5"])
+    """
+    for name in [*METHODS, "auto"] if methods is None else methods:
+        method = METHODS.get(name)
+        first_step = _STEP if method is not None and method.error_order == 0 else None
+        solve_ivp(_decay, _SPAN, [1.0], method=name, first_step=first_step, dense_output=True, events=_never, jac=_jac)
+
+
+def _decay(t, y):
+    return [-y[0]]
+
+
+def _never(t, y):
+    return 1.0 + y[0] * y[0]
+
+
+def _jac(t, y):
+    return np.array([[-1.0]])
