@@ -27,13 +27,20 @@ MAX_BYTES = 4 << 30
 #: (deflate shrinks to 1/1032 at best; a dataset without any stored chunk costs no space at all).
 _TRUSTED_BYTES, _LARGEST_RATIO = 16 << 20, 4000
 _MAX_CHUNK_BYTES = 64 << 20
-_MAX_ATTRIBUTES, _MAX_ATTRIBUTE_SIZE = 200, 65536
+_MAX_ATTRIBUTES, _MAX_ATTRIBUTE_BYTES = 200, 16 << 20
 _MAX_MEMBERS, _MAX_RANK = 1000, 4
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
-_MAX_TEXT = 16 << 20
 _CHUNK_BYTES = 256 << 10
 #: netCDF's own bookkeeping
-_RESERVED = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates"}
+_RESERVED = {
+    "CLASS",
+    "NAME",
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "_NCProperties",
+    "_Netcdf4Dimid",
+    "_Netcdf4Coordinates",
+}
 
 
 class OdekitFileError(OSError, ValueError):
@@ -49,9 +56,9 @@ class Variable:
     dims : tuple of str
         A variable whose only dimension has its own name holds the coordinates of that dimension.
     data : ndarray
-        Real numbers or text.
+        Real numbers, or text for people and xarray, which `read` does not give back.
     attrs : dict
-        For readers (units, long_name, ...); not read back.
+        Text for people and xarray (units, long_name, ...); not read back.
     """
 
     dims: tuple
@@ -89,14 +96,15 @@ def write(path, kind, version, variables, attributes, overwrite=False, compressi
     if compression is not None and compression not in range(10):
         raise ValueError(f"compression = {compression!r}: expected a gzip level from 0 to 9, or None")
     attributes = {"format": kind, "format_version": version, **attributes}
-    variables = _with_coordinates(variables)
-    attributes["sha256"] = _digest({name: variable.data for name, variable in variables.items()}, attributes)
+    variables = with_coordinates(variables)
+    numbers = {name: variable.data for name, variable in variables.items() if variable.data.dtype.kind != "U"}
+    attributes["sha256"] = _digest(numbers, attributes)
     part = path.with_name(path.name + ".part")
     try:
         # metadata of HDF5 1.8 carries checksums, and every reader of the last fifteen years understands it
         with h5py.File(part, "w", track_order=True, libver=("v108", "v108")) as file:
             _write_variables(file, variables, compression)
-            file.attrs.update(attributes)
+            _write_attributes(file, attributes)
         with open(part, "rb+") as raw:
             os.fsync(raw.fileno())
         os.replace(part, path)
@@ -116,7 +124,7 @@ def _write_variables(file, variables, compression):
                 options |= {"compression": "gzip", "compression_opts": compression, "shuffle": True}
         data = variable.data.astype(object) if dtype else variable.data
         dataset = file.create_dataset(name, data=data, dtype=dtype, track_order=True, **options)
-        dataset.attrs.update(variable.attrs)
+        _write_attributes(dataset, variable.attrs)
         if variable.dims == (name,):
             dataset.make_scale(name)
             scales[name] = dataset
@@ -125,7 +133,16 @@ def _write_variables(file, variables, compression):
                 dataset.dims[axis].attach_scale(scales[dim])
 
 
-def _with_coordinates(variables):
+def _write_attributes(target, attributes):
+    for name, value in attributes.items():
+        if isinstance(value, str):
+            # Text of variable length would go to a heap without checksum: one flipped bit there can hang the HDF5 library
+            encoded = value.encode() or b"\0"
+            value = np.array(encoded, dtype=h5py.string_dtype("utf-8", len(encoded)))
+        target.attrs.create(name, value)
+
+
+def with_coordinates(variables):
     """Coordinates first; dimensions without coordinates are numbered from 0."""
     coordinates = {name: variable for name, variable in variables.items() if variable.dims == (name,)}
     for variable in variables.values():
@@ -142,11 +159,9 @@ def _chunks(data):
 def _digest(arrays, attributes):
     """SHA-256 of the arrays and attributes that `read` gives back."""
     digest = hashlib.sha256()
-    for name in sorted(arrays):
-        data = np.ascontiguousarray(arrays[name])
-        text = data.dtype.kind == "U"  # its item size is not preserved
-        digest.update(f"{name} {'text' if text else data.dtype.str} {data.shape}".encode())
-        digest.update(json.dumps(data.tolist()).encode() if text else data.tobytes())
+    for name, data in sorted(arrays.items()):
+        digest.update(f"{name} {data.dtype.str} {data.shape}".encode())
+        digest.update(data.tobytes())
     plain = {name: np.asarray(value).tolist() for name, value in attributes.items() if name != "sha256"}
     digest.update(json.dumps(plain, sort_keys=True).encode())
     return digest.hexdigest()
@@ -217,10 +232,12 @@ def _read_attributes(path, file):
         if name in _RESERVED:
             continue
         attribute = file.attrs.get_id(name)
-        type_class, size = attribute.get_type().get_class(), math.prod(attribute.shape)
-        if type_class == h5t.STRING and attribute.shape == ():
-            attributes[name] = str(file.attrs[name])
-        elif type_class in (h5t.INTEGER, h5t.FLOAT) and size <= _MAX_ATTRIBUTE_SIZE:
+        stored_type, size = attribute.get_type(), math.prod(map(int, attribute.shape)) * attribute.get_type().get_size()
+        if stored_type.get_class() == h5t.STRING and stored_type.is_variable_str():
+            continue  # added by others
+        if stored_type.get_class() == h5t.STRING and attribute.shape == () and size <= _MAX_ATTRIBUTE_BYTES:
+            attributes[name] = file.attrs[name].decode()
+        elif stored_type.get_class() in (h5t.INTEGER, h5t.FLOAT) and size <= _MAX_ATTRIBUTE_BYTES:
             attributes[name] = file.attrs[name]
         else:
             raise OdekitFileError(f"{path}: attribute {name!r} is neither text nor a short vector of numbers")
@@ -248,24 +265,9 @@ def _read_arrays(path, file, max_bytes):
         total += _check_dataset(path, name, dataset)
         if total > max_bytes:
             raise OdekitFileError(f"{path}: {total} bytes of data up to {name!r}, more than max_bytes = {max_bytes}")
-        arrays[name] = _read_text(path, name, dataset) if _is_text(dataset) else np.asarray(dataset[()])
+        if dataset.id.get_type().get_class() != h5t.STRING:
+            arrays[name] = np.asarray(dataset[()])
     return arrays
-
-
-def _is_text(dataset):
-    stored_type = dataset.id.get_type()
-    return stored_type.get_class() == h5t.STRING and stored_type.is_variable_str()
-
-
-def _read_text(path, name, dataset):
-    """Read element by element: all of them may point to the same long text."""
-    texts, total = [], 0
-    for index in np.ndindex(dataset.shape):
-        texts.append(dataset[index].decode())
-        total += len(texts[-1])
-        if total > _MAX_TEXT:
-            raise OdekitFileError(f"{path}: {name!r} holds more than {_MAX_TEXT} characters of text")
-    return np.array(texts, dtype=str).reshape(dataset.shape)
 
 
 def _check_dataset(path, name, dataset):
@@ -273,7 +275,7 @@ def _check_dataset(path, name, dataset):
     stored_type, plist = dataset.id.get_type(), dataset.id.get_create_plist()
     if dataset.id.get_space().get_simple_extent_type() == h5s.NULL:
         raise OdekitFileError(f"{path}: {name!r} is empty")
-    if stored_type.get_class() not in (h5t.INTEGER, h5t.FLOAT) and not _is_text(dataset):
+    if stored_type.get_class() not in (h5t.INTEGER, h5t.FLOAT, h5t.STRING):
         raise OdekitFileError(f"{path}: {name!r} holds neither numbers nor text")
     if dataset.is_virtual or plist.get_external_count():
         raise OdekitFileError(f"{path}: the data of {name!r} is in another file; that is not read")
@@ -288,4 +290,3 @@ def _check_dataset(path, name, dataset):
     if size > _TRUSTED_BYTES and size > _LARGEST_RATIO * stored:
         raise OdekitFileError(f"{path}: {name!r} declares {size} bytes, but the file holds {stored} of it")
     return size
-

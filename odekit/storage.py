@@ -17,6 +17,7 @@ Examples
 (True, (2.0,))
 """
 
+import dataclasses
 import datetime
 import hashlib
 import inspect
@@ -25,7 +26,7 @@ import platform
 
 import numpy as np
 
-from ._files import MAX_BYTES, OdekitFileError, Variable, read, write
+from ._files import MAX_BYTES, OdekitFileError, Variable, read, with_coordinates, write
 from .solution import Retcode, Solution, Switch
 
 __all__ = ["OdekitFileError", "load", "metadata", "save", "to_xarray"]
@@ -134,9 +135,10 @@ def to_xarray(sol):
     """
     import xarray
 
-    variables = _variables(sol)
-    variables.setdefault("component", Variable(("component",), np.arange(sol.y.shape[0])))
-    content = {name: (variable.dims, variable.data, variable.attrs) for name, variable in variables.items()}
+    content = {
+        name: (variable.dims, variable.data, variable.attrs)
+        for name, variable in with_coordinates(_variables(sol)).items()
+    }
     coordinates = {name: value for name, value in content.items() if value[0] == (name,)}
     data = {name: value for name, value in content.items() if name not in coordinates}
     return xarray.Dataset(data, coordinates, {"format": KIND, "format_version": VERSION, **_attributes(sol)})
@@ -152,11 +154,15 @@ def _variables(sol):
     variables = {
         "time": Variable(("time",), np.asarray(sol.t, dtype=float), {**number, "long_name": "independent variable"}),
         "y": Variable(("time", "component"), np.ascontiguousarray(y.T), {**number, "long_name": "state"}),
-        "step": Variable(("step",), np.asarray(sol.steps, dtype=float), {**number, "long_name": "times of accepted steps"}),
+        "step": Variable(
+            ("step",), np.asarray(sol.steps, dtype=float), {**number, "long_name": "times of accepted steps"}
+        ),
     }
     for name in ("rtol", "atol"):
         if np.ndim(getattr(sol, name)):
-            variables[name] = Variable(("component",), np.broadcast_to(getattr(sol, name), len(y)).astype(float), number)
+            variables[name] = Variable(
+                ("component",), np.broadcast_to(getattr(sol, name), len(y)).astype(float), number
+            )
     for k, times in enumerate(sol.t_events or ()):
         times, dim = np.asarray(times, dtype=float), f"event_{k}"
         states = np.asarray(sol.y_events[k], dtype=y.dtype).reshape(times.size, len(y))
@@ -167,10 +173,14 @@ def _variables(sol):
             ("switch",), np.array([s.t for s in sol.switches]), {**number, "long_name": "times of changes of method"}
         )
         for name in ("source", "target", "reason"):
-            variables[f"switch_{name}"] = Variable(("switch",), np.array([getattr(s, name) for s in sol.switches], dtype=str))
+            variables[f"switch_{name}"] = Variable(
+                ("switch",), np.array([getattr(s, name) for s in sol.switches], dtype=str)
+            )
     parameters = _flatten(sol.args)[0]
     if parameters.size:
-        variables["parameters"] = Variable(("parameter",), parameters, {"long_name": "arguments of the right-hand side"})
+        variables["parameters"] = Variable(
+            ("parameter",), parameters, {"long_name": "arguments of the right-hand side"}
+        )
     return variables
 
 
@@ -184,12 +194,13 @@ def _attributes(sol):
     attributes = {
         "Conventions": "CF-1.11",
         "title": f"Solution of an ordinary differential equation by {sol.method}",
-        "created_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "method": sol.method,
         "retcode": retcode.name,
         "message": sol.message,
         "t_span": np.array(sol.t_span, dtype=float),
         "args": json.dumps(_flatten(sol.args)[1]),
+        "switches": json.dumps([dataclasses.astuple(switch) for switch in sol.switches]),
         "n_events": -1 if sol.t_events is None else len(sol.t_events),
         **{name: int(getattr(sol, name)) for name in _COUNTS},
         **{name: float(getattr(sol, name)) for name in ("rtol", "atol") if not np.ndim(getattr(sol, name))},
@@ -264,9 +275,11 @@ def _solution(arrays, attributes):
         _require(np.all(np.diff(times) >= 0 if forward else np.diff(times) <= 0), f"{name} is not monotone")
     events = range(int(attributes["n_events"]))
     for k in events:
-        _require(len(arrays[f"event_{k}"]) == len(arrays[f"y_event_{k}"]), f"event {k} has another number of states than times")
+        _require(
+            len(arrays[f"event_{k}"]) == len(arrays[f"y_event_{k}"]),
+            f"event {k} has another number of states than times",
+        )
     _require(all(attributes[name] >= 0 for name in _COUNTS), "a count is negative")
-    texts = [map(str, arrays.get(f"switch_{name}", ())) for name in ("source", "target", "reason")]
     return Solution(
         t=t,
         y=y,
@@ -277,7 +290,7 @@ def _solution(arrays, attributes):
         retcode=Retcode[attributes["retcode"]],
         message=attributes["message"],
         steps=arrays["step"],
-        switches=[Switch(float(t), *text) for t, *text in zip(arrays.get("switch", ()), *texts, strict=True)],
+        switches=[Switch(float(t), *map(str, texts)) for t, *texts in json.loads(attributes["switches"])],
         method=attributes["method"],
         rtol=tolerance("rtol"),
         atol=tolerance("atol"),
