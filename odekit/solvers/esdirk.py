@@ -20,8 +20,9 @@ from .explicit import HERMITE, weighted_sum
 MAX_ITERATIONS = 10  # OrdinaryDiffEq.jl, diffrax
 #: A factorisation serves while the step has changed by no more than this (OrdinaryDiffEq.jl) ...
 LU_STEP_CHANGE = 0.2
-#: ... and the Jacobian while few iterations are enough or the rate is at most this (as in `odekit.solvers.radau`).
-FEW_ITERATIONS, RATE_KEEP = 2, 1e-2
+LU_SAME_STEP = 0.01
+#: ... and the Jacobian while few iterations are enough or the rate is at most this (measured as for Radau).
+FEW_ITERATIONS, RATE_KEEP = 2, 3e-2
 #: After a new factorisation the rate is not known as well as before: ``rate / (1 - rate)`` is at least this.
 FACTOR_NEW = 0.03
 SAFETY = 0.9
@@ -34,7 +35,7 @@ _INCREMENT = 1  # right-hand side and solution of the linear system; the error e
 _INVERSE = 2  # inverse weights of the norms
 _SLOPES = 3  # k_2, ..., k_{s-1}; k_1 is f0 and k_s is f1
 
-_ITERATIONS = state.FAMILY_INT + 2  # place in iw: most iterations that a stage of this attempt took
+_ITERATIONS = state.FAMILY_INT + 1  # place in iw: most iterations that a stage of this attempt took
 
 
 def degree(table):
@@ -59,10 +60,9 @@ def _begin(fn, iw, w, p):
     """Jacobian and weights before the first stage; step code."""
     if iw[state.FIRST_STEP] == 1:
         w[newton.FACTOR] = 1.0
-    iw[jacobian.F0_EXACT] = iw[state.FIRST_STEP]
     y, rtol, atol = state.vector(iw, w, state.Y), state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
     newton.inverse_weights(y, rtol, atol, _jit.view1(w, _place(iw, _INVERSE), y.size))
-    return jacobian.prepare(fn, iw, w, p)
+    return jacobian.prepare(fn, iw, w, p, False)
 
 
 @_jit.core
@@ -129,7 +129,8 @@ def _try_again(fn, iw, w, p, code):
     w[newton.FACTOR] = 1.0
     if code == state.ACCEPTED or code == state.RHS_RAISED or code == state.SINGULAR or jacobian.is_current(iw):
         return False, code
-    code = jacobian.evaluate(fn, iw, w, p)
+    y, f0 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
+    code = jacobian.evaluate(fn, iw, w, p, w[state.T], y, f0, iw[state.FIRST_STEP] == 1)
     return code == state.ACCEPTED, code
 
 
@@ -162,7 +163,11 @@ def _finish(iw, w, filtered, exponent):
         return _failed(iw, w, state.NONFINITE)
     iterations = iw[_ITERATIONS]
     slow = iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
-    iw[jacobian.JAC_WANTED] = slow
+    # a poor rate is first laid to factors of another step, then to the Jacobian
+    stale = abs(h / w[newton.H_LU] - 1.0) > LU_SAME_STEP
+    if slow and stale:
+        iw[state.LU_VALID] = 0
+    iw[jacobian.JAC_WANTED] = slow and not stale
     safety = SAFETY * (1 + 2 * MAX_ITERATIONS) / (iterations + 2 * MAX_ITERATIONS)
     if err > 1.0:
         w[state.H_NEXT] = h * max(FACTOR_MIN, safety * err**-exponent)

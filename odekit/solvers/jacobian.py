@@ -16,8 +16,6 @@ ROUNDINGS = 1000.0
 
 #: Place in iw: 1 where the method wants a new Jacobian before its next step.
 JAC_WANTED = state.FAMILY_INT
-#: Place in iw: 1 where f0 comes from the field itself, 0 where it is what an iteration left.
-F0_EXACT = state.FAMILY_INT + 1
 
 
 @_jit.core
@@ -80,24 +78,28 @@ def _differences(fn, iw, w, p, t, y, f, J):
 
 
 @_jit.core
-def evaluate(fn, iw, w, p):
+def evaluate(fn, iw, w, p, t, y, f, f_is_exact):
     """Bring the Jacobian to (t, y).
-
-    f0 is evaluated again if differences are needed and the method knows it to the tolerance of an iteration only
-    (``iw[F0_EXACT] == 0``), which is no base for a difference quotient.
 
     Parameters
     ----------
     fn, iw, w, p : ndarray
         State of the integrator.
+    t : float
+    y : ndarray, shape (n,)
+        Changed during the call, restored at its end.
+    f : ndarray, shape (n,)
+        The field at (t, y).
+    f_is_exact : bool
+        False where `f` is unknown or known to the tolerance of an iteration only, which is no base for a difference
+        quotient: if differences are needed, it is evaluated into `f` first.
 
     Returns
     -------
     int
         Step code: `ACCEPTED`, `RHS_RAISED` or `NONFINITE`.
     """
-    n, t = iw[state.N], w[state.T]
-    y, f = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
+    n = iw[state.N]
     scratch = state.vector(iw, w, state.SCRATCH)
     J = _jit.view2(w, iw[state.O_IMPLICIT], n, n)
     if iw[state.JAC_KIND] == state.JAC_KERNEL:
@@ -105,7 +107,7 @@ def evaluate(fn, iw, w, p):
         if _jit.call_scalar(fn[state.JAC], t, y, _jit.view1(w, iw[state.O_IMPLICIT], n * n), p) != 0:
             return state.rhs_raised(w, t, scratch, y)
     elif iw[state.JAC_KIND] == state.JAC_DIFFERENCE:
-        if iw[F0_EXACT] == 0 and iw[state.FIRST_STEP] == 0:
+        if not f_is_exact:
             iw[state.NFEV] += 1
             if _jit.call_scalar(fn[state.F], t, y, f, p) != 0:
                 return state.rhs_raised(w, t, scratch, y)
@@ -120,7 +122,7 @@ def evaluate(fn, iw, w, p):
 
 
 @_jit.core
-def prepare(fn, iw, w, p):
+def prepare(fn, iw, w, p, f_is_exact):
     """At the beginning of an attempt: evaluate the Jacobian if there is none or a new one is wanted; step code."""
     n = iw[state.N]
     first = iw[state.FIRST_STEP] == 1
@@ -128,7 +130,8 @@ def prepare(fn, iw, w, p):
         if first:
             w[state.EIGENVALUE] = spectral_bound(_jit.view2(w, iw[state.O_IMPLICIT], n, n))
     elif iw[state.JAC_FRESH] == 0 and (first or iw[JAC_WANTED] == 1):
-        return evaluate(fn, iw, w, p)
+        y, f = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
+        return evaluate(fn, iw, w, p, w[state.T], y, f, f_is_exact or first)
     return state.ACCEPTED
 
 

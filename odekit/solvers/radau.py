@@ -224,8 +224,7 @@ def step(fn, iw, w, p):
     inverse, error = _jit.view1(w, _place(iw, _INVERSE), n), _jit.view1(w, _place(iw, _RATES), n)
     if iw[state.FIRST_STEP] == 1:
         w[newton.FACTOR] = 1.0
-    iw[jacobian.F0_EXACT] = 1
-    code = jacobian.prepare(fn, iw, w, p)
+    code = jacobian.prepare(fn, iw, w, p, True)
     if code != state.ACCEPTED:
         return _shrunk(iw, w, NONFINITE_FACTOR, code)
     newton.inverse_weights(y, rtol, atol, inverse)
@@ -241,7 +240,7 @@ def step(fn, iw, w, p):
         w[newton.FACTOR] = 1.0
         if jacobian.is_current(iw):
             return _shrunk(iw, w, FAILED_FACTOR if code == state.NEWTON_FAILED else NONFINITE_FACTOR, code)
-        code = jacobian.evaluate(fn, iw, w, p)
+        code = jacobian.evaluate(fn, iw, w, p, t, y, f0, True)
         if code != state.ACCEPTED:
             return _shrunk(iw, w, NONFINITE_FACTOR, code)
     if code == state.RHS_RAISED:
