@@ -23,8 +23,8 @@ from h5py import h5s, h5t, h5z
 
 #: Largest sum of array sizes that is read unless the caller allows more.
 MAX_BYTES = 4 << 30
-#: Arrays up to this size are read whatever is stored of them, larger ones if the file holds at least 1/4000 of them
-#: (deflate shrinks to 1/1032 at best; a dataset without any stored chunk costs no space at all).
+#: This much is read whatever is stored of it, more if the file holds at least 1/4000 of what it declares (deflate shrinks
+#: to 1/1032 at best; a dataset without any stored chunk costs no space at all).
 _TRUSTED_BYTES, _LARGEST_RATIO = 16 << 20, 4000
 _MAX_CHUNK_BYTES = 64 << 20
 _MAX_ATTRIBUTES, _MAX_ATTRIBUTE_BYTES = 200, 16 << 20
@@ -255,23 +255,28 @@ def _check_kind(path, attributes, kind, version):
 def _read_arrays(path, file, max_bytes):
     if len(file) > _MAX_MEMBERS:
         raise OdekitFileError(f"{path}: {len(file)} members, expected at most {_MAX_MEMBERS}")
-    arrays, total = {}, 0
-    for name in file:
+    declared = stored = 0
+    for name in file:  # all is checked before anything is allocated
         if not isinstance(file.get(name, getlink=True), h5py.HardLink):
             raise OdekitFileError(f"{path}: {name!r} is a link to somewhere else; links are not followed")
         if file.get(name, getclass=True) is not h5py.Dataset:
             raise OdekitFileError(f"{path}: {name!r} is not an array")
-        dataset = file[name]
-        total += _check_dataset(path, name, dataset)
-        if total > max_bytes:
-            raise OdekitFileError(f"{path}: {total} bytes of data up to {name!r}, more than max_bytes = {max_bytes}")
-        if dataset.id.get_type().get_class() != h5t.STRING:
-            arrays[name] = np.asarray(dataset[()])
-    return arrays
+        _check_dataset(path, name, file[name])
+        declared += math.prod(map(int, file[name].shape)) * file[name].id.get_type().get_size()
+        stored += file[name].id.get_storage_size()
+        if declared > max_bytes:
+            raise OdekitFileError(f"{path}: {declared} bytes of data up to {name!r}, more than max_bytes = {max_bytes}")
+        if declared > _TRUSTED_BYTES and declared > _LARGEST_RATIO * stored:
+            raise OdekitFileError(f"{path}: {declared} bytes declared up to {name!r}, but only {stored} stored")
+    return {
+        name: np.asarray(dataset[()])
+        for name, dataset in file.items()
+        if dataset.id.get_type().get_class() != h5t.STRING
+    }
 
 
 def _check_dataset(path, name, dataset):
-    """Refuse what is unsafe to read; returns the size in bytes."""
+    """Refuse a dataset that is unsafe to read."""
     stored_type, plist = dataset.id.get_type(), dataset.id.get_create_plist()
     if dataset.id.get_space().get_simple_extent_type() == h5s.NULL:
         raise OdekitFileError(f"{path}: {name!r} is empty")
@@ -281,12 +286,7 @@ def _check_dataset(path, name, dataset):
         raise OdekitFileError(f"{path}: the data of {name!r} is in another file; that is not read")
     if any(plist.get_filter(i)[0] not in _FILTERS for i in range(plist.get_nfilters())):
         raise OdekitFileError(f"{path}: {name!r} is compressed by an unknown method, expected gzip")
-    size, itemsize = math.prod(map(int, dataset.shape)) * stored_type.get_size(), stored_type.get_size()
     if dataset.ndim > _MAX_RANK:
         raise OdekitFileError(f"{path}: {name!r} has {dataset.ndim} dimensions, expected at most {_MAX_RANK}")
-    if dataset.chunks and math.prod(dataset.chunks) * itemsize > _MAX_CHUNK_BYTES:
+    if dataset.chunks and math.prod(dataset.chunks) * stored_type.get_size() > _MAX_CHUNK_BYTES:
         raise OdekitFileError(f"{path}: the chunks of {name!r} are too large")
-    stored = dataset.id.get_storage_size()
-    if size > _TRUSTED_BYTES and size > _LARGEST_RATIO * stored:
-        raise OdekitFileError(f"{path}: {name!r} declares {size} bytes, but the file holds {stored} of it")
-    return size

@@ -323,15 +323,15 @@ HOSTILE = {
     ),
     "shape bomb": (
         replace("y", lambda file: file.create_dataset("y", (1 << 20, 1 << 20), "f8", chunks=(1024, 1024))),
-        "bytes",
+        "max_bytes",
     ),
     "smaller shape bomb": (
         replace("y", lambda file: file.create_dataset("y", (1 << 12, 1 << 12), "f8", chunks=(64, 64))),
-        "declares",
+        "stored",
     ),
     "many shape bombs": (
         lambda file: [file.create_dataset(f"x{i}", (1 << 21,), "f8", chunks=(1024,)) for i in range(300)],
-        "max_bytes",
+        "stored",
     ),
     "huge chunk": (
         replace("y", lambda file: file.create_dataset("y", (1, 1 << 24), "f8", chunks=(1, 1 << 24))),
