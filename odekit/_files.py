@@ -3,10 +3,10 @@
 What trajectories and models have in common on disk: one flat group of arrays with named dimensions, attributes, and a
 digest over both. The files are valid netCDF4 (dimension scales, creation order tracked), so that xarray opens them.
 
-A file is written beside its final name and moved there when it is complete. Opening follows no link, reads nothing outside
-the file, allocates no more than the file declares *and* holds, and executes nothing; what does not fit is refused with an
-`OdekitFileError`. The HDF5 library itself has had memory errors on crafted files: files of unknown origin belong in a
-sandbox.
+A file is written beside its final name and moved there when it is complete. Opening follows no link, reads nothing
+outside the file, allocates no more than the file declares *and* holds, and executes nothing; what does not fit is
+refused with an `OdekitFileError`. The HDF5 library itself has had memory errors on crafted files: files of unknown
+origin belong in a sandbox.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from h5py import h5s, h5t, h5z
 
 #: Largest sum of array sizes that is read unless the caller allows more.
 MAX_BYTES = 4 << 30
-#: This much is read whatever is stored of it, more if the file holds at least 1/4000 of what it declares (deflate shrinks
-#: to 1/1032 at best; a dataset without any stored chunk costs no space at all).
+#: This much is read whatever is stored of it, more if the file holds at least 1/4000 of what it declares (deflate
+#: shrinks to 1/1032 at best; a dataset without any stored chunk costs no space at all).
 _TRUSTED_BYTES, _LARGEST_RATIO = 16 << 20, 4000
 _MAX_CHUNK_BYTES = 64 << 20
 _MAX_ATTRIBUTES, _MAX_ATTRIBUTE_BYTES = 200, 16 << 20
@@ -136,7 +136,7 @@ def _write_variables(file, variables, compression):
 def _write_attributes(target, attributes):
     for name, value in attributes.items():
         if isinstance(value, str):
-            # Text of variable length would go to a heap without checksum: one flipped bit there can hang the HDF5 library
+            # text of variable length goes to a heap without checksum; a flipped bit there can hang the HDF5 library
             encoded = value.encode() or b"\0"
             value = np.array(encoded, dtype=h5py.string_dtype("utf-8", len(encoded)))
         target.attrs.create(name, value)

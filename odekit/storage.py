@@ -40,9 +40,9 @@ _PARTS = np.array(["re", "im"])
 def save(path, sol, overwrite=False, compression=1):
     """Write a solution to a file.
 
-    Stored are the trajectory, events, step times, changes of method, tolerances, counts, how it ended, the parameters, the
-    source text of the right-hand side (for people; it is never executed) and the versions of the software. The dense output
-    ``sol.sol`` is not stored.
+    Stored are the trajectory, events, step times, changes of method, tolerances, counts, how it ended, the parameters,
+    the source text of the right-hand side (for people; it is never executed) and the versions of the software. The
+    dense output ``sol.sol`` is not stored.
 
     Parameters
     ----------

@@ -3,8 +3,8 @@
 Twelve stages of order 8, a thirteenth that is the vector field at the new solution (first same as last), and three more
 that only the dense output of order 7 needs.
 
-Source: E. Hairer's code DOP853, described in Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I, 2nd ed.,
-Springer 1993, II.5, II.6 and II.10.
+Source: E. Hairer's code DOP853, described in Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I, 2nd
+ed., Springer 1993, II.5, II.6 and II.10.
 """
 
 # fmt: off  (tables are easier to read, and to compare with the source, in rows)

@@ -1,8 +1,8 @@
 """Runge-Kutta methods as data: frozen, validated tables of coefficients.
 
 A table states a method completely; `odekit.solvers.explicit` and `odekit.solvers.esdirk` generate the code of its step.
-What is cheap to check is checked on construction (shapes, row sums, consistency of the parts); the tests check the rest:
-order conditions by rooted trees for the solution, the embedded solution and the dense output, stability, measured slopes.
+What is cheap to check is checked on construction (shapes, row sums, consistency of the parts); the tests check the
+rest: order conditions by rooted trees for the solution, the embedded solution and the dense output, and stability.
 
 A new method is one entry of `EXPLICIT` or `ESDIRK`.
 """
@@ -23,8 +23,8 @@ class ExplicitTable:
     ----------
     name : str
     order, embedded_order : int
-        Of the solution and of the error estimate, which behaves as ``h^(embedded_order + 1)`` (0: there is none, the method
-        takes fixed steps).
+        Of the solution and of the error estimate, which behaves as ``h^(embedded_order + 1)`` (0: there is none, the
+        method takes fixed steps).
     c : tuple of float, length s
     A : tuple of s tuples
         Strictly lower triangular; row i has length s.
@@ -40,9 +40,10 @@ class ExplicitTable:
     dense_order : int
         The dense output is accurate to ``O(h^(dense_order + 1))`` within the step.
     b_err_low : tuple of float or None
-        Weights of a second error estimate of lower order. With ``e5 = h sum b_err_i k_i``, ``e3 = h sum b_err_low_i k_i``
-        and weighted RMS norms, the norm of the error is then ``|e5|^2 / sqrt(|e5|^2 + 0.01 |e3|^2)`` (0 if both are 0):
-        it behaves as ``h^8`` and does not trust an `e5` that vanishes by accident.
+        Weights of a second error estimate of lower order. With ``e5 = h sum b_err_i k_i``,
+        ``e3 = h sum b_err_low_i k_i`` and weighted RMS norms, the norm of the error is then
+        ``|e5|^2 / sqrt(|e5|^2 + 0.01 |e3|^2)`` (0 if both are 0): it behaves as ``h^8`` and does not trust an `e5` that
+        vanishes by accident.
     extra_c : tuple of float, length m
         Stages that only the dense output needs; computed after a step is accepted, and only if somebody looks.
     extra_A : tuple of m tuples
@@ -107,7 +108,8 @@ class EsdirkTable:
     predictor : tuple of s tuples
         ``predictor[i][j]``: weight of ``k_j``, j < i, in the first guess of ``k_i``.
     filter_error : bool
-        Whether the error estimate is multiplied by ``(I - h gamma J)^-1`` (needed where the embedded method is not L-stable).
+        Whether the error estimate is multiplied by ``(I - h gamma J)^-1`` (needed where the embedded method is not
+        L-stable).
     citation : str
     """
 
@@ -238,7 +240,8 @@ _BOSH3 = ExplicitTable(
     _B,
     (-5 / 72, 1 / 12, 1 / 9, -1 / 8),
     _nested_dense(_B, 3), 2.512745326618328,
-    "Bogacki, Shampine, A 3(2) pair of Runge-Kutta formulas, Appl. Math. Lett. 2 (1989) 321-325, doi:10.1016/0893-9659(89)90079-7",
+    "Bogacki, Shampine, A 3(2) pair of Runge-Kutta formulas, Appl. Math. Lett. 2 (1989) 321-325, "
+    "doi:10.1016/0893-9659(89)90079-7",
 )  # fmt: skip
 
 _B = (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0.0)
@@ -287,7 +290,8 @@ _TSIT5 = ExplicitTable(
     ),
     # the free interpolant of the paper's end is the cubic Hermite polynomial plus this multiple of theta^2 (1-theta)^2
     _nested_dense(_B, 6, ((
-        -1.0530884977290216, 0.1017, 2.4906272856512528, -16.548102889244902, 47.37952196281928, -34.87065786149661, 2.5,
+        -1.0530884977290216, 0.1017, 2.4906272856512528, -16.548102889244902, 47.37952196281928, -34.87065786149661,
+        2.5,
     ),)),
     3.506846993804955,
     "Tsitouras, Runge-Kutta pairs of order 5(4) satisfying only the first column simplifying assumption, "

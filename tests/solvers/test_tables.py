@@ -1,5 +1,6 @@
-"""Every table of coefficients: order conditions by rooted trees, dense output, stability; and that a typing error shows."""
+"""Every table: order conditions by rooted trees, dense output, stability; and that a typing error shows."""
 
+import contextlib
 import dataclasses
 import functools
 
@@ -188,11 +189,8 @@ def test_a_wrong_digit_is_noticed(table):
     for field in fields:
         for value in nudged(getattr(table, field)):
             changed += 1
-            try:
+            with contextlib.suppress(ValueError):  # noticed on construction
                 copy = dataclasses.replace(table, **{field: value})
-            except ValueError as error:
-                assert table.name in str(error)
-            else:
                 assert largest_defect(copy) > TOLERANCE, f"{field} = {value}"
     assert changed >= table.stages
 
