@@ -36,14 +36,14 @@ def _sigmoid(x):
 @_scalar
 def _silu(x):
     a, rest = vmath.sigmoid(x), vmath.sigmoid(-x)
-    y = -800.0 if x < -800.0 else x  # noqa: FURB136 (keeps NaN, and -inf * 0 is not a number)
-    y = 800.0 if y > 800.0 else y  # noqa: FURB136
+    y = -800.0 if x < -800.0 else x
+    y = 800.0 if y > 800.0 else y
     return vmath.silu(x), a * (1.0 + y * rest), a * rest * (2.0 + y * (rest - a))
 
 
 @_scalar
 def _relu(x):
-    value = 0.0 if x < 0.0 else x  # noqa: FURB136 (keeps NaN)
+    value = 0.0 if x < 0.0 else x
     return value, (1.0 if x > 0.0 else 0.0), 0.0
 
 

@@ -170,7 +170,7 @@ def pull_back(record, pull, p, c, a, b, dense, last, steps, states, node, first,
     grad : ndarray, (n_params,)
         The cotangent of the parameters is added to it.
     """
-    d, width = lam.shape
+    d = lam.shape[0]
     block, n_params, stages = int(p[BLOCK]), int(p[N_PARAMS]), c.size
     work = np.empty((2 * stages + 4, d * block))
     bar = np.empty(d * block + n_params)

@@ -77,8 +77,11 @@ def network_pull(t, v, out, p):
 
 @_jit.core
 def network_tangent(t, y, out, p):
-    """Directional derivative: `y` holds y, its direction and, if ``p[TANGENT_PARAMS]``, that of the parameters; `out`
-    receives the value and its directional derivative."""
+    """Directional derivative of the network.
+
+    `y` holds y, its direction and, with ``p[TANGENT_PARAMS]``, that of the parameters; `out` receives the value and its
+    directional derivative.
+    """
     width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
     layers, parameters = int(p[LAYERS]), int(p[THETA])
     d, n_out = int(p[SIZES]) - int(p[TIMED]), int(p[SIZES + layers])

@@ -51,17 +51,11 @@ def integrate_lanes(field, y0, t, method, rtol, atol, first_step=None, keep_stat
     if trajectory.retcode == Retcode.INTERRUPTED:
         raise KeyboardInterrupt
     if trajectory.retcode < 0:
-        raise SolveError(
-            describe(
-                trajectory.retcode,
-                t=trajectory.t,
-                h=trajectory.h,
-                max_steps=MAX_STEPS,
-                component=trajectory.component,
-                culprit="vector field",
-                error="an exception",
-            )  # fmt: skip
+        place = {"t": trajectory.t, "h": trajectory.h, "component": trajectory.component}
+        message = describe(
+            trajectory.retcode, max_steps=MAX_STEPS, culprit="vector field", error="an exception", **place
         )
+        raise SolveError(message)
     return np.concatenate((start[None], trajectory.outputs)), trajectory
 
 

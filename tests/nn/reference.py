@@ -1,5 +1,7 @@
 """A network in plain NumPy, analytic in all its arguments, so that complex steps differentiate it."""
 
+import itertools
+
 import numpy as np
 
 FUNCTIONS = {
@@ -62,3 +64,53 @@ def complex_gradient(scalar, vector):
         shifted[i] += STEP * 1j
         gradient[i] = scalar(shifted).imag / STEP
     return gradient
+
+
+def directional(function, point, direction):
+    """Directional derivative of an analytic function by a complex step."""
+    return function(point + STEP * 1j * direction).imag / STEP
+
+
+def replay(table, f, steps, y0, t):
+    """A Runge-Kutta solve through given steps in plain NumPy, with its dense output.
+
+    Parameters
+    ----------
+    table : ExplicitTable
+    f : callable
+        ``f(t, y)``, also for complex y.
+    steps : ndarray, (N + 1,)
+    y0 : ndarray
+    t : ndarray, (T,)
+        Output times, the first at the start.
+
+    Returns
+    -------
+    ndarray, (T, ...)
+    """
+    outputs, y, todo = [y0], y0, 1
+    for start, end in itertools.pairwise(steps):
+        h, k = end - start, []
+        for c, row in zip(table.c, table.A, strict=True):
+            k.append(f(end if c == 1 else start + c * h, y + h * combine(row, k, y)))
+        y_new = y + h * combine(table.b, k, y)
+        f_new = f(end, y_new)
+        for c, row in zip(table.extra_c, table.extra_A, strict=True):
+            k.append(f(start + c * h, y + h * combine(row, k, y)))
+        while todo < len(t) and (end - t[todo]) * h >= 0:
+            s = (t[todo] - start) / h
+            if t[todo] == end:
+                outputs.append(y_new)
+            elif table.dense is None:
+                change = (3 - 2 * s) * s**2 * (y_new - y)
+                outputs.append(y + change + h * ((1 - 2 * s + s**2) * s * k[0] + (s - 1) * s**2 * f_new))
+            else:
+                weights = [sum(w * s ** (d + 1) for d, w in enumerate(row)) for row in table.dense]
+                outputs.append(y + h * combine(weights, k, y))
+            todo += 1
+        y = y_new
+    return np.array(outputs)
+
+
+def combine(weights, slopes, y):
+    return sum((w * k for w, k in zip(weights, slopes, strict=False)), np.zeros_like(y))

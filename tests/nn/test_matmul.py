@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from odekit.nn import matmul
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (7, 64, 1), (64, 33, 20)])
+def test_products(shape):
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    a, b, c = rng.standard_normal((m, k)), rng.standard_normal((k, n)), rng.standard_normal((m, n))
+    out = np.full((m, n), np.nan)
+    matmul.matmul(a, b, out)
+    np.testing.assert_allclose(out, a @ b, atol=1e-13)
+    matmul.add_matmul(a, b, out)
+    np.testing.assert_allclose(out, 2 * (a @ b), atol=1e-13)
+    out = np.full((k, n), np.nan)
+    matmul.matmul_transposed(a, c, out)
+    np.testing.assert_allclose(out, a.T @ c, atol=1e-13)
+    out = np.ones((m, k))
+    matmul.add_outer(c, b, out)
+    np.testing.assert_allclose(out, 1 + c @ b.T, atol=1e-13)
+
+
+def test_rows():
+    a, sums = np.arange(6.0).reshape(2, 3), np.ones(2)
+    matmul.add_row_sums(a, sums)
+    assert sums.tolist() == [4.0, 13.0]
+    matmul.fill_rows(a, sums)
+    assert a.tolist() == [[4.0] * 3, [13.0] * 3]

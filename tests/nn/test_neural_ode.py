@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from odekit.nn import MLP, NeuralODE, SolveError
+
+T = np.linspace(0.0, 2.0, 7)
+
+
+@pytest.fixture
+def model():
+    return NeuralODE(MLP([2, 16, 2], rng=0))
+
+
+@pytest.fixture
+def y0():
+    return np.random.default_rng(0).standard_normal((5, 2))
+
+
+def test_solution_of_a_linear_field(y0):
+    field = MLP([2, 2], rng=0)
+    field.weights()["W1"][...] = [[0.0, 1.0], [-1.0, 0.0]]
+    ys = NeuralODE(field, rtol=1e-10, atol=1e-10).solve(y0, T)
+    cos, sin = np.cos(T)[:, None], np.sin(T)[:, None]
+    exact = np.stack([cos * y0[:, 0] + sin * y0[:, 1], cos * y0[:, 1] - sin * y0[:, 0]], axis=2)
+    np.testing.assert_allclose(ys, exact, atol=1e-8)
+
+
+def test_shapes_follow_the_input(model, y0):
+    ys = model.solve(y0, T)
+    assert ys.shape == (7, 5, 2)
+    assert np.array_equal(ys[0], y0)
+    assert model.solve(y0[0], T).shape == (7, 2)
+    _loss, grad, y0_grad = model.loss_and_grad(y0[0], T, np.zeros((7, 2)), with_y0=True)
+    assert grad.shape == model.params.shape
+    assert y0_grad.shape == (2,)
+
+
+def test_there_and_back(model, y0):
+    end = model.solve(y0, T)[-1]
+    np.testing.assert_allclose(model.solve(end, T[::-1])[-1], y0, atol=1e-4)
+
+
+def test_loss_is_the_mean_squared_error(model, y0):
+    target = np.random.default_rng(1).standard_normal((7, 5, 2))
+    loss, grad = model.loss_and_grad(y0, T, target)
+    np.testing.assert_allclose(loss, np.mean((model.solve(y0, T) - target) ** 2), rtol=1e-12)
+    direction = np.random.default_rng(2).standard_normal(grad.size)
+    params, h, losses = model.params.copy(), 1e-5, []
+    for k in (1, -1):
+        model.params = params + k * h * direction
+        losses.append(model.loss_and_grad(y0, T, target)[0])
+    np.testing.assert_allclose(grad @ direction, (losses[0] - losses[1]) / (2 * h), rtol=1e-4)
+
+
+def test_same_bits(model, y0):
+    target = np.zeros((7, 5, 2))
+    assert np.array_equal(model.loss_and_grad(y0, T, target)[1], model.loss_and_grad(y0, T, target)[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "radau"}, "method='radau' is unknown; expected one of euler, midpoint"),
+        ({"adjoint": "backsolve"}, "adjoint='backsolve' is unknown; expected one of discrete"),
+        ({"step_control": "per_sample"}, "step_control='per_sample' is unknown; expected one of shared"),
+        ({"rtol": -1.0}, "rtol must be a positive number, but it is -1.0"),
+        ({"atol": "small"}, "atol must be a positive number, but it is 'small'"),
+        ({"method": "rk4"}, "method='rk4' takes steps of fixed size: give it as first_step"),
+    ],
+)
+def test_bad_options_are_quoted(options, message):
+    with pytest.raises(ValueError, match=message):
+        NeuralODE(MLP([2, 2]), **options)
+
+
+@pytest.mark.parametrize(
+    ("y0", "t", "target", "message"),
+    [
+        (np.ones((5, 3)), T, 0, r"y0 must have shape \(2,\) or \(B, 2\), but its shape is \(5, 3\)"),
+        (np.full((5, 2), np.nan), T, np.ones((7, 5, 2)), r"y0 must be finite, but y0\[0, 0\] is nan"),
+        (np.ones(2), [0.0, 2.0, 1.0], np.ones((3, 2)), r"t must be strictly .* but t\[1\] = 2.0 and t\[2\] = 1.0"),
+        (np.ones(2), [0.0, 1.0, 1.0], np.ones((3, 2)), r"t must be strictly .* but t\[1\] = 1.0 and t\[2\] = 1.0"),
+        (np.ones(2), [0.0], np.ones((1, 2)), r"at least 2 times, but its shape is \(1,\)"),
+        (np.ones(2), [0.0, np.inf], np.ones((2, 2)), r"t must be finite, but t\[1\] is inf"),
+        (np.ones(2), T, np.ones((6, 2)), r"target must have shape \(7, 2\), but its shape is \(6, 2\)"),
+        (np.ones(2), T, np.full((7, 2), np.inf), r"target must be finite, but target\[0, 0\] is inf"),
+    ],
+)
+def test_bad_data_is_quoted(model, y0, t, target, message):
+    with pytest.raises(ValueError, match=message):
+        model.loss_and_grad(y0, t, np.zeros((7, *y0.shape)) if np.isscalar(target) else target)
+
+
+def test_blow_up_says_where():
+    field = MLP([1, 1], rng=0)
+    field.params = [1e6, 0.0]
+    with pytest.raises(SolveError, match="t = "):
+        NeuralODE(field, rtol=1e-9, atol=1e-9).solve([1.0], [0.0, 1e3])
+
+
+def test_field_must_be_one():
+    with pytest.raises(ValueError, match=r"as many outputs as inputs, but sizes is \[2, 3\]"):
+        NeuralODE(MLP([2, 3]))
