@@ -5,7 +5,8 @@ compiled. A new activation is one function below and one entry of `FUNCTIONS`.
 """
 
 import functools
-import math
+
+import numpy as np
 
 from .. import _jit, vmath
 from .header import ORDER, scalar_address
@@ -61,8 +62,8 @@ def _sin(x):
 
 @_scalar
 def _sin_of_large_angle(x):  # reduces any angle, but does not vectorise
-    a = math.sin(x)
-    return a, math.cos(x), -a
+    a = np.sin(x)
+    return a, np.cos(x), -a
 
 
 @_jit.core

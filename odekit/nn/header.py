@@ -102,7 +102,8 @@ def scalar_address(function):
     def callback(t, y, dy, p):
         p = _jit._pointer_to_array(p, int(_jit._pointer_to_array(p, SIZE + 1)[SIZE]))
         longest = p.size  # more than any kernel reads or writes through the other pointers
-        return function(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
+        with np.errstate(all="ignore"):
+            return function(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
 
     trampoline = _jit.SCALAR_CTYPE(callback)
     _jit._functions[id(trampoline)] = trampoline

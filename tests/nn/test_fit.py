@@ -3,9 +3,11 @@ import sys
 import numpy as np
 import pytest
 
+from odekit import _jit
 from odekit.nn import HNN, MLP, Adam, DerivativeModel, NeuralODE, TrainingError, fit
 
 RNG = np.random.default_rng(0)
+STEPS = 10 if _jit.JIT_DISABLED else 200
 X = RNG.uniform(-1, 1, (40, 2))
 DXDT = X[:, ::-1] * [1.0, -1.0]
 
@@ -24,11 +26,11 @@ def test_every_model_learns(batch_size):
         (NeuralODE(MLP([2, 16, 2], rng=0), rtol=1e-3, atol=1e-3), (X, t, target)),
     ):
         before = model.loss_and_grad(*data)[0]
-        history = fit(model, *data, optimizer=Adam(1e-2), steps=200, batch_size=batch_size, rng=0)
-        assert model.loss_and_grad(*data)[0] < 0.05 * before
-        assert history.loss.shape == history.step.shape == history.time.shape == (200,)
+        history = fit(model, *data, optimizer=Adam(1e-2), steps=STEPS, batch_size=batch_size, rng=0)
+        assert model.loss_and_grad(*data)[0] < (0.9 if _jit.JIT_DISABLED else 0.05) * before
+        assert history.loss.shape == history.step.shape == history.time.shape == (STEPS,)
         assert np.all(np.diff(history.time) >= 0)
-        assert repr(history).startswith("<History: 200 steps, loss ")
+        assert repr(history).startswith(f"<History: {STEPS} steps, loss ")
 
 
 def test_same_bits_for_the_same_seed():
@@ -103,7 +105,10 @@ def test_nan_stops_with_the_last_good_parameters():
 def test_failed_trajectory_stops_with_the_last_good_parameters():
     field = MLP([1, 1], rng=0)
     field.params = [1e6, 0.0]
-    with pytest.raises(TrainingError, match=r"step 0: .* The parameters are those of the last good step"):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(TrainingError, match=r"step 0: .* The parameters are those of the last good step"),
+    ):
         fit(NeuralODE(field), np.ones((1, 1)), [0.0, 1e3], np.ones((2, 1, 1)))
     assert field.params.tolist() == [1e6, 0.0]
 
