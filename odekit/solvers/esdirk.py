@@ -213,11 +213,12 @@ def step(table):
         f"        code = _factorise(iw, w, {gamma!r})",
     ]
     for s in range(1, table.stages):
+        known = f" + h * ({weighted_sum(table.A[s][:s], slopes)})" if any(table.A[s][:s]) else ""
         time = "w[T_NEW]" if table.c[s] == 1.0 else f"t + {float(table.c[s])!r} * h"
         lines += [
             "        if code == ACCEPTED:",
             "            for i in range(n):",
-            f"                y_new[i] = y[i] + h * ({weighted_sum(table.A[s][:s], slopes)})",
+            f"                y_new[i] = y[i]{known}",
             f"                z[i] = {gamma!r} * h * ({weighted_sum(table.predictor[s][:s], slopes)})",
             f"            code = _solve_stage(fn, iw, w, p, {time}, {gamma!r}, {slopes[s]})",
         ]

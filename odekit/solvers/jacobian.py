@@ -46,8 +46,8 @@ def _all_finite(J):
 def _differences(fn, iw, w, p, t, y, f, J):
     """Forward differences, one call of the field per column.
 
-    The increment is a rounding-safe fraction of the largest of three sizes: the component itself, its change in this
-    step, its tolerance (DASSL); and not below what the rounding of f asks for (CVODE). It points where the step leads to.
+    The increment is the square root of the rounding unit times the component or its tolerance, whichever is larger, and not
+    below what the rounding of f asks for (CVODE). It points where the step leads to.
     """
     n = iw[state.N]
     h = w[state.H]
@@ -60,7 +60,7 @@ def _differences(fn, iw, w, p, t, y, f, J):
     for j in range(n):
         kept = y[j]
         weight = rtol[j] * abs(kept) + atol[j]
-        increment = max(SQRT_EPS * max(abs(kept), abs(h * f[j]), weight), least * weight)
+        increment = max(SQRT_EPS * max(abs(kept), weight), least * weight)
         if not increment > 0.0:
             increment = SQRT_EPS
         y[j] = kept + (increment if h * f[j] >= 0.0 else -increment)

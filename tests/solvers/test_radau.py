@@ -1,0 +1,111 @@
+"""Radau IIA: its constants, stiff problems, its counts."""
+
+import numpy as np
+import pytest
+
+import odekit
+from odekit.solvers import radau
+from odekit.testset import PROBLEMS
+
+STIFF = ("ROBER", "HIRES", "OREGO", "VDPOL")
+ATOL = {"ROBER": 1e-14}
+#: Jacobians and factorisations of SciPy 1.17 at rtol 1e-6, atol 1e-9 (ROBER 1e-14).
+SCIPY = {"ROBER": (394, 890), "HIRES": (57, 184), "OREGO": (399, 1040), "VDPOL": (215, 644)}
+
+
+def solve(name, rtol, atol):
+    problem = PROBLEMS[name]
+    sol = odekit.solve_ivp(problem.fun, problem.t_span, problem.y0, "radau", args=problem.args, rtol=rtol, atol=atol)
+    assert sol.success, sol.message
+    return sol, problem.error(sol.y[:, -1])
+
+
+def test_the_transformation_diagonalises_the_method():
+    c = np.array([radau.C1, radau.C2, 1.0])
+    powers = c[:, None] ** np.arange(3)
+    A = (c[:, None] ** np.arange(1, 4) / np.arange(1, 4)) @ np.linalg.inv(powers)  # collocation
+    T = np.array([[radau.T11, radau.T12, radau.T13], [radau.T21, radau.T22, radau.T23], [radau.T31, radau.T32, radau.T33]])
+    inverse = np.array(
+        [[radau.TI11, radau.TI12, radau.TI13], [radau.TI21, radau.TI22, radau.TI23], [radau.TI31, radau.TI32, radau.TI33]]
+    )
+    np.testing.assert_allclose(T @ inverse, np.eye(3), atol=1e-14)
+    block = [[radau.MU, 0, 0], [0, radau.ALPHA, -radau.BETA], [0, radau.BETA, radau.ALPHA]]
+    np.testing.assert_allclose(inverse @ np.linalg.inv(A) @ T, block, atol=1e-12)
+
+
+def test_the_polynomial_passes_through_the_stages():
+    c = np.array([radau.C1, radau.C2, 1.0])
+    np.testing.assert_allclose((c[:, None] ** np.arange(1, 4)) @ np.array(radau.P), np.eye(3), atol=1e-13)
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("name", STIFF)
+def test_stiff_problems_against_the_references(name, rtol):
+    _, error = solve(name, rtol, rtol * (1e-10 if name == "ROBER" else 1e-5))
+    assert error < 100 * rtol
+
+
+@pytest.mark.parametrize("name", STIFF)
+def test_no_more_jacobians_and_factorisations_than_scipy(name):
+    sol, _ = solve(name, 1e-6, ATOL.get(name, 1e-9))
+    njev, nlu = SCIPY[name]
+    assert sol.njev <= njev and sol.nlu <= nlu
+
+
+def rational(t, y):
+    """SciPy's test problem; solution (t / (t + 10), 10 t / (t + 10)^2)."""
+    return [y[1] / t, y[1] * (y[0] + 2 * y[1] - 1) / (t * (y[0] - 1))]
+
+
+@pytest.mark.parametrize("method", ["radau", "bdf"])
+@pytest.mark.parametrize("end", [9.0, 1.0])
+def test_easy_problem_stays_cheap(method, end):
+    sol = odekit.solve_ivp(rational, (5.0, end), [1 / 3, 2 / 9], method, rtol=1e-3, atol=1e-6, dense_output=True)
+    assert sol.success and sol.nfev < 40 and 0 < sol.njev < 3 and 0 < sol.nlu < 10
+    t = np.linspace(5.0, end, 50)
+    for times, y in ((sol.t, sol.y), (t, sol.sol(t))):
+        exact = np.array([times / (times + 10), 10 * times / (times + 10) ** 2])
+        assert np.sqrt(np.mean(((y - exact) / (1e-6 + 1e-3 * np.abs(exact))) ** 2, axis=0)).max() < 5
+
+
+def test_large_system_uses_lapack_and_agrees():
+    n, band = 80, 50.0**2 / 100
+
+    def heat(t, y):
+        dy = np.empty(n)
+        for i in range(n):
+            left, right = (y[i - 1] if i > 0 else 0.0), (y[i + 1] if i < n - 1 else 0.0)
+            dy[i] = band * (left - 2 * y[i] + right) - y[i] ** 3
+        return dy
+
+    y0 = np.sin(np.linspace(0, 3, n))
+    sols = [odekit.solve_ivp(heat, (0, 2), y0, m, rtol=1e-7, atol=1e-9) for m in ("radau", "bdf", "kvaerno3", "dop853")]
+    for sol in sols[:3]:
+        assert sol.success
+        np.testing.assert_allclose(sol.y[:, -1], sols[3].y[:, -1], rtol=1e-4, atol=1e-6)
+
+
+def fragile(t, y):
+    """Not a number beyond y = 2, which the solution 2 - 1/(1 + t) never reaches."""
+    return [np.sqrt(2.0 - y[0]) ** 4]
+
+
+@pytest.mark.parametrize("method", ["radau", "bdf", "kvaerno3", "backward_euler"])
+def test_values_that_are_not_finite_only_shrink_the_step(method):
+    sol = odekit.solve_ivp(fragile, (0, 50), [1.0], method, rtol=1e-5, atol=1e-8, first_step=20.0)
+    assert sol.success and sol.nreject > 0
+    assert abs(sol.y[0, -1] - (2 - 1 / 51)) < 1e-2
+
+
+@pytest.mark.parametrize("method", ["radau", "bdf", "kvaerno3"])
+def test_exact_and_constant_jacobians(method):
+    matrix = np.array([[-1000.0, 1.0], [0.0, -0.5]])
+
+    def linear(t, y):
+        return [-1000.0 * y[0] + y[1], -0.5 * y[1]]
+
+    constant = odekit.solve_ivp(linear, (0, 10), [1.0, 1.0], method, rtol=1e-6, atol=1e-9, jac=matrix)
+    callback = odekit.solve_ivp(linear, (0, 10), [1.0, 1.0], method, rtol=1e-6, atol=1e-9, jac=lambda t, y: matrix)
+    assert constant.njev == 0 and callback.njev >= 1
+    for sol in (constant, callback):
+        assert sol.success and abs(sol.y[1, -1] / np.exp(-5.0) - 1) < 1e-3
