@@ -54,11 +54,24 @@ STEP_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p)
 
 
 @functools.cache
-def package_stamp():
-    """Hash of the package's kernel sources; a cached kernel of another stamp is not used."""
+def package_stamp(networks=False):
+    """Hash of the package's kernel sources; a cached kernel of another stamp is not used.
+
+    Parameters
+    ----------
+    networks : bool
+        Whether to include the networks, on which no solver depends.
+
+    Returns
+    -------
+    str
+    """
     digest = hashlib.sha256()
-    for path in sorted([_PACKAGE / "_jit.py", _PACKAGE / "vmath.py", *_PACKAGE.glob("solvers/*.py"), *_PACKAGE.glob("nn/*.py")]):
-        digest.update(path.read_bytes() if path.exists() else b"")
+    sources = [_PACKAGE / "_jit.py", *_PACKAGE.glob("solvers/*.py")]
+    if networks:
+        sources += [_PACKAGE / "vmath.py", *_PACKAGE.glob("nn/*.py")]
+    for path in sorted(sources):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -84,7 +97,8 @@ class _PackageCacheLocator(caching._CacheLocator):
         return str(cache_directory())
 
     def get_source_stamp(self):
-        return package_stamp()
+        path = pathlib.Path(self._py_file)
+        return package_stamp(networks=path.name == "vmath.py" or path.parent.name == "nn")
 
     def get_disambiguator(self):
         return str(self._lineno)

@@ -213,6 +213,9 @@ class Integration:
         self.degree = max(m.degree for m in methods)
         self.t_eval = np.empty(0) if t_eval is None else t_eval
         self.y_eval = np.empty((self.t_eval.size, n))
+        if self.t_eval.size and self.t_eval[0] == t_span[0]:
+            self.y_eval[0] = y0
+            iw[S.N_EVAL] = 1
         self.keep_states, self.keep_dense = keep_states or keep_dense, keep_dense
         self.capacity = FIRST_CAPACITY
         self.logs = []

@@ -1,0 +1,74 @@
+"""Automatic switching on the reference problems."""
+
+import numpy as np
+import pytest
+from problems import stiff_cosine
+
+import odekit
+from odekit.testset import ARENSTORF, HIRES, LORENZ, OREGO, PLEIADES, ROBER, VDPOL, VDPOLM
+
+# absolute tolerances suited to the smallest component: ROBER's second is 1e-13 at the end
+ATOL_FACTOR = {"ROBER": 1e-10, "HIRES": 1e-4}
+
+
+def solve(problem, rtol, method="auto", **options):
+    atol = rtol * ATOL_FACTOR.get(problem.name, 1e-2)
+    return odekit.solve_ivp(problem.fun, problem.t_span, problem.y0, args=problem.args, method=method, rtol=rtol, atol=atol, **options)
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("problem", [ROBER, HIRES, OREGO, VDPOL, VDPOLM], ids=lambda p: p.name)
+def test_stiff_problems_reach_their_references(problem, rtol):
+    sol = solve(problem, rtol)
+    assert sol.success and problem.error(sol.y[:, -1]) < 100 * rtol
+    assert sol.switches and sol.switches[0].source == "tsit5" and sol.switches[0].target == "radau"
+    assert "stiff" in sol.switches[0].reason
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
+def test_pleiades_reaches_its_reference_in_the_norm(rtol):
+    sol = solve(PLEIADES, rtol)
+    reference = np.array(PLEIADES.y_end)
+    assert np.linalg.norm(sol.y[:, -1] - reference) / np.linalg.norm(reference) < 100 * rtol
+
+
+@pytest.mark.parametrize("rtol", [1e-3, 1e-4, 1e-6, 1e-8, 1e-10])
+@pytest.mark.parametrize("problem", [LORENZ, ARENSTORF, PLEIADES], ids=lambda p: p.name)
+def test_nonstiff_problems_cost_what_the_explicit_method_costs(problem, rtol):
+    auto, explicit = solve(problem, rtol), solve(problem, rtol, "tsit5")
+    assert auto.switches == [] and auto.nfev == explicit.nfev and np.array_equal(auto.y, explicit.y)
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
+def test_van_der_pol_switches_both_ways(rtol):
+    sol = solve(VDPOLM, rtol)
+    targets = [switch.target for switch in sol.switches]
+    assert "tsit5" in targets and "radau" in targets
+    assert all(a != b for a, b in zip(targets, targets[1:], strict=False))  # they alternate
+    assert len(targets) <= 12  # the hysteresis keeps it from flickering
+    names = sol.methods_in_use()
+    assert len(names) == sol.naccept and set(names) == {"tsit5", "radau"}
+
+
+def test_stiffness_is_found_backward_in_time():
+    sol = odekit.solve_ivp(lambda t, y: [1000.0 * (y[0] - np.cos(t)) - np.sin(t)], (0, -10), [1.0])
+    assert sol.success and sol.switches and abs(sol.y[0, -1] - np.cos(10)) < 1e-2 and sol.naccept < 300
+
+
+def test_the_state_carries_over_exactly():
+    sol = odekit.solve_ivp(stiff_cosine, (0, 2), [1.0], dense_output=True, rtol=1e-6)
+    at = sol.switches[0].t
+    assert at in sol.steps
+    assert np.allclose(sol.sol(at - 1e-9), sol.sol(at + 1e-9), atol=1e-8)
+
+
+def test_a_nonstiff_problem_never_compiles_the_implicit_method():
+    from odekit.solvers.integrate import Integration, Kernels
+    from odekit.solvers.methods import resolve
+    from odekit.solvers import state
+    from odekit.field import UserField
+
+    field = UserField(lambda t, y: [-y[0]], 0.0, np.array([1.0]))
+    run = Integration(field.kernels(), (0.0, 1.0), np.array([1.0]), resolve("auto")[1], np.full(1, 1e-6), np.full(1, 1e-6))
+    run.run()
+    assert isinstance(field.kernels(), Kernels) and run.fn[state.DENSE + 1] == 0

@@ -1,0 +1,265 @@
+"""`solve_ivp`: its interface, what it does with bad input, how it fails, how it is interrupted."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from problems import decay, oscillator
+
+import odekit
+from odekit import Retcode
+
+NAN, INF = math.nan, math.inf
+
+
+def good(t, y):
+    return [-y[0], -2.0 * y[1]]
+
+
+# interface -----------------------------------------------------------------------------------------------------------------
+
+
+def test_result():
+    sol = odekit.solve_ivp(good, (0, 1), [1.0, 2.0], rtol=1e-6)
+    assert sol.success and sol.status == 0 and sol.retcode == Retcode.SUCCESS
+    assert sol.t[0] == 0 and sol.t[-1] == 1 and sol.y.shape == (2, sol.t.size) and sol.y.flags.c_contiguous
+    assert sol.naccept == sol.t.size - 1 == sol.h.size and sol.nreject >= 0 and sol.njev == sol.nlu == 0
+    assert np.array_equal(sol.steps, sol.t) and np.allclose(sol.h.sum(), 1.0)
+    assert sol.sol is None and sol.t_events is None and sol.y_events is None and sol.switches == []
+    assert sol["t"] is sol.t and "SUCCESS" in repr(sol)
+    assert sol.methods_in_use() == ["auto"] * sol.naccept
+    with pytest.raises(KeyError):
+        sol["nothing"]
+
+
+def test_no_positional_surprises():
+    sol = odekit.solve_ivp(decay, [0, 1], [1.0], "RK45", [0.5, 1.0], True, None, False, (1.0,))
+    assert np.array_equal(sol.t, [0.5, 1.0]) and sol.method == "dopri5" and sol.sol is not None
+
+
+def test_tolerances_per_component():
+    tight = odekit.solve_ivp(good, (0, 5), [1.0, 1.0], rtol=[1e-10, 1e-3], atol=[1e-12, 1e-3])
+    loose = odekit.solve_ivp(good, (0, 5), [1.0, 1.0], rtol=[1e-3, 1e-3], atol=[1e-3, 1e-3])
+    assert abs(tight.y[0, -1] - np.exp(-5)) < 1e-9 < abs(loose.y[0, -1] - np.exp(-5))
+
+
+@pytest.mark.parametrize("method", ["tsit5", "radau", "rk4"])
+@pytest.mark.parametrize("end", [2.0, -2.0])
+def test_the_field_is_never_called_outside_the_span(method, end):
+    low, high = min(0.0, end), max(0.0, end)
+
+    def fun(t, y):
+        if t < low or t > high:
+            raise ValueError("outside")
+        return [np.sin(10 * t) * y[0]]
+
+    sol = odekit.solve_ivp(fun, (0, end), [1.0], method=method, first_step=0.1 if method == "rk4" else None)
+    assert sol.success and sol.t[-1] == end
+
+
+@pytest.mark.parametrize("method", ["auto", "tsit5", "radau", "bdf", "kvaerno3", "euler"])
+def test_zero_length_span_and_empty_state(method):
+    step = 0.1 if method == "euler" else None
+    sol = odekit.solve_ivp(good, (3, 3), [1.0, 2.0], method=method, dense_output=True, t_eval=[3.0], first_step=step)
+    assert sol.success and np.array_equal(sol.y, [[1.0], [2.0]]) and np.array_equal(sol.sol(3.0), [1.0, 2.0])
+    sol = odekit.solve_ivp(lambda t, y: np.zeros(0), (0, 1), [], method=method, dense_output=True, first_step=step)
+    assert sol.success and sol.y.shape == (0, sol.t.size) and sol.sol([0.1, 0.2]).shape == (0, 2)
+
+
+def test_first_and_max_step():
+    sol = odekit.solve_ivp(good, (0, 1), [1.0, 1.0], first_step=0.01, max_step=0.1)
+    assert sol.h[0] == pytest.approx(0.01) and sol.h.max() <= 0.1 + 1e-15
+
+
+def test_long_trajectories_fill_many_buffers():
+    sol = odekit.solve_ivp(oscillator, (0, 200), [1.0, 0.0], max_step=0.01, rtol=1e-8, atol=1e-8, dense_output=True)
+    assert sol.naccept >= 20000 and np.allclose(sol.y[0], np.cos(sol.t), atol=1e-6)
+    assert np.all(np.diff(sol.t) > 0) and np.allclose(sol.sol(sol.t + 1e-3)[0], np.cos(sol.t + 1e-3), atol=1e-6)
+
+
+def test_dense_output_of_one_time_and_of_none():
+    sol = odekit.solve_ivp(good, (0, 1), [1.0, 1.0], dense_output=True)
+    assert sol.sol(0.5).shape == (2,) and sol.sol([]).shape == (2, 0)
+    with pytest.raises(ValueError, match="one-dimensional"):
+        sol.sol([[0.5]])
+
+
+def test_progress(capsys):
+    odekit.solve_ivp(good, (0, 1), [1.0, 1.0], progress=True)
+    assert "t = " in capsys.readouterr().err
+
+
+# bad input -----------------------------------------------------------------------------------------------------------------
+
+BAD = [
+    ({"t_span": (0, NAN)}, ValueError, r"\(0, nan\)"),
+    ({"t_span": (NAN, 1)}, ValueError, r"\(nan, 1\)"),
+    ({"t_span": (0, INF)}, ValueError, "needs a terminal event"),
+    ({"t_span": (-INF, 0)}, ValueError, "finite start"),
+    ({"t_span": (0,)}, ValueError, "two numbers"),
+    ({"t_span": (0, 1, 2)}, ValueError, "two numbers"),
+    ({"t_span": None}, ValueError, "t_span=None"),
+    ({"y0": [NAN, 1]}, ValueError, r"y0\[0\] is nan"),
+    ({"y0": [1, INF]}, ValueError, r"y0\[1\] is inf"),
+    ({"y0": 1.0}, ValueError, "1-dimensional"),
+    ({"y0": [[1.0, 2.0]]}, ValueError, r"shape is \(1, 2\)"),
+    ({"y0": "ab"}, ValueError, "y0='ab'"),
+    ({"rtol": NAN}, ValueError, "rtol.*nan"),
+    ({"rtol": -1e-3}, ValueError, "rtol.*-0.001"),
+    ({"rtol": INF}, ValueError, "rtol.*inf"),
+    ({"rtol": [1e-3] * 3}, ValueError, r"rtol.*shape: \(3,\)"),
+    ({"rtol": "tight"}, ValueError, "rtol='tight'"),
+    ({"atol": NAN}, ValueError, "atol.*nan"),
+    ({"atol": -1.0}, ValueError, "atol.*-1.0"),
+    ({"atol": [1e-3] * 3}, ValueError, r"atol.*shape: \(3,\)"),
+    ({"atol": 0, "y0": [0.0, 0.0]}, ValueError, r"atol=0 with y0\[0\] = 0"),
+    ({"t_eval": [0.5, 0.2]}, ValueError, "sorted"),
+    ({"t_eval": [0.5, 2.0]}, ValueError, "2.0 is outside"),
+    ({"t_eval": [NAN]}, ValueError, "nan"),
+    ({"t_eval": [[0.5]]}, ValueError, r"\(1, 1\)"),
+    ({"t_eval": "now"}, ValueError, "t_eval='now'"),
+    ({"first_step": 0}, ValueError, "first_step.*0"),
+    ({"first_step": NAN}, ValueError, "first_step.*nan"),
+    ({"first_step": INF}, ValueError, "first_step.*inf"),
+    ({"first_step": 3.0}, ValueError, "first_step.*3.0.*span"),
+    ({"max_step": 0}, ValueError, "max_step.*0"),
+    ({"max_step": -1}, ValueError, "max_step.*-1"),
+    ({"max_step": NAN}, ValueError, "max_step.*nan"),
+    ({"max_step": "big"}, ValueError, "max_step.*'big'"),
+    ({"max_steps": 0}, ValueError, "max_steps.*0"),
+    ({"max_steps": 1.5}, ValueError, "max_steps.*1.5"),
+    ({"method": "magic"}, ValueError, "method='magic' is unknown; expected one of auto, euler"),
+    ({"method": 3}, ValueError, "method=3 is unknown"),
+    ({"method": "rk4"}, ValueError, "fixed size: give it as first_step"),
+    ({"steps": 3}, TypeError, "unknown options: steps"),
+    ({"args": 3}, TypeError, "cannot be unpacked"),
+    ({"events": 3}, TypeError, "events=3"),
+    ({"events": [3]}, TypeError, "contains a int"),
+    ({"jac_sparsity": np.eye(3)}, ValueError, r"\(3, 3\); expected \(2, 2\)"),
+]
+
+
+@pytest.mark.parametrize("changes, error, sentence", BAD, ids=[str(c) for c, *_ in BAD])
+def test_bad_input_gets_one_sentence(changes, error, sentence):
+    arguments = {"fun": good, "t_span": (0, 1), "y0": [1.0, 2.0], **changes}
+    with pytest.raises(error, match=sentence) as info:
+        odekit.solve_ivp(**arguments)
+    assert "\n" not in str(info.value)
+
+
+def test_tolerances_below_rounding_are_raised_with_a_warning():
+    with pytest.warns(UserWarning, match="At least one element of `rtol` is too small"):
+        assert odekit.solve_ivp(good, (0, 1), [1.0, 1.0], rtol=0).success
+
+
+# failures ------------------------------------------------------------------------------------------------------------------
+
+ADAPTIVE = ["auto", "tsit5", "dop853", "radau", "kvaerno3", "bdf"]
+
+
+@pytest.mark.parametrize("method", ADAPTIVE)
+def test_blow_up(method):
+    sol = odekit.solve_ivp(lambda t, y: [y[0] ** 2], (0, 2), [1.0], method=method, rtol=1e-6)
+    assert sol.retcode in (Retcode.STEP_TOO_SMALL, Retcode.NONFINITE, Retcode.NEWTON_FAILED) and sol.status == -1
+    assert sol.t[-1] == pytest.approx(1.0, abs=1e-2) and np.isfinite(sol.y).all()
+    assert "t = " in sol.message and "h = " in sol.message
+
+
+def test_blow_up_of_auto_is_told_as_such():
+    assert odekit.solve_ivp(lambda t, y: [y[0] ** 2], (0, 2), [1.0]).retcode == Retcode.STEP_TOO_SMALL
+
+
+@pytest.mark.parametrize("method", ADAPTIVE)
+@pytest.mark.parametrize("value", [NAN, INF])
+def test_a_field_that_turns_nonfinite(method, value):
+    def fun(t, y):
+        return [-y[0], value if t > 0.5 else 1.0]
+
+    sol = odekit.solve_ivp(fun, (0, 1), [1.0, 0.0], method=method)
+    assert sol.retcode == Retcode.NONFINITE and not sol.success, sol.message
+    assert 0.4 < sol.t[-1] <= 0.5 + 1e-9 and "not finite near t = 0." in sol.message and "h = " in sol.message
+
+
+@pytest.mark.parametrize("method", [*ADAPTIVE, "euler"])
+def test_a_field_that_starts_nonfinite(method):
+    sol = odekit.solve_ivp(lambda t, y: [1.0, NAN], (0, 1), [1.0, 1.0], method=method, first_step=0.1)
+    assert sol.retcode == Retcode.NONFINITE and "component 1" in sol.message and sol.nfev == 1 and sol.t.size == 1
+
+
+@pytest.mark.parametrize("method", ADAPTIVE)
+def test_step_limit(method):
+    sol = odekit.solve_ivp(oscillator, (0, 1000), [1.0, 0.0], method=method, rtol=1e-8, max_steps=7)
+    assert sol.retcode == Retcode.MAX_STEPS and sol.naccept + sol.nreject == 7
+    assert "limit of 7 steps" in sol.message and "max_steps" in sol.message and sol.t.size == sol.naccept + 1
+
+
+def test_discontinuity_beyond_any_step():
+    sol = odekit.solve_ivp(lambda t, y: [np.inf * (t >= 0.25) if t >= 0.25 else 1.0], (0, 1), [0.0], method="tsit5")
+    assert sol.retcode == Retcode.NONFINITE and sol.t[-1] < 0.25
+
+
+def test_singular_newton_matrix_is_survived_or_told():
+    # I - h gamma J is singular for one h only: the step shrinks and goes on
+    sol = odekit.solve_ivp(lambda t, y: [y[0]], (0, 1), [1.0], method="backward_euler", jac=[[10.0]], first_step=0.1)
+    assert sol.retcode in (Retcode.SUCCESS, Retcode.NEWTON_FAILED, Retcode.SINGULAR)
+    assert sol.message
+
+
+def test_a_wrong_jacobian_is_told():
+    sol = odekit.solve_ivp(lambda t, y: [-1e6 * (y[0] - t)], (0, 1), [1.0], method="radau", jac=[[1e6]], max_steps=2000)
+    assert not sol.success and sol.retcode in (Retcode.NEWTON_FAILED, Retcode.MAX_STEPS, Retcode.STEP_TOO_SMALL)
+
+
+def test_every_failure_has_a_sentence():
+    from odekit.solution import describe
+
+    for code in Retcode:
+        text = describe(code, t=1.0, h=1e-3, max_steps=10, component=", component 1", culprit="right-hand side", error="ValueError")
+        assert text.endswith(".") and "{" not in text and (code >= 0 or "t = 1.0" in text)
+
+
+# interruption --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize("method", ["tsit5", "auto"])
+def test_ctrl_c_keeps_the_trajectory(method):
+    script = f"""
+        import os, signal, threading, time, odekit
+        def fun(t, y):
+            return [y[1], -y[0]]
+        odekit.solve_ivp(fun, (0, 1), [1.0, 0.0], method={method!r})  # compile first
+        sent = []
+        def interrupt():
+            sent.append(time.perf_counter())
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Timer(0.5, interrupt).start()
+        try:
+            odekit.solve_ivp(fun, (0, 1e9), [1.0, 0.0], method={method!r}, rtol=1e-9, t_eval=[1e9], max_steps=10**9)
+        except KeyboardInterrupt as error:
+            waited = time.perf_counter() - sent[0]
+            sol = error.solution
+            print(sol.retcode.name, sol.steps.size > 1000, "Interrupted at t" in sol.message, waited < 2.0)
+    """
+    out = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=300, check=False)
+    assert out.stdout.split() == ["INTERRUPTED", "True", "True", "True"], out.stderr
+
+
+def test_an_interrupt_inside_a_python_right_hand_side():
+    calls = []
+
+    class Slow:
+        def __call__(self, t, y):
+            calls.append(t)
+            if len(calls) == 50:
+                signal.raise_signal(signal.SIGINT)
+            return -y
+
+    with pytest.warns(odekit.OdekitPerformanceWarning), pytest.raises(KeyboardInterrupt) as info:
+        odekit.solve_ivp(Slow(), (0, 1000), [1.0], rtol=1e-9)
+    assert info.value.solution.t.size > 1
