@@ -47,7 +47,7 @@ STYLE = {
     "lines.linewidth": 1.4,
     "figure.dpi": 100,
 }
-DENSE_POINTS = 1000  # points of a curve that is drawn from a dense output
+DENSE_POINTS = 10  # per step, of a curve that is drawn from a dense output
 
 
 def trajectory(sol, ax=None, components=None, labels=None, **line):
@@ -311,5 +311,6 @@ def _unit_norm():
 def _curve(sol):
     if sol.sol is None or len(sol.steps) < 2:
         return sol.t, np.asarray(sol.y)
-    t = np.linspace(sol.steps[0], sol.steps[-1], DENSE_POINTS)
+    inside = np.arange(DENSE_POINTS) / DENSE_POINTS
+    t = np.append(np.ravel(sol.steps[:-1, None] + sol.h[:, None] * inside), sol.steps[-1])
     return t, sol.sol(t)
