@@ -10,6 +10,9 @@ import pytest
 
 import odekit
 
+# one of SciPy's functions hands scalars to np.hstack, which Numba does not compile
+pytestmark = pytest.mark.filterwarnings("ignore::odekit.OdekitPerformanceWarning")
+
 _NAME = "scipy.integrate._ivp.tests.test_ivp"
 _spec = importlib.util.find_spec(_NAME)
 if _spec is None:
