@@ -15,7 +15,7 @@ evaluate a polynomial, put the exponent back by integer arithmetic on the bits.
 `sin` and `cos` reduce exactly up to ``|x| <= ANGLE_LIMIT`` and are NaN beyond.
 """
 
-# ruff: noqa: FURB136 (whether min and max keep NaN depends on the order of their arguments)
+# Clamps are conditional expressions: whether min and max keep NaN depends on the order of their arguments.
 
 import numpy as np
 from llvmlite import ir

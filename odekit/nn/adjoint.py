@@ -86,6 +86,7 @@ def tableau(table):
     return Tableau(c, a, b, dense, last)
 
 
+@_jit.kernel
 def locate(steps, t):
     """Where the output times lie among the steps.
 
@@ -94,25 +95,31 @@ def locate(steps, t):
     steps : ndarray, (N + 1,)
         Ends of the accepted steps.
     t : ndarray, (T,)
-        Output times in the same direction; ``t[0] == steps[0]``.
+        Output times in the same direction; ``t[0] == steps[0]`` and ``t[-1] == steps[-1]``.
 
     Returns
     -------
     node : ndarray of int, (N + 1,)
         Number of the output exactly at a step's end, or -1.
     first : ndarray of int, (N + 1,)
-        Outputs ``first[n] : first[n + 1]`` begin after node n; the one at node n + 1, if any, is the last of them.
+        Outputs ``first[n] : first[n + 1]`` lie behind node n, up to node n + 1 inclusive.
     theta : ndarray, (T,)
         Position within the step; 1 at its end.
     """
-    sign = 1.0 if steps[-1] >= steps[0] else -1.0
-    step = np.searchsorted(sign * steps, sign * t) - 1  # steps[step] < t <= steps[step + 1]
-    inside = np.maximum(step, 0)
-    theta = np.where(step < 0, 1.0, (t - steps[inside]) / (steps[inside + 1] - steps[inside]))
-    node = np.full(steps.size, -1)
-    exact = steps[step + 1] == t
-    node[step[exact] + 1] = np.flatnonzero(exact)
-    return node, np.searchsorted(step, np.arange(steps.size)), theta
+    node, first = np.full(steps.size, -1), np.empty(steps.size, dtype=np.int64)
+    theta = np.ones(t.size)
+    node[0], k = 0, 1
+    for n in range(steps.size - 1):
+        first[n] = k
+        h = steps[n + 1] - steps[n]
+        while k < t.size and (steps[n + 1] - t[k]) * h >= 0.0:
+            if t[k] == steps[n + 1]:
+                node[n + 1] = k
+            else:
+                theta[k] = (t[k] - steps[n]) / h
+            k += 1
+    first[-1] = k
+    return node, first, theta
 
 
 @_jit.core

@@ -17,9 +17,8 @@ def real_array(name, value):
 def finite_array(name, value):
     """The same, and every number finite."""
     array = real_array(name, value)
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
-        place = tuple(int(i) for i in bad[0])
+    if not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {array[place]}")
     return array
 
@@ -45,8 +44,8 @@ def times(t):
     t = finite_array("t", t)
     if t.ndim != 1 or t.size < 2:
         raise ValueError(f"t must be one-dimensional with at least 2 times, but its shape is {t.shape}")
-    steps = np.diff(t)
-    if not (np.all(steps > 0) or np.all(steps < 0)):
+    steps = t[1:] - t[:-1]
+    if not ((steps > 0).all() or (steps < 0).all()):
         wrong = int(np.argmax(np.sign(steps) != np.sign(t[-1] - t[0])))
         raise ValueError(
             f"t must be strictly increasing or strictly decreasing, but t[{wrong}] = {float(t[wrong])!r} "
@@ -75,3 +74,13 @@ def count(name, value):
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a positive integer, but it is {value!r}")
     return int(value)
+
+
+def field(value):
+    """A network, or another object, that can be a vector field."""
+    if not all(hasattr(type(value), name) for name in ("params", "dim", "kernels", "pack")):
+        raise TypeError(
+            f"field must be a network such as odekit.nn.MLP or odekit.nn.HNN, but it is a {type(value).__name__}"
+        )
+    value.dim  # noqa: B018 (raises if it has another number of outputs than of inputs)
+    return value

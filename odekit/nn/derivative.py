@@ -83,8 +83,7 @@ class DerivativeModel:
     """
 
     def __init__(self, field):
-        field.dim  # noqa: B018 (a field that is none says so now)
-        self.field = field
+        self.field = checks.field(field)
 
     @property
     def params(self):
@@ -109,7 +108,7 @@ class DerivativeModel:
 
     def select(self, rows, x, dxdt):
         """Some of the training data, for `fit`."""
-        return np.asarray(x)[rows], np.asarray(dxdt)[rows]
+        return np.atleast_2d(x)[rows], np.atleast_2d(dxdt)[rows]
 
     def save(self, path, *, overwrite=False):
         """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""

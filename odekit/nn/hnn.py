@@ -5,6 +5,7 @@ import numpy as np
 from . import checks, files
 from . import field_kernels as kernels
 from .derivative import DerivativeModel
+from .mlp import MLP
 from .neural_ode import NeuralODE
 
 
@@ -40,6 +41,8 @@ class HNN:
     """
 
     def __init__(self, field):
+        if not isinstance(field, MLP):
+            raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")
         if field.sizes[-1] != 1 or field.sizes[0] % 2:
             raise ValueError(
                 f"an HNN needs a network of 2 k inputs (q, p) and 1 output, but its sizes are {list(field.sizes)}"

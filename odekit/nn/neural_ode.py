@@ -51,13 +51,13 @@ class NeuralODE:
     def __init__(
         self, field, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="discrete", step_control="shared", first_step=None
     ):  # fmt: skip
-        field.dim  # noqa: B018 (a field that is none says so now)
-        self.field = field
+        self.field = checks.field(field)
         self.method = checks.choice("method", method.lower() if isinstance(method, str) else method, explicit_methods())
         self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
         self.adjoint = checks.choice("adjoint", adjoint, ADJOINTS)
         self.step_control = checks.choice("step_control", step_control, STEP_CONTROLS)
         self.first_step = None if first_step is None else checks.positive("first_step", first_step)
+        self._scheme = tableau(EXPLICIT[self.method])
         if EXPLICIT[self.method].b_err is None and first_step is None:
             raise ValueError(
                 f"method={method!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"
@@ -170,7 +170,8 @@ class NeuralODE:
 
     def select(self, rows, y0, t, target):
         """The training data of some trajectories, for `fit`."""
-        return np.asarray(y0)[rows], t, np.asarray(target)[:, rows]
+        y0, target = np.asarray(y0), np.asarray(target)
+        return (y0, t, target) if y0.ndim == 1 else (y0[rows], t, target[:, rows])
 
     def save(self, path, *, overwrite=False):
         """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
@@ -181,7 +182,7 @@ class NeuralODE:
 
     def _backward(self, trajectory, t, seeds):
         lanes, d = seeds.shape[1:]
-        scheme, kernels = tableau(EXPLICIT[self.method]), self.field.kernels
+        scheme, kernels = self._scheme, self.field.kernels
         seeds = np.ascontiguousarray(seeds.transpose(0, 2, 1)).reshape(len(t), d * lanes)
         lam, grad = np.empty((d, lanes)), np.zeros(self.params.size)
         pull_back(

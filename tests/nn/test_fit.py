@@ -49,6 +49,14 @@ def test_training_in_two_parts_is_the_same_training():
     assert np.array_equal(whole.params, parts.params)
 
 
+def test_one_trajectory():
+    t, target = np.linspace(0, 1, 5), np.zeros((5, 2))
+    one, batch = (NeuralODE(MLP([2, 4, 2], rng=0)) for _ in range(2))
+    fit(one, np.ones(2), t, target, steps=3, batch_size=1)
+    fit(batch, np.ones((1, 2)), t, target[:, None], steps=3)
+    assert np.array_equal(one.params, batch.params)
+
+
 def test_data_by_name():
     assert np.array_equal(fit(baseline(), x=X, dxdt=DXDT, steps=3).loss, fit(baseline(), X, DXDT, steps=3).loss)
     with pytest.raises(TypeError, match=r"the data of DerivativeModel: .*dxdt"):

@@ -69,3 +69,12 @@ def test_bad_data_is_quoted(model):
         model.loss_and_grad(np.ones((2, 4)), np.ones((3, 4)))
     with pytest.raises(ValueError, match=r"x must be finite, but x\[0, 1\] is nan"):
         model.loss_and_grad([[1, np.nan, 1, 1]], np.ones((1, 4)))
+
+
+def test_field_must_be_a_network():
+    with pytest.raises(TypeError, match=r"field must be an odekit\.nn\.MLP, but it is a function"):
+        HNN(lambda x: x)
+    with pytest.raises(
+        TypeError, match=r"field must be a network such as odekit\.nn\.MLP or odekit\.nn\.HNN, but it is a function"
+    ):
+        DerivativeModel(lambda x: x)
