@@ -123,6 +123,8 @@ if _PackageCacheLocator not in caching.CacheImpl._locator_classes:
 kernel = njit(**KERNEL_OPTIONS)
 #: The same for kernels that neither allocate nor return arrays: ``@core``.
 core = njit(**CORE_OPTIONS)
+#: The same for parts of a hot loop: a call would pass every array as seven numbers.
+inlined_core = njit(**CORE_OPTIONS, forceinline=True)
 
 
 def exec_source(source, name, namespace):

@@ -34,7 +34,7 @@ STEP_FACTOR = 2.0  # the step grows by it towards the implicit method and shrink
 STABILITY_LIMITED, NOT_STIFF, NOT_FINITE, STEP_UNDERFLOW = range(4)
 
 
-@_jit.core
+@_jit.inlined_core
 def decide(fn, iw, w):
     """After an attempt: count the verdict and switch if it is time; True where the method has changed."""
     explicit = iw[MODE] == EXPLICIT

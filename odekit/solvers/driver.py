@@ -107,7 +107,7 @@ def advance(fn, iw, w, p, attempts, log_t, log_y, log_q, t_eval, y_eval, directi
     return CONTINUE
 
 
-@_jit.core
+@_jit.inlined_core
 def _attempt(fn, iw, w, p, log_t):
     """Attempt one step; CONTINUE, or why none can be attempted."""
     t, t_end = w[T], w[T_END]
@@ -144,7 +144,7 @@ def _attempt(fn, iw, w, p, log_t):
     return CONTINUE
 
 
-@_jit.core
+@_jit.inlined_core
 def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
     """Write an accepted step to the log, serve output times in it, look for events."""
     t, t_new, direction = w[T], w[T_NEW], w[DIRECTION]
@@ -195,7 +195,7 @@ def evaluate(q, y, theta, out, row):
         out[row, i] = y[i] + value
 
 
-@_jit.core
+@_jit.inlined_core
 def _commit(iw, w, y, y_new, n):
     """Make the end of the accepted step the start of the next."""
     f0, f1 = vector(iw, w, F0), vector(iw, w, F1)
