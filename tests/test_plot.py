@@ -1,0 +1,117 @@
+"""Pictures: what is drawn is what the solution says; axes are named; matplotlib may be missing."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import odekit
+from odekit import plot
+
+matplotlib = pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def ax():
+    return plot.new_axes()
+
+
+@pytest.fixture(scope="module")
+def sol():
+    return odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0], "tsit5", rtol=1e-6, dense_output=True)
+
+
+def test_trajectory_draws_the_dense_output(sol, ax):
+    assert plot.trajectory(sol, ax=ax, labels=["x", "v"]) is ax
+    first, second = ax.get_lines()
+    np.testing.assert_allclose(first.get_ydata(), np.cos(first.get_xdata()), atol=1e-4)
+    np.testing.assert_allclose(second.get_ydata(), -np.sin(second.get_xdata()), atol=1e-4)
+    assert len(first.get_xdata()) > sol.naccept
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["x", "v"]
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
+def test_trajectory_without_dense_output_draws_the_points(ax):
+    coarse = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0], t_eval=[0.0, 3.0, 6.0])
+    plot.trajectory(coarse, ax=ax, components=[1])
+    (line,) = ax.get_lines()
+    np.testing.assert_array_equal(line.get_ydata(), coarse.y[1])
+
+
+def test_phase(sol, ax):
+    assert plot.phase(sol, 0, 1, ax=ax, color="red") is ax
+    (line,) = ax.get_lines()
+    np.testing.assert_allclose(np.hypot(*line.get_data()), 1, atol=1e-3)
+    assert line.get_color() == "red"
+
+
+def test_step_sizes_separate_the_methods(ax):
+    problem = odekit.testset.ROBER
+    stiff = odekit.solve_ivp(problem.fun, (0, 1e4), problem.y0, args=problem.args, rtol=1e-6, atol=1e-12)
+    assert stiff.switches
+    plot.step_sizes(stiff, ax=ax)
+    drawn = [line for line in ax.get_lines() if line.get_linestyle() == "None"]
+    names = stiff.methods_in_use()
+    assert [line.get_label() for line in drawn] == [
+        f"{name}: {names.count(name)} steps" for name in dict.fromkeys(names)
+    ]
+    assert sum(len(line.get_xdata()) for line in drawn) == stiff.naccept
+    assert ax.get_yscale() == "log"
+
+
+def test_step_sizes_backward_in_time(ax):
+    sol = odekit.solve_ivp(lambda t, y: [-y[0]], (5, 0), [1.0], "tsit5")
+    plot.step_sizes(sol, ax=ax)
+    assert np.all(ax.get_lines()[0].get_ydata() > 0)
+
+
+def test_vector_field(ax):
+    assert plot.vector_field(lambda t, y, k: [y[1], -k * y[0]], (-2, 2), (-1, 1), ax=ax, args=(2.0,), points=9) is ax
+    assert ax.get_xlim() == (-2, 2)
+    assert ax.get_ylim() == (-1, 1)
+
+
+def test_vector_field_at_rest(ax):
+    plot.vector_field(lambda t, y: [0.0, 0.0], (0, 1), (0, 1), ax=ax, points=4)
+
+
+def test_energy_error(ax):
+    plot.energy_error([0, 1, 2, 3], [2.0, 2.0, 2.2, 1.0], ax=ax)
+    np.testing.assert_allclose(ax.get_lines()[0].get_data(), [[2, 3], [0.1, 0.5]])
+    plot.energy_error([0, 1], [0.0, 0.5], ax=ax, relative=False)
+    np.testing.assert_allclose(ax.get_lines()[1].get_ydata(), [0.5])
+
+
+def test_band_draws_the_median(ax):
+    plot.band([0, 1], [[1, 2, 9], [3, 4, 5]], ax=ax, label="three")
+    np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), [2, 4])
+
+
+def test_save_writes_an_image(sol, tmp_path):
+    with plot.style():
+        axes = plot.new_axes(1, 2)
+        plot.phase(sol, ax=axes[0])
+        plot.save(axes[0], tmp_path / "phase.png")
+    assert (tmp_path / "phase.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_style_is_left_behind():
+    before = matplotlib.rcParams["axes.spines.top"]
+    with plot.style():
+        assert not matplotlib.rcParams["axes.spines.top"]
+    assert matplotlib.rcParams["axes.spines.top"] == before
+
+
+def test_a_new_figure_by_default(sol):
+    matplotlib.use("Agg")
+    ax = plot.phase(sol)
+    assert len(ax.get_lines()) == 1
+    matplotlib.pyplot.close(ax.figure)
+
+
+def test_missing_matplotlib_is_named(sol, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for draw in (lambda: plot.phase(sol), lambda: plot.new_axes()):
+        with pytest.raises(ImportError, match=r"pip install \"odekit\[plot\]\""):
+            draw()
