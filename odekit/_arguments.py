@@ -44,7 +44,9 @@ def pack(args):
         elif isinstance(value, np.ndarray) and value.dtype.kind == "c":
             kind, flat = ("complex_array", value.shape), np.ravel(value).astype(np.complex128).view(np.float64)
         else:
-            raise TypeError(f"args[{index}] is of type {type(value).__name__}; only numbers and numeric arrays can be compiled")
+            raise TypeError(
+                f"args[{index}] is of type {type(value).__name__}; only numbers and numeric arrays can be compiled"
+            )
         structure.append(kind)
         parts.append(flat)
     return tuple(structure), np.concatenate([np.empty(0), *parts]) if parts else np.empty(0)
@@ -71,7 +73,12 @@ def unpack_source(structure):
             expressions.append(f"p[{k}:{k + size}]{view}.reshape({shape!r})")
             k += size
             continue
-        template = {"bool": "p[{0}] != 0.0", "int": "int(p[{0}])", "float": "p[{0}]", "complex": "complex(p[{0}], p[{1}])"}
+        template = {
+            "bool": "p[{0}] != 0.0",
+            "int": "int(p[{0}])",
+            "float": "p[{0}]",
+            "complex": "complex(p[{0}], p[{1}])",
+        }
         expressions.append(template[kind].format(k, k + 1))
         k += 2 if kind == "complex" else 1
     return expressions

@@ -108,5 +108,9 @@ def with_compiled_helpers(function, options, _done=None):
     scope = {**function.__globals__, **compiled}
     scope.setdefault("__builtins__", builtins)
     copy = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells or None)
-    copy.__qualname__, copy.__module__, copy.__kwdefaults__ = function.__qualname__, function.__module__, function.__kwdefaults__
+    copy.__qualname__, copy.__module__, copy.__kwdefaults__ = (
+        function.__qualname__,
+        function.__module__,
+        function.__kwdefaults__,
+    )
     return copy

@@ -63,7 +63,9 @@ def events(given):
     try:
         functions = [] if given is None else [given] if callable(given) else list(given)
     except TypeError:
-        raise TypeError(f"events={given!r}; expected a function event(t, y, *args) or a list of such functions") from None
+        raise TypeError(
+            f"events={given!r}; expected a function event(t, y, *args) or a list of such functions"
+        ) from None
     terminal = []
     for function in functions:
         if not callable(function):
@@ -101,7 +103,8 @@ def tolerances(rtol, atol, y0):
         vectors.append(np.broadcast_to(vector.ravel(), (n,)).copy())
     if (vectors[0] < SMALLEST_RTOL).any():
         warnings.warn(
-            f"At least one element of `rtol` is too small. Setting `rtol = np.maximum(rtol, {SMALLEST_RTOL})`.", stacklevel=3
+            f"At least one element of `rtol` is too small. Setting `rtol = np.maximum(rtol, {SMALLEST_RTOL})`.",
+            stacklevel=3,
         )
         vectors[0] = np.maximum(vectors[0], SMALLEST_RTOL)
     unscaled = np.flatnonzero((vectors[1] == 0) & (y0 == 0))
@@ -130,7 +133,9 @@ def output_times(t_eval, t0, t1):
         raise ValueError(f"Values in `t_eval` are not within `t_span`: {outside[0]} is outside [{low}, {high}]")
     distances = np.diff(times)
     if (distances <= 0).any() if t1 >= t0 else (distances >= 0).any():
-        raise ValueError("Values in `t_eval` are not properly sorted: expected strictly in the direction of integration")
+        raise ValueError(
+            "Values in `t_eval` are not properly sorted: expected strictly in the direction of integration"
+        )
     return times
 
 
@@ -148,7 +153,9 @@ def steps(first_step, max_step, max_steps, length, method):
     """Check step sizes and the step limit."""
     if first_step is None:
         if method.error_order == 0 and length > 0:
-            raise ValueError(f"method={method.name!r} takes steps of fixed size: give it as first_step, for example first_step=0.01")
+            raise ValueError(
+                f"method={method.name!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"
+            )
     elif not math.isfinite(_positive_number("first_step", first_step)):
         raise ValueError(f"`first_step` must be finite, but it is {first_step!r}")
     elif first_step > length > 0:

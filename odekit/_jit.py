@@ -21,14 +21,27 @@ import pathlib
 import sys
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, cfunc, njit, types
-from numba.core import caching, cgutils, config
-from numba.extending import intrinsic
+from numba import cfunc, njit, types
+from numba.core import caching, config
 from numba.misc.appdirs import AppDirs
-from numba.np.arrayobj import make_array, populate_array
 
-JIT_DISABLED = bool(config.DISABLE_JIT)
+from ._address import (
+    JIT_DISABLED,
+    SCALAR_CTYPE,
+    call_scalar,
+    call_step,
+    functions,
+    state_view_intrinsics,
+    view1,
+    view1c,
+    view2,
+    view2c,
+)
+
+__all__ = [
+    "JIT_DISABLED", "SCALAR_CTYPE", "call_scalar", "call_step", "functions", "state_view_intrinsics", "view1", "view1c",
+    "view2", "view2c",
+]  # fmt: skip
 
 #: Reassociation-free fast math: fused multiply-add and reciprocals, but NaN and infinity keep their meaning, because
 #: step rejection relies on them.
@@ -42,7 +55,6 @@ CORE_OPTIONS = {**KERNEL_OPTIONS, "_nrt": False}
 _PACKAGE = pathlib.Path(__file__).parent
 _GENERATED = "<odekit "  # how the file name of generated source begins
 
-float64_array = types.Array(types.float64, 1, "C")
 _f8p = types.CPointer(types.float64)
 _i8p = types.CPointer(types.int64)
 
@@ -67,7 +79,7 @@ def package_stamp(networks=False):
     str
     """
     digest = hashlib.sha256()
-    sources = [_PACKAGE / "_jit.py", *_PACKAGE.glob("solvers/*.py")]
+    sources = [_PACKAGE / "_jit.py", _PACKAGE / "_address.py", *_PACKAGE.glob("solvers/*.py")]
     if networks:
         sources += [_PACKAGE / "vmath.py", *_PACKAGE.glob("nn/*.py")]
     for path in sorted(sources):
@@ -187,9 +199,6 @@ def announced(name):
             marker.touch()
 
 
-_functions = {}  # address -> what must stay alive: a CFunc, a ctypes callback, or (JIT disabled) the Python function
-
-
 def cfunc_address(function, signature, cache=True, **options):
     """Compile a function over pointers as a C callback and return its address.
 
@@ -212,18 +221,15 @@ def cfunc_address(function, signature, cache=True, **options):
 
 
 def _register_cfunc(compiled):
-    _functions[compiled.address] = compiled
+    functions[compiled.address] = compiled
     return compiled.address
 
 
 def python_address(function):
     """With the JIT disabled: a key under which `call_step` finds a Python function."""
     key = id(function)
-    _functions[key] = function
+    functions[key] = function
     return key
-
-
-SCALAR_CTYPE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_double, *[ctypes.POINTER(ctypes.c_double)] * 3)
 
 
 def python_callback(function, n_in, n_out):
@@ -254,150 +260,3 @@ def _pointer_to_array(pointer, size):
     if size == 0:
         return np.empty(0)
     return np.ctypeslib.as_array(pointer, (size,))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# addresses -> calls, and unchecked views, in compiled code
-
-_double = ir.DoubleType()
-_long = ir.IntType(64)
-
-
-def _data(context, builder, kind, value):
-    """Pointer to the data of an array, or a pointer itself."""
-    return make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
-
-
-def _call_at(builder, address, return_type, argument_types, arguments):
-    function_type = ir.FunctionType(return_type, argument_types)
-    return builder.call(builder.inttoptr(address, function_type.as_pointer()), arguments)
-
-
-@intrinsic
-def _call_scalar(typingctx, address, t, y, dy, p):
-    signature = types.int32(types.int64, types.float64, y, dy, p)
-
-    def codegen(context, builder, signature, args):
-        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[2:], args[2:], strict=True)]
-        pointer = _double.as_pointer()
-        return _call_at(builder, args[0], ir.IntType(32), [_double, pointer, pointer, pointer], [args[1], *arrays])
-
-    return signature, codegen
-
-
-@intrinsic
-def _call_step(typingctx, address, fn, iw, w, p):
-    signature = types.int64(types.int64, fn, iw, w, p)
-
-    def codegen(context, builder, signature, args):
-        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[1:], args[1:], strict=True)]
-        kinds = [_long.as_pointer(), _long.as_pointer(), _double.as_pointer(), _double.as_pointer()]
-        return _call_at(builder, args[0], _long, kinds, arrays)
-
-    return signature, codegen
-
-
-def _build_view(context, builder, array_type, data, shape):
-    """An array of `array_type` over memory that somebody else keeps alive: no bounds, no reference count."""
-    itemsize = array_type.dtype.bitwidth // 8
-    value = make_array(array_type)(context, builder)
-    strides, step = [], ir.Constant(_long, itemsize)
-    for extent in reversed(shape):
-        strides.insert(0, step)
-        step = builder.mul(step, extent)
-    pointer = builder.bitcast(data, context.get_data_type(array_type.dtype).as_pointer())
-    populate_array(value, pointer, shape, strides, ir.Constant(_long, itemsize), None)
-    return value._getvalue()
-
-
-def _view_intrinsic(element, ndim):
-    """An intrinsic ``view(base, offset, shape...)`` on the float64 array or pointer `base`."""
-
-    def build(typingctx, base, offset, *shape):
-        array_type = types.Array(element, ndim, "C")
-        signature = array_type(base, types.int64, *[types.int64] * ndim)
-
-        def codegen(context, builder, signature, args):
-            start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
-            return _build_view(context, builder, array_type, start, args[2:])
-
-        return signature, codegen
-
-    if ndim == 1:
-        return intrinsic(lambda typingctx, base, offset, n: build(typingctx, base, offset, n))
-    return intrinsic(lambda typingctx, base, offset, m, n: build(typingctx, base, offset, m, n))
-
-
-def state_view_intrinsics(header, n_index, n_vectors, rows_index):
-    """Intrinsics that view parts of a state array `w`, whose sizes stand in the int64 array `iw`.
-
-    Parameters
-    ----------
-    header : int
-        Floats before the first vector.
-    n_index, rows_index : int
-        Where `iw` holds the length of a vector, and the number of rows of the matrix.
-    n_vectors : int
-        Number of vectors between the header and the matrix.
-
-    Returns
-    -------
-    vector, matrix : intrinsics
-        ``vector(iw, w, k)``: the k-th vector; ``matrix(iw, w)``: the matrix behind the vectors.
-    """
-
-    def part(context, builder, signature, args, k, rows):
-        iw, w = (_data(context, builder, ty, v) for ty, v in zip(signature.args[:2], args[:2], strict=True))
-        n = builder.load(builder.gep(iw, [ir.Constant(_long, n_index)]))
-        start = builder.gep(w, [builder.add(ir.Constant(_long, header), builder.mul(k, n))])
-        shape = [builder.load(builder.gep(iw, [ir.Constant(_long, i)])) for i in rows] + [n]
-        return _build_view(context, builder, signature.return_type, start, shape)
-
-    @intrinsic
-    def vector(typingctx, iw, w, k):
-        def codegen(context, builder, signature, args):
-            return part(context, builder, signature, args, args[2], [])
-
-        return float64_array(iw, w, types.int64), codegen
-
-    @intrinsic
-    def matrix(typingctx, iw, w):
-        def codegen(context, builder, signature, args):
-            return part(context, builder, signature, args, ir.Constant(_long, n_vectors), [rows_index])
-
-        return types.Array(types.float64, 2, "C")(iw, w), codegen
-
-    return vector, matrix
-
-
-if JIT_DISABLED:
-
-    def call_scalar(address, t, y, dy, p):
-        """Call a scalar kernel by its address; returns its status."""
-        pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in (y, dy, p)]
-        return SCALAR_CTYPE(int(address))(t, *pointers)
-
-    def call_step(address, fn, iw, w, p):
-        """Call a stepper or dense-output kernel by its address; returns its code."""
-        return _functions[int(address)](fn, iw, w, p)
-
-    def view1(base, offset, n):
-        """View of `n` numbers from `offset` on."""
-        return base[offset : offset + n]
-
-    def view2(base, offset, m, n):
-        """View of an (m, n) matrix from `offset` on."""
-        return base[offset : offset + m * n].reshape(m, n)
-
-    def view1c(base, offset, n):
-        """View of `n` complex numbers, each two floats, from `offset` on."""
-        return base[offset : offset + 2 * n].view(np.complex128)
-
-    def view2c(base, offset, m, n):
-        """View of an (m, n) complex matrix from `offset` on."""
-        return base[offset : offset + 2 * m * n].view(np.complex128).reshape(m, n)
-
-else:
-    call_scalar, call_step = _call_scalar, _call_step
-    view1, view2 = _view_intrinsic(types.float64, 1), _view_intrinsic(types.float64, 2)
-    view1c, view2c = _view_intrinsic(types.complex128, 1), _view_intrinsic(types.complex128, 2)

@@ -25,7 +25,9 @@ def bar(wanted, t0, t1):
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        yield lambda t: print(f"\rt = {t:.6g} ({100 * (t - t0) / (t1 - t0):.0f} %)", end="", file=sys.stderr, flush=True)
+        yield lambda t: print(
+            f"\rt = {t:.6g} ({100 * (t - t0) / (t1 - t0):.0f} %)", end="", file=sys.stderr, flush=True
+        )
         print(file=sys.stderr)
         return
     with tqdm(total=100.0, unit="%", bar_format="{l_bar}{bar}| t = {postfix} [{elapsed}<{remaining}]") as display:

@@ -1,6 +1,5 @@
-"""Wrapping a user's function into a scalar kernel: compiled where Numba can, called back in Python where it cannot."""
+"""Compiling a user's function into a scalar kernel."""
 
-import ctypes
 import dataclasses
 import itertools
 import linecache
@@ -12,10 +11,10 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 from numba.core.errors import NumbaWarning
-from numba.extending import intrinsic, is_jitted
+from numba.extending import is_jitted
 
 from . import _jit
-from ._arguments import pack, unpack_source
+from ._arguments import unpack_source
 from ._capture import snapshot, with_compiled_helpers
 from ._returns import ReturnTuplesCompiler
 
@@ -246,7 +245,7 @@ def _reason(function, error):
     code = getattr(getattr(function, "py_func", function), "__code__", None)
     where = ""
     if code is not None:
-        lines = [int(m[1]) for m in re.finditer(r'line (\d+)', text)]
+        lines = [int(m[1]) for m in re.finditer(r"line (\d+)", text)]
         inside = [line for line in lines if code.co_firstlineno <= line <= code.co_firstlineno + 2000]
         if inside:
             where = f"line {inside[0]}: {linecache.getline(code.co_filename, inside[0]).strip()!r}; "
@@ -254,146 +253,7 @@ def _reason(function, error):
     return where + (useful[0] if useful else type(error).__name__)
 
 
-def python_kernel(function, shape, args):
-    """Call a Python function from compiled code.
-
-    Parameters
-    ----------
-    function : callable
-    shape : Shape
-    args : tuple
-
-    Returns
-    -------
-    ScalarKernel
-    """
-    kernel = ScalarKernel(0, compiled=False)
-    width = 2 if shape.complex_state else 1
-    n_out = {"vector": shape.n, "matrix": shape.n**2, "number": 1}[shape.returns]
-    dtype = np.complex128 if shape.complex_state and shape.returns != "number" else np.float64
-
-    def call(t, y, out):
-        try:
-            state = np.array(y).view(np.complex128) if shape.complex_state else np.array(y)
-            target = out.view(dtype)
-            if shape.in_place:
-                slope = np.full(shape.n, np.nan, dtype=dtype)
-                function(t, state, slope, *args)
-                target[:] = slope
-            else:
-                target[:] = as_numbers(function(t, state[:, None] if shape.vectorized else state, *args), shape)
-        except BaseException as error:
-            kernel.raised.append(error)
-            return RAISED
-        return OK
-
-    kernel.address, kernel.keep_alive = _jit.python_callback(call, shape.n * width, n_out * (width if dtype == np.complex128 else 1))
-    return kernel
-
-
-def as_numbers(value, shape):
-    """What a Python function returned as a flat array of the right size and type.
-
-    Raises
-    ------
-    ValueError, TypeError
-        One sentence that says what came back and what is expected.
-    """
-    if value is None:
-        raise TypeError(
-            f"fun returned None; expected {shape.n} numbers (mark a function that writes into its third argument with odekit.inplace)"
-        )
-    if hasattr(value, "toarray"):
-        value = value.toarray()
-    try:
-        numbers = np.asarray(value)
-        numbers = numbers.astype(np.complex128 if numbers.dtype.kind == "c" else np.float64)
-    except (ValueError, TypeError) as error:
-        raise TypeError(f"fun returned {value!r:.80}; expected {shape.n} numbers") from error
-    expected = {"vector": (shape.n,), "matrix": (shape.n, shape.n), "number": ()}[shape.returns]
-    allowed = [expected]
-    if shape.vectorized:
-        allowed.append((shape.n, 1))
-    if shape.returns == "number" or expected == (1,):
-        allowed += [(), (1,)]
-    if numbers.shape not in allowed:
-        what = {"vector": "fun", "matrix": "jac", "number": "an event function"}[shape.returns]
-        raise ValueError(f"{what} returned an array of shape {numbers.shape}; expected {expected} for a state of {shape.n}")
-    if numbers.dtype.kind == "c" and not shape.complex_state:
-        raise ValueError("fun returned complex numbers for a real state; give y0 as complex numbers")
-    return numbers.ravel()
-
-
 def _width(kind):
     name, *shape = kind
     size = int(np.prod(shape[0])) if shape else 1
     return size * (2 if name.startswith("complex") else 1)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# functions that are addresses already
-
-
-@intrinsic
-def _call_void(typingctx, address, t, y, dy, p):
-    signature = types.void(types.int64, types.float64, y, dy, p)
-
-    def codegen(context, builder, signature, args):
-        kinds = [_jit._double] + [_jit._double.as_pointer()] * 3
-        _jit._call_at(builder, args[0], _jit.ir.VoidType(), kinds, args[1:])
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-def native_kernel(function):
-    """Scalar kernel of a function that is machine code already, or None.
-
-    Parameters
-    ----------
-    function : numba CFunc, ctypes function, scipy.LowLevelCallable, or int
-        ``f(double t, double *y, double *dy, double *p)`` that returns nothing (numbalsoda's signature; an integer address
-        is taken as this) or an int32 status, 0 for success.
-
-    Returns
-    -------
-    ScalarKernel or None
-
-    Raises
-    ------
-    TypeError
-        For another signature.
-    """
-    inner = getattr(function, "function", function) if type(function).__name__ == "LowLevelCallable" else function
-    if isinstance(inner, (int, np.integer)) and not isinstance(inner, bool):
-        return _native(int(inner), returns_status=False, keep=function)
-    if hasattr(inner, "native_name") and hasattr(inner, "_sig"):  # a numba CFunc
-        pointer = types.CPointer(types.float64)
-        signature = inner._sig
-        if signature.args != (types.float64, pointer, pointer, pointer) or signature.return_type not in (types.void, types.none, types.int32):
-            raise TypeError(f"fun is a cfunc of signature {signature}; expected void or int32 (float64, float64*, float64*, float64*)")
-        return _native(inner.address, signature.return_type == types.int32, function)
-    if isinstance(inner, ctypes._CFuncPtr):
-        if inner.restype not in (None, ctypes.c_int32, ctypes.c_int) or len(inner.argtypes or ()) != 4 or inner.argtypes[0] is not ctypes.c_double:
-            raise TypeError(
-                f"fun is a ctypes function with argtypes {inner.argtypes} and restype {inner.restype}; expected "
-                "(c_double, POINTER(c_double), POINTER(c_double), POINTER(c_double)) and None or c_int32"
-            )
-        return _native(ctypes.cast(inner, ctypes.c_void_p).value, inner.restype is not None, function)
-    return None
-
-
-def _native(address, returns_status, keep):
-    if returns_status:
-        return ScalarKernel(address, compiled=True, keep_alive=keep)
-    if _jit.JIT_DISABLED:
-        untyped = ctypes.CFUNCTYPE(None, ctypes.c_double, *[ctypes.POINTER(ctypes.c_double)] * 3)(address)
-        trampoline = _jit.SCALAR_CTYPE(lambda *arguments: untyped(*arguments) or OK)
-        return ScalarKernel(ctypes.cast(trampoline, ctypes.c_void_p).value, True, (keep, trampoline))
-    name = f"native_{address:x}"
-    source = f"def {name}(t, y, dy, p):\n    call_void({address}, t, y, dy, p)\n    return {OK}\n"
-    wrapper = _jit.exec_source(source, name, {"call_void": _call_void})
-    return ScalarKernel(_jit.cfunc_address(wrapper, _jit.SCALAR_SIGNATURE, cache=False), True, keep)
-
-
-__all__ = ["OdekitPerformanceWarning", "ScalarKernel", "Shape", "Unsupported", "as_numbers", "compile_kernel", "native_kernel", "pack", "python_kernel"]

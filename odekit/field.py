@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import _jit, _wrap
+from . import _callback, _jit, _native, _wrap
 from ._arguments import pack
 from ._wrap import OdekitPerformanceWarning, ScalarKernel, Shape, Unsupported
 from .solvers import state
@@ -96,7 +96,7 @@ class UserField:
             self._unpackable = None
         except TypeError as error:
             self.structure, self.parameters, self._unpackable = None, np.empty(0), error
-        self.native = _wrap.native_kernel(self.function)
+        self.native = _native.native_kernel(self.function)
         if self.native is None:
             self._check_call()
         elif self._unpackable is not None:
@@ -117,7 +117,7 @@ class UserField:
             if unset.size:
                 raise ValueError(f"fun left dydt[{unset[0]}] unset; expected it to write all {self.y0.size} components")
         else:
-            _wrap.as_numbers(function(self.t0, state_argument, *self.args), self.shape)
+            _callback.as_numbers(function(self.t0, state_argument, *self.args), self.shape)
 
     def _kernel(self, function, shape):
         """A compiled kernel, or a call back into Python after one warning."""
@@ -127,7 +127,7 @@ class UserField:
             kernel = _wrap.compile_kernel(function, shape, self.structure)
         except Unsupported as error:
             self._warn(function, error)
-            kernel = _wrap.python_kernel(getattr(function, "py_func", function), shape, self.args)
+            kernel = _callback.python_kernel(getattr(function, "py_func", function), shape, self.args)
         self.kernels_used.append(kernel)
         return kernel
 
@@ -190,15 +190,17 @@ class UserField:
     def _user_jacobian(self):
         shape = dataclasses.replace(self.shape, returns="matrix", in_place=False, vectorized=False)
         value = getattr(self.jac, "py_func", self.jac)(self.t0, self.y0.copy(), *self.args)
-        _wrap.as_numbers(value, shape)
+        _callback.as_numbers(value, shape)
         if self.complex_state:
             size = 2 * self.y0.size
             real = Shape(size, "matrix")
-            kernel = _wrap.python_kernel(lambda t, y: _real_form(_dense(self.jac(t, y.view(np.complex128), *self.args))), real, ())
+            kernel = _callback.python_kernel(
+                lambda t, y: _real_form(_dense(self.jac(t, y.view(np.complex128), *self.args))), real, ()
+            )
             self.kernels_used.append(kernel)
             return kernel
         if hasattr(value, "toarray"):  # a sparse matrix: Numba has none
-            kernel = _wrap.python_kernel(self.jac, shape, self.args)
+            kernel = _callback.python_kernel(self.jac, shape, self.args)
             self.kernels_used.append(kernel)
             return kernel
         return self._kernel(self.jac, shape)
@@ -210,7 +212,9 @@ class UserField:
         if self.native or not self.kernel.compiled or self.complex_state or names & NOT_HOLOMORPHIC:
             return None
         try:
-            kernel = _wrap.compile_kernel(self.function, dataclasses.replace(self.shape, derivative=True), self.structure)
+            kernel = _wrap.compile_kernel(
+                self.function, dataclasses.replace(self.shape, derivative=True), self.structure
+            )
         except Unsupported:
             return None
         # a second point, because a kink such as |y| may lie at the first, and y0 is often zero
@@ -261,7 +265,7 @@ class UserField:
                 if shape.in_place and not trajectory.event_raised:
                     plain(t, y.copy(), np.zeros_like(y), *self.args)
                 else:
-                    _wrap.as_numbers(plain(t, y.copy(), *self.args), shape)
+                    _callback.as_numbers(plain(t, y.copy(), *self.args), shape)
             except BaseException as error:
                 return error
         return RuntimeError(
@@ -320,7 +324,10 @@ def _together(addresses, keep):
         trampoline = _jit.SCALAR_CTYPE(run)
         keep.append(ScalarKernel(0, False, trampoline))
         return ctypes.cast(trampoline, ctypes.c_void_p).value
-    lines = [f"    if call_scalar({address}, t, y, view1(out, {k}, 1), p) != 0:\n        return 1" for k, address in enumerate(addresses)]
+    lines = [
+        f"    if call_scalar({address}, t, y, view1(out, {k}, 1), p) != 0:\n        return 1"
+        for k, address in enumerate(addresses)
+    ]
     source = "def events(t, y, out, p):\n" + "\n".join(lines) + "\n    return 0\n"
     function = _jit.exec_source(source, "events", {"call_scalar": _jit.call_scalar, "view1": _jit.view1})
     return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, cache=False)

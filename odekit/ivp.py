@@ -115,7 +115,9 @@ def solve_ivp(
             integration.w[T] = t1
         trajectory = integration.run()
 
-    solution = _solution(trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps)
+    solution = _solution(
+        trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps
+    )
     if trajectory.retcode == Retcode.INTERRUPTED:
         raise _with_solution(KeyboardInterrupt(solution.message), solution)
     if trajectory.retcode == Retcode.RHS_RAISED:

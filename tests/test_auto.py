@@ -1,5 +1,7 @@
 """Automatic switching on the reference problems."""
 
+import itertools
+
 import numpy as np
 import pytest
 from problems import stiff_cosine
@@ -13,7 +15,9 @@ ATOL_FACTOR = {"ROBER": 1e-10, "HIRES": 1e-4}
 
 def solve(problem, rtol, method="auto", **options):
     atol = rtol * ATOL_FACTOR.get(problem.name, 1e-2)
-    return odekit.solve_ivp(problem.fun, problem.t_span, problem.y0, args=problem.args, method=method, rtol=rtol, atol=atol, **options)
+    return odekit.solve_ivp(
+        problem.fun, problem.t_span, problem.y0, args=problem.args, method=method, rtol=rtol, atol=atol, **options
+    )
 
 
 @pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
@@ -44,7 +48,7 @@ def test_van_der_pol_switches_both_ways(rtol):
     sol = solve(VDPOLM, rtol)
     targets = [switch.target for switch in sol.switches]
     assert "tsit5" in targets and "radau" in targets
-    assert all(a != b for a, b in zip(targets, targets[1:], strict=False))  # they alternate
+    assert all(a != b for a, b in itertools.pairwise(targets))  # they alternate
     assert len(targets) <= 12  # the hysteresis keeps it from flickering
     names = sol.methods_in_use()
     assert len(names) == sol.naccept and set(names) == {"tsit5", "radau"}
@@ -63,12 +67,14 @@ def test_the_state_carries_over_exactly():
 
 
 def test_a_nonstiff_problem_never_compiles_the_implicit_method():
+    from odekit.field import UserField
+    from odekit.solvers import state
     from odekit.solvers.integrate import Integration, Kernels
     from odekit.solvers.methods import resolve
-    from odekit.solvers import state
-    from odekit.field import UserField
 
     field = UserField(lambda t, y: [-y[0]], 0.0, np.array([1.0]))
-    run = Integration(field.kernels(), (0.0, 1.0), np.array([1.0]), resolve("auto")[1], np.full(1, 1e-6), np.full(1, 1e-6))
+    run = Integration(
+        field.kernels(), (0.0, 1.0), np.array([1.0]), resolve("auto")[1], np.full(1, 1e-6), np.full(1, 1e-6)
+    )
     run.run()
     assert isinstance(field.kernels(), Kernels) and run.fn[state.DENSE + 1] == 0

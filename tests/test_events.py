@@ -41,13 +41,15 @@ def test_zeros_are_located_to_the_accuracy_of_the_solution(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("terminal, count", [(True, 1), (2, 2), (3, 3)])
+@pytest.mark.parametrize(("terminal", "count"), [(True, 1), (2, 2), (3, 3)])
 def test_terminal_events_with_counts(method, terminal, count):
     def stop(t, y):
         return y[0]
 
     stop.terminal = terminal
-    sol = odekit.solve_ivp(oscillator, (0, 100), [1.0, 0.0], method=method, events=stop, dense_output=True, rtol=1e-6, atol=1e-8)
+    sol = odekit.solve_ivp(
+        oscillator, (0, 100), [1.0, 0.0], method=method, events=stop, dense_output=True, rtol=1e-6, atol=1e-8
+    )
     assert sol.status == 1 and sol.retcode == odekit.Retcode.TERMINATED and sol.success
     end = math.pi * (count - 0.5)
     assert sol.t[-1] == pytest.approx(end, abs=1e-3) == sol.t_events[0][-1] and len(sol.t_events[0]) == count
@@ -70,7 +72,9 @@ def test_several_events_in_one_step_come_in_order():
         event.terminal = terminal
         return event
 
-    sol = odekit.solve_ivp(lambda t, y: [1.0], (0, 10), [0.0], events=[make(7.0), make(3.0), make(5.0, True), make(2.0)])
+    sol = odekit.solve_ivp(
+        lambda t, y: [1.0], (0, 10), [0.0], events=[make(7.0), make(3.0), make(5.0, True), make(2.0)]
+    )
     assert [len(times) for times in sol.t_events] == [0, 1, 1, 1] and sol.t[-1] == pytest.approx(5.0)
     assert order == []
 

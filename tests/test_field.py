@@ -10,7 +10,7 @@ from numba import cfunc, njit, types
 from problems import decay, oscillator
 
 import odekit
-from odekit import _jit, _wrap
+from odekit import _callback, _jit, _wrap
 from odekit.field import UserField, call
 from odekit.solvers import state
 
@@ -67,7 +67,18 @@ def status_cfunc(t, y, dydt, p):
     return 0
 
 
-PYTHON_FORMS = [as_list, as_tuple, as_array, as_expression, as_number, filled, used_after_making, in_place, njit(as_list), njit(as_array)]
+PYTHON_FORMS = [
+    as_list,
+    as_tuple,
+    as_array,
+    as_expression,
+    as_number,
+    filled,
+    used_after_making,
+    in_place,
+    njit(as_list),
+    njit(as_array),
+]
 NATIVE_FORMS = [void_cfunc, status_cfunc, void_cfunc.address, void_cfunc.ctypes, status_cfunc.ctypes]
 
 
@@ -100,7 +111,7 @@ def test_cfunc_of_another_signature_is_refused():
     def wrong(t):
         return t
 
-    with pytest.raises(TypeError, match="signature.*expected void or int32"):
+    with pytest.raises(TypeError, match=r"signature.*expected void or int32"):
         odekit.solve_ivp(wrong, (0, 1), [1.0])
 
 
@@ -223,14 +234,18 @@ def test_inputs_are_never_changed():
 # complex states ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("jac", [None, lambda t, y: np.array([[1j, 0], [0, -2.0]]), np.diag([1j, -2.0])], ids=["none", "function", "matrix"])
+@pytest.mark.parametrize(
+    "jac", [None, lambda t, y: np.array([[1j, 0], [0, -2.0]]), np.diag([1j, -2.0])], ids=["none", "function", "matrix"]
+)
 @pytest.mark.parametrize("method", ["tsit5", "radau", "kvaerno3"])
 @pytest.mark.filterwarnings("ignore::odekit.OdekitPerformanceWarning")
 def test_complex_states(method, jac):
     def fun(t, y):
         return [1j * y[0], -2.0 * y[1]]
 
-    sol = odekit.solve_ivp(fun, (0, 1), [1.0 + 0j, 1.0], method=method, jac=jac, dense_output=True, rtol=1e-7, atol=1e-9)
+    sol = odekit.solve_ivp(
+        fun, (0, 1), [1.0 + 0j, 1.0], method=method, jac=jac, dense_output=True, rtol=1e-7, atol=1e-9
+    )
     assert sol.y.dtype == np.complex128 and sol.y.shape[0] == 2
     assert np.allclose(sol.y[:, -1], [np.exp(1j), EXPECTED], rtol=1e-5)
     assert np.allclose(sol.sol(0.5), [np.exp(0.5j), np.exp(-1)], rtol=1e-4)
@@ -255,7 +270,7 @@ def test_complex_step_is_exact(in_place):
         dydt[1] = np.exp(y[0]) / y[1]
 
     y = np.array([0.7, 1.3])
-    field, jacobian = jacobian_of(odekit.inplace(writing) if in_place else fun, y, args=(3.0,))
+    _field, jacobian = jacobian_of(odekit.inplace(writing) if in_place else fun, y, args=(3.0,))
     assert jacobian.kind == state.JAC_KERNEL
     matrix = call(jacobian.address, 0.0, y, 4, np.concatenate(([3.0], np.zeros(8)))).reshape(2, 2)
     a, b = y
@@ -304,7 +319,9 @@ def test_user_jacobian(jac):
     assert (sol.njev == 0) == (not callable(jac))
 
 
-@pytest.mark.parametrize("jac, error", [(np.eye(3), ValueError), (lambda t, y: np.eye(3), ValueError), (lambda t, y: "x", TypeError)])
+@pytest.mark.parametrize(
+    ("jac", "error"), [(np.eye(3), ValueError), (lambda t, y: np.eye(3), ValueError), (lambda t, y: "x", TypeError)]
+)
 def test_a_jacobian_of_the_wrong_shape(jac, error):
     with pytest.raises(error, match="expected"):
         odekit.solve_ivp(oscillator, (0, 1), [1.0, 0.0], method="radau", jac=jac)
@@ -331,7 +348,7 @@ def raises_python(t, y):
 
 @pytest.mark.filterwarnings("ignore::odekit.OdekitPerformanceWarning")
 @pytest.mark.parametrize("method", ["auto", "rk4", "dop853", "radau", "kvaerno3", "bdf"])
-@pytest.mark.parametrize("fun, kind", [(raises_compiled, ValueError), (raises_python, Unwell)])
+@pytest.mark.parametrize(("fun", "kind"), [(raises_compiled, ValueError), (raises_python, Unwell)])
 def test_exceptions_reach_the_user_as_themselves(fun, kind, method):
     with pytest.raises(kind, match="too late") as info:
         odekit.solve_ivp(fun, (0, 1), [1.0], method=method, max_step=0.1, first_step=0.01)
@@ -359,7 +376,7 @@ def test_exceptions_of_event_functions():
 
 
 @pytest.mark.parametrize(
-    "fun, error, sentence",
+    ("fun", "error", "sentence"),
     [
         (lambda t, y: [y[0]], ValueError, r"shape \(1,\); expected \(2,\)"),
         (lambda t, y: np.ones((2, 2)), ValueError, r"shape \(2, 2\); expected \(2,\)"),
@@ -386,4 +403,4 @@ def test_a_shape_that_changes_later():
 
 def test_as_numbers_accepts_what_scipy_accepts():
     shape = _wrap.Shape(1)
-    assert _wrap.as_numbers(3.0, shape).shape == (1,)
+    assert _callback.as_numbers(3.0, shape).shape == (1,)

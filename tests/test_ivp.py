@@ -144,7 +144,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("changes, error, sentence", BAD, ids=[str(c) for c, *_ in BAD])
+@pytest.mark.parametrize(("changes", "error", "sentence"), BAD, ids=[str(c) for c, *_ in BAD])
 def test_bad_input_gets_one_sentence(changes, error, sentence):
     arguments = {"fun": good, "t_span": (0, 1), "y0": [1.0, 2.0], **changes}
     with pytest.raises(error, match=sentence) as info:
@@ -219,7 +219,9 @@ def test_every_failure_has_a_sentence():
     from odekit.solution import describe
 
     for code in Retcode:
-        text = describe(code, t=1.0, h=1e-3, max_steps=10, component=", component 1", culprit="right-hand side", error="ValueError")
+        text = describe(
+            code, t=1.0, h=1e-3, max_steps=10, component=", component 1", culprit="right-hand side", error="ValueError"
+        )
         assert text.endswith(".") and "{" not in text and (code >= 0 or "t = 1.0" in text)
 
 
@@ -246,7 +248,9 @@ def test_ctrl_c_keeps_the_trajectory(method):
             sol = error.solution
             print(sol.retcode.name, sol.steps.size > 1000, "Interrupted at t" in sol.message, waited < 2.0)
     """
-    out = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=300, check=False)
+    out = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=300, check=False
+    )
     assert out.stdout.split() == ["INTERRUPTED", "True", "True", "True"], out.stderr
 
 

@@ -106,5 +106,5 @@ def scalar_address(function):
             return function(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
 
     trampoline = _jit.SCALAR_CTYPE(callback)
-    _jit._functions[id(trampoline)] = trampoline
+    _jit.functions[id(trampoline)] = trampoline
     return ctypes.cast(trampoline, ctypes.c_void_p).value

@@ -3,7 +3,7 @@
 import math
 
 from .. import _jit
-from .state import ATOL, F, F0, F1, LOG_ERR_OLD, MAX_STEP, NFEV, RTOL, SCRATCH, T, T_END, T_FAIL, Y, vector
+from .state import ATOL, F0, F1, LOG_ERR_OLD, MAX_STEP, NFEV, RTOL, SCRATCH, T_END, T_FAIL, F, T, Y, vector
 
 # PI control as in Hairer's DOPRI5 (Hairer, Norsett & Wanner, Solving ODEs I, section II.4; code dopri5.f).
 SAFETY = 0.9

@@ -18,7 +18,6 @@ from .state import (
     F0,
     F1,
     FIRST_STEP,
-    H,
     H_NEXT,
     H_OLD,
     JAC_FRESH,
@@ -40,11 +39,12 @@ from .state import (
     SCRATCH,
     SINGULAR,
     STEP,
-    T,
     T_END,
     T_NEW,
-    Y,
     Y_NEW,
+    H,
+    T,
+    Y,
     dense_coefficients,
     rhs_raised,
     vector,
@@ -55,8 +55,9 @@ CONTINUE, DONE, BUFFER_FULL, EVENT, SWITCH, STEPS_EXHAUSTED, STEP_TOO_SMALL, FIE
 START_NOT_FINITE = 9  # not of `advance`: the vector field is not finite at the start
 
 END_STRETCH = 1.01  # a step is stretched by up to 1 % to reach the end, instead of leaving a sliver (Hairer, dopri5.f)
-MIN_STEP = 10.0 * 2.220446049250313e-16  # smallest step relative to |t|: ten times the spacing of numbers (SciPy's rule)
-TINY = 5e-323  # and around t = 0
+#: Smallest step relative to |t|: ten times the spacing of numbers (SciPy's rule) ...
+MIN_STEP = 10.0 * 2.220446049250313e-16
+TINY = 5e-323  #: ... and around t = 0.
 
 
 @_jit.core
@@ -139,7 +140,7 @@ def _attempt(fn, iw, w, p, log_t):
     if code != ACCEPTED:
         iw[REJECTED] = 1
         iw[NREJECT] += 1
-        if code == NEWTON_FAILED or code == SINGULAR:
+        if code in (NEWTON_FAILED, SINGULAR):
             iw[NFAIL] += 1
     return CONTINUE
 

@@ -3,7 +3,7 @@
 import math
 
 from .. import _jit
-from .state import EVENTS, H, N_EVENTS, O_EVENTS, SCRATCH, T, T_FAIL, T_NEW, Y, dense_coefficients, vector
+from .state import EVENTS, N_EVENTS, O_EVENTS, SCRATCH, T_FAIL, T_NEW, H, T, Y, dense_coefficients, vector
 
 ROOT_ULPS = 4.0  # a root is located to this many units in the last place of the step's ends
 MAX_ITERATIONS = 200  # Chandrupatla's method at worst bisects; 200 halvings reach any spacing

@@ -7,46 +7,17 @@ import functools
 import math
 
 from .. import _jit
-from . import control
-from .state import (
-    ACCEPTED,
-    ATOL,
-    EIGENVALUE,
-    ERR_NORM,
-    F,
-    F0,
-    F1,
-    H,
-    H_FIXED,
-    H_NEXT,
-    N,
-    NFEV,
-    NONFINITE,
-    O_FIRST,
-    REJECTED,
-    REJECTED_ERROR,
-    RTOL,
-    SCRATCH,
-    STEP,
-    T,
-    T_NEW,
-    Y,
-    Y_NEW,
-    dense_coefficients,
-    rhs_raised,
-    vector,
-)
+from . import control, state
 
 #: Hermite interpolation from both ends, as weights of (y_new - y, h f0, h f1) in theta, theta^2, theta^3.
 HERMITE = ((0.0, 3.0, -2.0), (1.0, -2.0, 1.0), (0.0, -1.0, 1.0))
 
-_NAMESPACE = {
-    name: globals()[name]
-    for name in (
-        "ACCEPTED ATOL EIGENVALUE ERR_NORM F F0 F1 H H_FIXED H_NEXT N NFEV NONFINITE O_FIRST REJECTED "
-        "REJECTED_ERROR RTOL SCRATCH STEP T T_NEW Y Y_NEW dense_coefficients math rhs_raised vector"
-    ).split()
-} | {
+_STATE_NAMES = (
+    "ACCEPTED ATOL EIGENVALUE ERR_NORM F F0 F1 H H_FIXED H_NEXT N NFEV NONFINITE O_FIRST REJECTED REJECTED_ERROR RTOL SCRATCH "
+    "STEP T T_NEW Y Y_NEW dense_coefficients rhs_raised vector"
+).split()
+_NAMESPACE = {name: getattr(state, name) for name in _STATE_NAMES} | {
+    "math": math,
     "call_scalar": _jit.call_scalar,
     "view1": _jit.view1,
     "pi_factor_accepted": control.pi_factor_accepted,

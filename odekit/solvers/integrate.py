@@ -361,7 +361,9 @@ class Integration:
         steps = np.concatenate(([self.t_start], times))
         sizes = np.diff(steps)
         served = int(iw[S.N_EVAL])
-        end = (states[-1] if self.keep_states and len(states) else self.vector(S.Y_NEW if iw[S.PENDING] else S.Y)).copy()
+        end = (
+            states[-1] if self.keep_states and len(states) else self.vector(S.Y_NEW if iw[S.PENDING] else S.Y)
+        ).copy()
         if self.end_override is not None:
             steps[-1], end = self.end_override
             if self.keep_states:

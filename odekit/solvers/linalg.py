@@ -11,7 +11,7 @@ the disk cache. Both leave the same factors, so that one solve serves them.
 import numpy as np
 from numba import types
 
-from .. import _jit
+from .. import _address, _jit
 
 try:
     from numba.np.linalg import _LAPACK, F_INT_nbtype
@@ -32,7 +32,7 @@ if _jit.JIT_DISABLED:
         return iw[offset:].view(np.int32)[:n]
 
 else:
-    pivots_view = _jit._view_intrinsic(types.int32, 1)
+    pivots_view = _address.view_intrinsic(types.int32, 1)
 
 
 @_jit.core

@@ -3,11 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import explicit, radau
-try:
-    from . import bdf, esdirk
-except ImportError:
-    bdf = esdirk = None
+from . import bdf, esdirk, explicit, radau
 from .tables import ESDIRK, EXPLICIT
 
 
@@ -89,9 +85,9 @@ def _implicit(name, module):
 #: Every method by its name. A new one is one line here; the tests that run all methods read this dictionary.
 METHODS = {
     **{name: _explicit(table) for name, table in EXPLICIT.items()},
-    **({name: _esdirk(table) for name, table in ESDIRK.items()} if esdirk else {}),
+    **{name: _esdirk(table) for name, table in ESDIRK.items()},
     "radau": _implicit("radau", radau),
-    **({"bdf": _implicit("bdf", bdf)} if bdf else {}),
+    "bdf": _implicit("bdf", bdf),
 }
 
 #: The pair behind ``method="auto"``.
@@ -129,5 +125,7 @@ def resolve(name):
         return key, tuple(METHODS[m] for m in AUTO)
     if key not in METHODS:
         known = ", ".join(["auto", *METHODS])
-        raise ValueError(f"method={name!r} is unknown; expected one of {known} (or SciPy's RK23, RK45, DOP853, Radau, BDF, LSODA)")
+        raise ValueError(
+            f"method={name!r} is unknown; expected one of {known} (or SciPy's RK23, RK45, DOP853, Radau, BDF, LSODA)"
+        )
     return key, (METHODS[key],)

@@ -24,7 +24,9 @@ SPAN = (0.0, 2.0)
 
 def solve(name, h=None, span=SPAN, y0=LOGISTIC_START, **options):
     """Solve `logistic`, with steps of fixed size h where it is given."""
-    return odekit.solve_ivp(logistic, span, y0, method=name, max_steps=10**7, **({"first_step": h} if h else {}), **options)
+    return odekit.solve_ivp(
+        logistic, span, y0, method=name, max_steps=10**7, **({"first_step": h} if h else {}), **options
+    )
 
 
 @pytest.mark.parametrize("name", [n for n in METHODS if n != "bdf"])
@@ -37,7 +39,9 @@ def test_order_by_slope(name):
     counts = {8: [4, 5, 6, 8, 10], 5: [10, 14, 20, 28, 40]}.get(order, [40, 80, 160, 320])
     errors = []
     for count in counts:
-        sol = odekit.solve_ivp(linear, SPAN, LINEAR_START, method=name, first_step=2 / count, max_step=2 / count, **options)
+        sol = odekit.solve_ivp(
+            linear, SPAN, LINEAR_START, method=name, first_step=2 / count, max_step=2 / count, **options
+        )
         assert sol.success and sol.naccept == count, sol.message
         errors.append(np.max(np.abs(sol.y - np.array([linear_solution(t) for t in sol.t]).T)))
     slope = np.polyfit(np.log(2.0 / np.array(counts)), np.log(errors), 1)[0]
@@ -110,7 +114,14 @@ METHODS_STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}
 
 
 def test_scipy_names_are_aliases():
-    for theirs, ours in {"RK23": "bosh3", "RK45": "dopri5", "LSODA": "auto", "Radau": "radau", "BDF": "bdf", "DOP853": "dop853"}.items():
+    for theirs, ours in {
+        "RK23": "bosh3",
+        "RK45": "dopri5",
+        "LSODA": "auto",
+        "Radau": "radau",
+        "BDF": "bdf",
+        "DOP853": "dop853",
+    }.items():
         assert resolve(theirs)[0] == ours
     assert all(resolve(ours)[0] == ours for ours in ALIASES.values())
 

@@ -1,0 +1,165 @@
+"""Calling kernels by their address from compiled code, and views of flat memory without bounds or reference counts.
+
+With ``NUMBA_DISABLE_JIT=1`` an address of a stepper is a key of `functions`, and views are NumPy slices.
+"""
+
+import ctypes
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import config
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+JIT_DISABLED = bool(config.DISABLE_JIT)
+
+#: C type of a scalar kernel, see `odekit._jit`.
+SCALAR_CTYPE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_double, *[ctypes.POINTER(ctypes.c_double)] * 3)
+
+#: address -> what must stay alive: a CFunc, a ctypes callback, or (JIT disabled) the Python function
+functions = {}
+
+float64_array = types.Array(types.float64, 1, "C")
+DOUBLE = ir.DoubleType()
+LONG = ir.IntType(64)
+
+
+def _data(context, builder, kind, value):
+    """Pointer to the data of an array, or a pointer itself."""
+    return make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+
+
+def call_at(builder, address, return_type, argument_types, arguments):
+    function_type = ir.FunctionType(return_type, argument_types)
+    return builder.call(builder.inttoptr(address, function_type.as_pointer()), arguments)
+
+
+@intrinsic
+def _call_scalar(typingctx, address, t, y, dy, p):
+    signature = types.int32(types.int64, types.float64, y, dy, p)
+
+    def codegen(context, builder, signature, args):
+        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[2:], args[2:], strict=True)]
+        pointer = DOUBLE.as_pointer()
+        return call_at(builder, args[0], ir.IntType(32), [DOUBLE, pointer, pointer, pointer], [args[1], *arrays])
+
+    return signature, codegen
+
+
+@intrinsic
+def _call_step(typingctx, address, fn, iw, w, p):
+    signature = types.int64(types.int64, fn, iw, w, p)
+
+    def codegen(context, builder, signature, args):
+        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[1:], args[1:], strict=True)]
+        kinds = [LONG.as_pointer(), LONG.as_pointer(), DOUBLE.as_pointer(), DOUBLE.as_pointer()]
+        return call_at(builder, args[0], LONG, kinds, arrays)
+
+    return signature, codegen
+
+
+def _build_view(context, builder, array_type, data, shape):
+    """An array of `array_type` over memory that somebody else keeps alive: no bounds, no reference count."""
+    itemsize = array_type.dtype.bitwidth // 8
+    value = make_array(array_type)(context, builder)
+    strides, step = [], ir.Constant(LONG, itemsize)
+    for extent in reversed(shape):
+        strides.insert(0, step)
+        step = builder.mul(step, extent)
+    pointer = builder.bitcast(data, context.get_data_type(array_type.dtype).as_pointer())
+    populate_array(value, pointer, shape, strides, ir.Constant(LONG, itemsize), None)
+    return value._getvalue()
+
+
+def view_intrinsic(element, ndim):
+    """An intrinsic ``view(base, offset, shape...)`` on the float64 array or pointer `base`."""
+
+    def build(typingctx, base, offset, *shape):
+        array_type = types.Array(element, ndim, "C")
+        signature = array_type(base, types.int64, *[types.int64] * ndim)
+
+        def codegen(context, builder, signature, args):
+            start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+            return _build_view(context, builder, array_type, start, args[2:])
+
+        return signature, codegen
+
+    if ndim == 1:
+        return intrinsic(lambda typingctx, base, offset, n: build(typingctx, base, offset, n))
+    return intrinsic(lambda typingctx, base, offset, m, n: build(typingctx, base, offset, m, n))
+
+
+def state_view_intrinsics(header, n_index, n_vectors, rows_index):
+    """Intrinsics that view parts of a state array `w`, whose sizes stand in the int64 array `iw`.
+
+    Parameters
+    ----------
+    header : int
+        Floats before the first vector.
+    n_index, rows_index : int
+        Where `iw` holds the length of a vector, and the number of rows of the matrix.
+    n_vectors : int
+        Number of vectors between the header and the matrix.
+
+    Returns
+    -------
+    vector, matrix : intrinsics
+        ``vector(iw, w, k)``: the k-th vector; ``matrix(iw, w)``: the matrix behind the vectors.
+    """
+
+    def part(context, builder, signature, args, k, rows):
+        iw, w = (_data(context, builder, ty, v) for ty, v in zip(signature.args[:2], args[:2], strict=True))
+        n = builder.load(builder.gep(iw, [ir.Constant(LONG, n_index)]))
+        start = builder.gep(w, [builder.add(ir.Constant(LONG, header), builder.mul(k, n))])
+        shape = [builder.load(builder.gep(iw, [ir.Constant(LONG, i)])) for i in rows] + [n]
+        return _build_view(context, builder, signature.return_type, start, shape)
+
+    @intrinsic
+    def vector(typingctx, iw, w, k):
+        def codegen(context, builder, signature, args):
+            return part(context, builder, signature, args, args[2], [])
+
+        return float64_array(iw, w, types.int64), codegen
+
+    @intrinsic
+    def matrix(typingctx, iw, w):
+        def codegen(context, builder, signature, args):
+            return part(context, builder, signature, args, ir.Constant(LONG, n_vectors), [rows_index])
+
+        return types.Array(types.float64, 2, "C")(iw, w), codegen
+
+    return vector, matrix
+
+
+if JIT_DISABLED:
+
+    def call_scalar(address, t, y, dy, p):
+        """Call a scalar kernel by its address; returns its status."""
+        pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in (y, dy, p)]
+        return SCALAR_CTYPE(int(address))(t, *pointers)
+
+    def call_step(address, fn, iw, w, p):
+        """Call a stepper or dense-output kernel by its address; returns its code."""
+        return functions[int(address)](fn, iw, w, p)
+
+    def view1(base, offset, n):
+        """View of `n` numbers from `offset` on."""
+        return base[offset : offset + n]
+
+    def view2(base, offset, m, n):
+        """View of an (m, n) matrix from `offset` on."""
+        return base[offset : offset + m * n].reshape(m, n)
+
+    def view1c(base, offset, n):
+        """View of `n` complex numbers, each two floats, from `offset` on."""
+        return base[offset : offset + 2 * n].view(np.complex128)
+
+    def view2c(base, offset, m, n):
+        """View of an (m, n) complex matrix from `offset` on."""
+        return base[offset : offset + 2 * m * n].view(np.complex128).reshape(m, n)
+
+else:
+    call_scalar, call_step = _call_scalar, _call_step
+    view1, view2 = view_intrinsic(types.float64, 1), view_intrinsic(types.float64, 2)
+    view1c, view2c = view_intrinsic(types.complex128, 1), view_intrinsic(types.complex128, 2)

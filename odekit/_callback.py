@@ -1,0 +1,79 @@
+"""Calling Python functions from compiled code, and looking at what they return."""
+
+import numpy as np
+
+from . import _jit, _wrap
+
+
+def python_kernel(function, shape, args):
+    """Call a Python function from compiled code.
+
+    Parameters
+    ----------
+    function : callable
+    shape : Shape
+    args : tuple
+
+    Returns
+    -------
+    ScalarKernel
+    """
+    kernel = _wrap.ScalarKernel(0, compiled=False)
+    width = 2 if shape.complex_state else 1
+    n_out = {"vector": shape.n, "matrix": shape.n**2, "number": 1}[shape.returns]
+    dtype = np.complex128 if shape.complex_state and shape.returns != "number" else np.float64
+
+    def call(t, y, out):
+        try:
+            state = np.array(y).view(np.complex128) if shape.complex_state else np.array(y)
+            target = out.view(dtype)
+            if shape.in_place:
+                slope = np.full(shape.n, np.nan, dtype=dtype)
+                function(t, state, slope, *args)
+                target[:] = slope
+            else:
+                target[:] = as_numbers(function(t, state[:, None] if shape.vectorized else state, *args), shape)
+        except BaseException as error:
+            kernel.raised.append(error)
+            return _wrap.RAISED
+        return _wrap.OK
+
+    kernel.address, kernel.keep_alive = _jit.python_callback(
+        call, shape.n * width, n_out * (width if dtype == np.complex128 else 1)
+    )
+    return kernel
+
+
+def as_numbers(value, shape):
+    """What a Python function returned as a flat array of the right size and type.
+
+    Raises
+    ------
+    ValueError, TypeError
+        One sentence that says what came back and what is expected.
+    """
+    if value is None:
+        raise TypeError(
+            f"fun returned None; expected {shape.n} numbers (mark a function that writes into its third argument with odekit.inplace)"
+        )
+    if hasattr(value, "toarray"):
+        value = value.toarray()
+    try:
+        numbers = np.asarray(value)
+        numbers = numbers.astype(np.complex128 if numbers.dtype.kind == "c" else np.float64)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"fun returned {value!r:.80}; expected {shape.n} numbers") from error
+    expected = {"vector": (shape.n,), "matrix": (shape.n, shape.n), "number": ()}[shape.returns]
+    allowed = [expected]
+    if shape.vectorized:
+        allowed.append((shape.n, 1))
+    if shape.returns == "number" or expected == (1,):
+        allowed += [(), (1,)]
+    if numbers.shape not in allowed:
+        what = {"vector": "fun", "matrix": "jac", "number": "an event function"}[shape.returns]
+        raise ValueError(
+            f"{what} returned an array of shape {numbers.shape}; expected {expected} for a state of {shape.n}"
+        )
+    if numbers.dtype.kind == "c" and not shape.complex_state:
+        raise ValueError("fun returned complex numbers for a real state; give y0 as complex numbers")
+    return numbers.ravel()
