@@ -1,7 +1,9 @@
 """Matrix products in compiled code, written into memory that the caller gives.
 
 BLAS through the symbol behind Numba's own ``np.dot``: without its checks (a third of a microsecond, as long as a product of
-a small network takes), with accumulation into the result, and without reference counts.
+a small network takes), with accumulation into the result, and without reference counts. Large products are cut into tiles
+that BLAS computes in one thread: its threads cost more than they give at these sizes (eight times as much where the cores
+are busy), and the result would depend on their number.
 """
 
 from llvmlite import ir
@@ -12,32 +14,42 @@ from numba.np.arrayobj import make_array
 
 from .. import _jit
 
+TILE = 64  # OpenBLAS stays in one thread up to 64^3 multiplications (interface/gemm.c)
+
 
 def _gemm_intrinsic(transpose_a, transpose_b):
-    """C = op(A) op(B) + beta C for C-order matrices: BLAS, column-major, sees them transposed and computes C^T."""
+    """``gemm(m, n, k, a, i, j, b, ...)``: C = op(A) op(B) + beta C with parts of C-order matrices.
+
+    Each matrix is followed by the row and the column at which its part begins. BLAS, which counts by columns, sees the
+    matrices transposed and computes C^T.
+    """
 
     @intrinsic
-    def gemm(typingctx, a, b, beta, c):
-        signature = types.int32(a, b, types.float64, c)
+    def gemm(typingctx, m, n, k, a, a_row, a_column, b, b_row, b_column, beta, c, c_row, c_column):
+        i8 = types.int64
+        signature = types.int32(i8, i8, i8, a, i8, i8, b, i8, i8, types.float64, c, i8, i8)
 
         def codegen(context, builder, signature, args):
             char, void_p, long = ir.IntType(8), ir.IntType(8).as_pointer(), ir.IntType(64)
-            a, b, c = (make_array(signature.args[i])(context, builder, args[i]) for i in (0, 1, 3))
-            data = [builder.bitcast(m.data, void_p) for m in (a, b, c)]
-            shape = [cgutils.unpack_tuple(builder, m.shape, 2) for m in (a, b, c)]
-            alpha = cgutils.alloca_once_value(builder, ir.Constant(ir.DoubleType(), 1.0))
-            beta = cgutils.alloca_once_value(builder, args[2])
-            alpha, beta = builder.bitcast(alpha, void_p), builder.bitcast(beta, void_p)
+            data, stride = [], []
+            for position in (3, 6, 10):
+                matrix = make_array(signature.args[position])(context, builder, args[position])
+                width = cgutils.unpack_tuple(builder, matrix.shape, 2)[1]
+                start = builder.add(builder.mul(args[position + 1], width), args[position + 2])
+                data.append(builder.bitcast(builder.gep(matrix.data, [start]), void_p))
+                stride.append(width)
+            one = cgutils.alloca_once_value(builder, ir.Constant(ir.DoubleType(), 1.0))
+            beta = cgutils.alloca_once_value(builder, args[9])
+            one, beta = builder.bitcast(one, void_p), builder.bitcast(beta, void_p)
             function_type = ir.FunctionType(
                 ir.IntType(32), [char] * 3 + [long] * 3 + [void_p, void_p, long, void_p, long, void_p, void_p, long]
             )
             function = cgutils.get_or_insert_function(builder.module, function_type, "numba_xxgemm")
-            flag = [ir.Constant(char, ord("t" if transposed else "n")) for transposed in (transpose_b, transpose_a)]
-            inner = shape[0][0] if transpose_a else shape[0][1]
+            flags = [ir.Constant(char, ord("t" if transposed else "n")) for transposed in (transpose_b, transpose_a)]
             return builder.call(
                 function,
-                [ir.Constant(char, ord("d")), *flag, shape[2][1], shape[2][0], inner, alpha]
-                + [data[1], shape[1][1], data[0], shape[0][1], beta, data[2], shape[2][1]],
+                [ir.Constant(char, ord("d")), *flags, args[1], args[0], args[2], one]
+                + [data[1], stride[1], data[0], stride[0], beta, data[2], stride[2]],
             )
 
         return signature, codegen
@@ -48,10 +60,15 @@ def _gemm_intrinsic(transpose_a, transpose_b):
 if _jit.JIT_DISABLED:
 
     def _python_gemm(transpose_a, transpose_b):
-        def gemm(a, b, beta, c):
-            c *= 0.0 if beta == 0.0 else beta
-            product = (a.T if transpose_a else a) @ (b.T if transpose_b else b)
-            c[...] = product if beta == 0.0 else c + product
+        def part(matrix, row, column, rows, columns, transposed):
+            if transposed:
+                return matrix[row : row + columns, column : column + rows].T
+            return matrix[row : row + rows, column : column + columns]
+
+        def gemm(m, n, k, a, a_row, a_column, b, b_row, b_column, beta, c, c_row, c_column):
+            product = part(a, a_row, a_column, m, k, transpose_a) @ part(b, b_row, b_column, k, n, transpose_b)
+            target = part(c, c_row, c_column, m, n, False)
+            target[...] = product if beta == 0.0 else beta * target + product
 
         return gemm
 
@@ -61,27 +78,60 @@ else:
 
 
 @_jit.core
+def _step(n):
+    """Size of a tile: nearly equal ones, none longer than `TILE`."""
+    return (n + _pieces(n) - 1) // _pieces(n)
+
+
+@_jit.core
+def _pieces(n):
+    return max(1, (n + TILE - 1) // TILE)
+
+
+@_jit.core
+def _product(a, b, beta, c):
+    m, n, k = c.shape[0], c.shape[1], a.shape[1]
+    di, dj, dq = (m, n, k) if m * n * k <= TILE**3 else (_step(m), _step(n), _step(k))
+    for i in range(0, m, di):
+        for j in range(0, n, dj):
+            for q in range(0, k, dq):
+                factor = beta if q == 0 else 1.0
+                _nn(min(di, m - i), min(dj, n - j), min(dq, k - q), a, i, q, b, q, j, factor, c, i, j)
+
+
+@_jit.core
 def matmul(a, b, c):
     """c = a b."""
-    _nn(a, b, 0.0, c)
+    _product(a, b, 0.0, c)
 
 
 @_jit.core
 def add_matmul(a, b, c):
     """c += a b."""
-    _nn(a, b, 1.0, c)
+    _product(a, b, 1.0, c)
 
 
 @_jit.core
 def matmul_transposed(a, b, c):
     """c = a^T b."""
-    _tn(a, b, 0.0, c)
+    m, n, k = c.shape[0], c.shape[1], a.shape[0]
+    di, dj, dq = (m, n, k) if m * n * k <= TILE**3 else (_step(m), _step(n), _step(k))
+    for i in range(0, m, di):
+        for j in range(0, n, dj):
+            for q in range(0, k, dq):
+                factor = 0.0 if q == 0 else 1.0
+                _tn(min(di, m - i), min(dj, n - j), min(dq, k - q), a, q, i, b, q, j, factor, c, i, j)
 
 
 @_jit.core
 def add_outer(a, b, c):
     """c += a b^T."""
-    _nt(a, b, 1.0, c)
+    m, n, k = c.shape[0], c.shape[1], a.shape[1]
+    di, dj, dq = (m, n, k) if m * n * k <= TILE**3 else (_step(m), _step(n), _step(k))
+    for i in range(0, m, di):
+        for j in range(0, n, dj):
+            for q in range(0, k, dq):
+                _nt(min(di, m - i), min(dj, n - j), min(dq, k - q), a, i, q, b, j, q, 1.0, c, i, j)
 
 
 # Reassociation makes the sum a vector reduction; its order is still fixed for a given number of lanes.

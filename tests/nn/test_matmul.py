@@ -4,7 +4,7 @@ import pytest
 from odekit.nn import matmul
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (7, 64, 1), (64, 33, 20)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (7, 64, 1), (64, 33, 20), (130, 67, 200), (300, 2, 129)])
 def test_products(shape):
     m, k, n = shape
     rng = np.random.default_rng(0)
