@@ -185,7 +185,7 @@ def _iterate(fn, iw, w, p):
     # damps the stiff components, in which factors of another c are off by the ratio (CVODE)
     damping = 2.0 / (1.0 + c / w[_C_LU])
     tol = newton.tolerance(rtol)
-    factor = newton.first_factor(w[newton.FACTOR])
+    factor = newton.first_factor(w[newton.FACTOR], abs(c / w[_C_LU] - 1.0))
     size_old = 0.0
     for k in range(1, MAX_ITERATIONS + 1):
         iw[state.NFEV] += 1

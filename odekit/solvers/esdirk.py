@@ -18,16 +18,16 @@ from . import control, jacobian, linalg, newton, state
 from .explicit import HERMITE, weighted_sum
 
 MAX_ITERATIONS = 10  # OrdinaryDiffEq.jl, diffrax
-#: A factorisation serves while the step has changed by no more than this (OrdinaryDiffEq.jl) ...
-LU_STEP_CHANGE = 0.2
-LU_SAME_STEP = 0.01
-#: ... and the Jacobian while few iterations are enough or the rate is at most this (measured as for Radau).
+#: The Jacobian is kept while few iterations are enough or the rate is at most this (measured as for Radau).
 FEW_ITERATIONS, RATE_KEEP = 2, 3e-2
 #: After a new factorisation the rate is not known as well as before: ``rate / (1 - rate)`` is at least this.
 FACTOR_NEW = 0.03
 SAFETY = 0.9
+#: The step stays, and with it the factorisation, while it would change by no more than this.
+DEADBAND_MIN, DEADBAND_MAX = 0.9, 1.2
 FACTOR_MIN, FACTOR_MAX = 0.2, 10.0
 FAILED_FACTOR = 0.5  # RADAU5, after an iteration that did not converge
+LU_SAME_STEP = 1e-6  # steps that differ by less, as rounding of t makes them, share a factorisation
 
 # vectors of the workspace, counted from behind J (n*n) and the factors (n*n)
 _Z = 0  # the stage's unknown
@@ -67,10 +67,10 @@ def _begin(fn, iw, w, p):
 
 @_jit.core
 def _factorise(iw, w, gamma):
-    """Factorise ``I - h gamma J`` unless the factors at hand are near enough; step code."""
+    """Factorise ``I - h gamma J`` unless the factors at hand are those of this step; step code."""
     n, h = iw[state.N], w[state.H]
     iw[_ITERATIONS] = 0
-    if iw[state.LU_VALID] == 1 and abs(h / w[newton.H_LU] - 1.0) <= LU_STEP_CHANGE:
+    if iw[state.LU_VALID] == 1 and abs(h / w[newton.H_LU] - 1.0) <= LU_SAME_STEP:
         return state.ACCEPTED
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
     linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, h * gamma, lu)
@@ -91,10 +91,8 @@ def _solve_stage(fn, iw, w, p, t, gamma, k):
     inverse = _jit.view1(w, _place(iw, _INVERSE), n)
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
     pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
-    # damps the stiff components, in which factors of another step size are off by the ratio of the sizes (CVODE)
-    damping = 2.0 / (1.0 + w[state.H] / w[newton.H_LU])
     tol = newton.tolerance(state.vector(iw, w, state.RTOL))
-    factor = newton.first_factor(w[newton.FACTOR])
+    factor = newton.first_factor(w[newton.FACTOR], 0.0)
     size_old = 0.0
     for iteration in range(1, MAX_ITERATIONS + 1):
         for i in range(n):
@@ -103,7 +101,7 @@ def _solve_stage(fn, iw, w, p, t, gamma, k):
         if _jit.call_scalar(fn[state.F], t, argument, d, p) != 0:
             return state.rhs_raised(w, t, argument, argument)
         for i in range(n):
-            d[i] = damping * (h_gamma * d[i] - z[i])
+            d[i] = h_gamma * d[i] - z[i]
         linalg.solve(lu, pivots, d)
         size = newton.norm(d, inverse)
         if not np.isfinite(size):
@@ -162,18 +160,19 @@ def _finish(iw, w, filtered, exponent):
     if not np.isfinite(err + finite):
         return _failed(iw, w, state.NONFINITE)
     iterations = iw[_ITERATIONS]
-    slow = iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
-    # a poor rate is first laid to factors of another step, then to the Jacobian
-    stale = abs(h / w[newton.H_LU] - 1.0) > LU_SAME_STEP
-    if slow and stale:
-        iw[state.LU_VALID] = 0
-    iw[jacobian.JAC_WANTED] = slow and not stale
+    constant = iw[state.JAC_KIND] == state.JAC_CONSTANT
+    slow = not constant and iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
+    iw[jacobian.JAC_WANTED] = slow
     safety = SAFETY * (1 + 2 * MAX_ITERATIONS) / (iterations + 2 * MAX_ITERATIONS)
     if err > 1.0:
         w[state.H_NEXT] = h * max(FACTOR_MIN, safety * err**-exponent)
         return state.REJECTED_ERROR
     factor = FACTOR_MAX if err == 0.0 else min(FACTOR_MAX, max(FACTOR_MIN, safety * err**-exponent))
-    w[state.H_NEXT] = h * (min(1.0, factor) if iw[state.REJECTED] == 1 else factor)
+    if iw[state.REJECTED] == 1:
+        factor = min(1.0, factor)
+    if not slow and DEADBAND_MIN <= factor <= DEADBAND_MAX:
+        factor = 1.0
+    w[state.H_NEXT] = factor * h
     return state.ACCEPTED
 
 
@@ -181,7 +180,7 @@ _NAMESPACE = {
     "view1": _jit.view1,
     "vector": state.vector,
     "dense_coefficients": state.dense_coefficients,
-    **{name: getattr(state, name) for name in "N T H T_NEW Y Y_NEW F0 F1 DEGREE ACCEPTED".split()},
+    **{name: getattr(state, name) for name in ["N", "T", "H", "T_NEW", "Y", "Y_NEW", "F0", "F1", "DEGREE", "ACCEPTED"]},
     **{f.__name__: f for f in (_place, _begin, _factorise, _solve_stage, _try_again, _failed, _finish)},
 }
 

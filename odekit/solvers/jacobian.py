@@ -51,7 +51,11 @@ def _differences(fn, iw, w, p, t, y, f, J):
     """
     n = iw[state.N]
     h = w[state.H]
-    rtol, atol, out = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL), state.vector(iw, w, state.SCRATCH)
+    rtol, atol, out = (
+        state.vector(iw, w, state.RTOL),
+        state.vector(iw, w, state.ATOL),
+        state.vector(iw, w, state.SCRATCH),
+    )
     norm = 0.0
     for i in range(n):
         weight = rtol[i] * abs(y[i]) + atol[i]
@@ -116,9 +120,12 @@ def evaluate(fn, iw, w, p, t, y, f, f_is_exact):
         if code != state.ACCEPTED:
             return code
     w[state.EIGENVALUE] = spectral_bound(J)
-    iw[state.JAC_FRESH] = 1
     iw[state.LU_VALID] = 0
-    return state.ACCEPTED if _all_finite(J) else state.NONFINITE
+    if not _all_finite(J):
+        iw[state.JAC_FRESH] = 0
+        return state.NONFINITE
+    iw[state.JAC_FRESH] = 1
+    return state.ACCEPTED
 
 
 @_jit.core

@@ -51,9 +51,17 @@ def tolerance(rtol):
 
 
 @_jit.core
-def first_factor(factor):
-    """Guess of ``rate / (1 - rate)`` for the first increment, from that of the last solve."""
-    return max(factor, EPS) ** MEMORY_EXPONENT
+def first_factor(factor, mismatch):
+    """Guess of ``rate / (1 - rate)`` for the first increment, from that of the last solve.
+
+    Parameters
+    ----------
+    factor : float
+        Of the last solve.
+    mismatch : float
+        Relative change, less than 1, of the step since the factorisation: it alone makes the rate this large.
+    """
+    return max(max(factor, EPS) ** MEMORY_EXPONENT, mismatch / (1.0 - mismatch))
 
 
 @_jit.core

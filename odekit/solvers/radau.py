@@ -141,7 +141,7 @@ def _iterate(fn, iw, w, p, inverse):
         v[1, i] = TI21 * z1 + TI22 * z2 + TI23 * z3
         v[2, i] = TI31 * z1 + TI32 * z2 + TI33 * z3
     tol = newton.tolerance(state.vector(iw, w, state.RTOL))
-    factor = newton.first_factor(w[newton.FACTOR])
+    factor = newton.first_factor(w[newton.FACTOR], 0.0)
     size_old = 0.0
     for k in range(MAX_ITERATIONS):
         for s in range(3):
@@ -220,7 +220,11 @@ def step(fn, iw, w, p):
     n, t, t_new, h = iw[state.N], w[state.T], w[state.T_NEW], w[state.H]
     y, y_new = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW)
     f0, f1 = state.vector(iw, w, state.F0), state.vector(iw, w, state.F1)
-    rtol, atol, scratch = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL), state.vector(iw, w, state.SCRATCH)
+    rtol, atol, scratch = (
+        state.vector(iw, w, state.RTOL),
+        state.vector(iw, w, state.ATOL),
+        state.vector(iw, w, state.SCRATCH),
+    )
     inverse, error = _jit.view1(w, _place(iw, _INVERSE), n), _jit.view1(w, _place(iw, _RATES), n)
     if iw[state.FIRST_STEP] == 1:
         w[newton.FACTOR] = 1.0

@@ -17,7 +17,9 @@ STIFF = list(SCIPY)
 
 def solve(name, rtol, atol, **options):
     problem = PROBLEMS[name]
-    sol = odekit.solve_ivp(problem.fun, problem.t_span, problem.y0, "bdf", args=problem.args, rtol=rtol, atol=atol, **options)
+    sol = odekit.solve_ivp(
+        problem.fun, problem.t_span, problem.y0, "bdf", args=problem.args, rtol=rtol, atol=atol, **options
+    )
     assert sol.success, sol.message
     return sol, problem.error(sol.y[:, -1])
 

@@ -28,12 +28,14 @@ def test_kvaerno3_on_stiff_problems(name, rtol):
 
 def test_the_last_slope_begins_the_next_step():
     problem = PROBLEMS["HIRES"]
-    sol = odekit.solve_ivp(problem.fun, problem.t_span, problem.y0, "backward_euler", rtol=1e-3, atol=1e-6, jac=problem.jac)
+    sol = odekit.solve_ivp(
+        problem.fun, problem.t_span, problem.y0, "backward_euler", rtol=1e-3, atol=1e-6, jac=problem.jac
+    )
     # one evaluation at the start, one for the first step size, none besides those of the iterations
     assert sol.nfev < 3 * (sol.naccept + sol.nreject)
 
 
-@pytest.mark.parametrize("name, order", [("backward_euler", 1), ("kvaerno3", 3)])
+@pytest.mark.parametrize(("name", "order"), [("backward_euler", 1), ("kvaerno3", 3)])
 def test_dense_output_is_as_good_as_its_degree(name, order):
     assert esdirk.degree(ESDIRK[name]) == order
     errors = []

@@ -13,7 +13,7 @@ if _jit.JIT_DISABLED:
 def _field(t, y, dy, p):
     if y[0] > p[0]:
         return 1
-    dy[0] = -y[0] ** 2 + 1e4 * y[1] * y[2]
+    dy[0] = -(y[0] ** 2) + 1e4 * y[1] * y[2]
     dy[1] = np.sin(t) * y[0] + y[2]
     dy[2] = 3.0 * y[1] ** 2
     return 0

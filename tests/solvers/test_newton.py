@@ -7,7 +7,7 @@ from odekit.solvers import newton
 
 
 @pytest.mark.parametrize(
-    "rtol, expected", [(1e-2, 0.03), (1e-3, 0.03), (1e-6, 1e-3), (1e-12, 10 * newton.EPS / 1e-12), (0.0, 10.0)]
+    ("rtol", "expected"), [(1e-2, 0.03), (1e-3, 0.03), (1e-6, 1e-3), (1e-12, 10 * newton.EPS / 1e-12), (0.0, 10.0)]
 )
 def test_tolerance(rtol, expected):
     assert newton.tolerance(np.array([1.0, rtol])) == pytest.approx(expected)
@@ -46,8 +46,9 @@ def test_an_exact_start_has_converged():
 
 
 def test_the_rate_of_the_last_solve_judges_the_first_increment():
-    assert newton.judge(0.1, 0.0, 5, newton.first_factor(1e-6), 1e-3)[0] == newton.CONVERGED
-    assert newton.judge(0.1, 0.0, 5, newton.first_factor(1.0), 1e-3)[0] == newton.CONTINUE
+    assert newton.judge(0.1, 0.0, 5, newton.first_factor(1e-6, 0.0), 1e-3)[0] == newton.CONVERGED
+    assert newton.judge(0.1, 0.0, 5, newton.first_factor(1e-6, 0.2), 1e-3)[0] == newton.CONTINUE
+    assert newton.judge(0.1, 0.0, 5, newton.first_factor(1.0, 0.0), 1e-3)[0] == newton.CONTINUE
 
 
 def test_norm_ignores_components_without_a_weight():

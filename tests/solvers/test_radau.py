@@ -24,9 +24,15 @@ def test_the_transformation_diagonalises_the_method():
     c = np.array([radau.C1, radau.C2, 1.0])
     powers = c[:, None] ** np.arange(3)
     A = (c[:, None] ** np.arange(1, 4) / np.arange(1, 4)) @ np.linalg.inv(powers)  # collocation
-    T = np.array([[radau.T11, radau.T12, radau.T13], [radau.T21, radau.T22, radau.T23], [radau.T31, radau.T32, radau.T33]])
+    T = np.array(
+        [[radau.T11, radau.T12, radau.T13], [radau.T21, radau.T22, radau.T23], [radau.T31, radau.T32, radau.T33]]
+    )
     inverse = np.array(
-        [[radau.TI11, radau.TI12, radau.TI13], [radau.TI21, radau.TI22, radau.TI23], [radau.TI31, radau.TI32, radau.TI33]]
+        [
+            [radau.TI11, radau.TI12, radau.TI13],
+            [radau.TI21, radau.TI22, radau.TI23],
+            [radau.TI31, radau.TI32, radau.TI33],
+        ]
     )
     np.testing.assert_allclose(T @ inverse, np.eye(3), atol=1e-14)
     block = [[radau.MU, 0, 0], [0, radau.ALPHA, -radau.BETA], [0, radau.BETA, radau.ALPHA]]
