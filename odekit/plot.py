@@ -192,9 +192,16 @@ def energy_error(t, energy, ax=None, relative=True, **line):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        For a relative error of a first value of 0.
     """
     ax = _axes(ax)
     t, energy = np.asarray(t, dtype=float), np.asarray(energy, dtype=float)
+    if relative and energy[0] == 0:
+        raise ValueError("the first energy is 0, so that there is no relative error: use relative=False")
     error = np.abs(energy - energy[0]) / (abs(energy[0]) if relative else 1.0)
     shown = error > 0  # the first value, and any other that agrees to the last bit, has no logarithm
     ax.plot(t[shown], error[shown], **{"color": COLORS[0], **line})
@@ -278,10 +285,6 @@ def save(ax, path, dpi=150):
     path : path-like
     dpi : int
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    if ax.figure.canvas is None or str(path).endswith(".png"):
-        FigureCanvasAgg(ax.figure)
     ax.figure.savefig(path, dpi=dpi)
 
 

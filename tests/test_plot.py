@@ -81,6 +81,8 @@ def test_energy_error(ax):
     np.testing.assert_allclose(ax.get_lines()[0].get_data(), [[2, 3], [0.1, 0.5]])
     plot.energy_error([0, 1], [0.0, 0.5], ax=ax, relative=False)
     np.testing.assert_allclose(ax.get_lines()[1].get_ydata(), [0.5])
+    with pytest.raises(ValueError, match="relative=False"):
+        plot.energy_error([0, 1], [0.0, 0.5], ax=ax)
 
 
 def test_band_draws_the_median(ax):

@@ -113,7 +113,7 @@ def draw_field(model, curve, log, path):
         _data(ax, *log.T / np.log(10))
         ax.set_xlabel(r"$\log_{10}$ lynx (thousands of pelts)")
         ax.set_ylabel(r"$\log_{10}$ hare (thousands of pelts)")
-        ax.figure.legend(loc="outside upper center", ncols=3, handletextpad=0.3, columnspacing=1.0)
+        ax.figure.legend(loc="outside upper center", ncols=3, handletextpad=0.5, columnspacing=1.2)
         plot.save(ax, path)
 
 
