@@ -19,14 +19,12 @@ Examples
 
 import dataclasses
 import datetime
-import hashlib
-import inspect
 import json
-import platform
 
 import numpy as np
 
 from ._files import MAX_BYTES, OdekitFileError, Variable, read, with_coordinates, write
+from ._provenance import flatten, right_hand_side, unflatten, versions
 from .solution import Retcode, Solution, Switch
 
 __all__ = ["OdekitFileError", "load", "metadata", "save", "to_xarray"]
@@ -176,7 +174,7 @@ def _variables(sol):
             variables[f"switch_{name}"] = Variable(
                 ("switch",), np.array([getattr(s, name) for s in sol.switches], dtype=str)
             )
-    parameters = _flatten(sol.args)[0]
+    parameters = flatten(sol.args)[0]
     if parameters.size:
         variables["parameters"] = Variable(
             ("parameter",), parameters, {"long_name": "arguments of the right-hand side"}
@@ -199,60 +197,15 @@ def _attributes(sol):
         "retcode": retcode.name,
         "message": sol.message,
         "t_span": np.array(sol.t_span, dtype=float),
-        "args": json.dumps(_flatten(sol.args)[1]),
+        "args": json.dumps(flatten(sol.args)[1]),
         "switches": json.dumps([dataclasses.astuple(switch) for switch in sol.switches]),
         "n_events": -1 if sol.t_events is None else len(sol.t_events),
         **{name: int(getattr(sol, name)) for name in _COUNTS},
         **{name: float(getattr(sol, name)) for name in ("rtol", "atol") if not np.ndim(getattr(sol, name))},
-        **_right_hand_side(sol.fun),
-        **_versions(),
+        **right_hand_side(sol.fun),
+        **versions(),
     }
     return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in attributes.items()}
-
-
-def _right_hand_side(fun):
-    fun = getattr(fun, "py_func", fun)
-    if fun is None:
-        return {}
-    name = f"{getattr(fun, '__module__', '?')}.{getattr(fun, '__qualname__', type(fun).__qualname__)}"
-    try:
-        source = inspect.getsource(fun)
-    except (OSError, TypeError):
-        return {"rhs_name": name}
-    return {"rhs_name": name, "rhs_source": source, "rhs_sha256": hashlib.sha256(source.encode()).hexdigest()}
-
-
-def _versions():
-    import h5py
-    import numba
-
-    from . import __version__
-
-    return {
-        "odekit": __version__,
-        "numba": numba.__version__,
-        "numpy": np.__version__,
-        "h5py": h5py.__version__,
-        "hdf5": h5py.version.hdf5_version,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-    }
-
-
-def _flatten(args):
-    """Arguments as one float vector and a description from which `_unflatten` rebuilds them."""
-    numbers, description = [], []
-    for value in args:
-        array = np.asarray(value)
-        if array.dtype.kind in "biu" and array.ndim == 0:
-            description.append({"value": array.item()})  # integers beyond 2^53 stay exact
-        elif array.dtype.kind in "biufc":
-            flat = np.ascontiguousarray(array, dtype=complex if array.dtype.kind == "c" else float).ravel().view(float)
-            description.append({"dtype": array.dtype.str, "shape": list(array.shape)})
-            numbers.append(flat)
-        else:
-            description.append({"text": repr(value)})
-    return np.concatenate(numbers) if numbers else np.empty(0), description
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -295,27 +248,10 @@ def _solution(arrays, attributes):
         rtol=tolerance("rtol"),
         atol=tolerance("atol"),
         t_span=tuple(map(float, attributes["t_span"])),
-        args=_unflatten(arrays.get("parameters", np.empty(0)), json.loads(attributes["args"])),
+        args=unflatten(arrays.get("parameters", np.empty(0)), json.loads(attributes["args"])),
     )
 
 
 def _require(condition, message):
     if not condition:
         raise ValueError(message)
-
-
-def _unflatten(numbers, description):
-    args, start = [], 0
-    for entry in description:
-        if "dtype" not in entry:
-            args.append(entry["value"] if "value" in entry else str(entry["text"]))
-            continue
-        dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
-        _require(dtype.kind in "biufc", "an argument is not a number")
-        count = int(np.prod(shape, dtype=object)) * (2 if dtype.kind == "c" else 1)
-        _require(0 <= count <= numbers.size - start, "there are fewer parameters than arguments")
-        flat = numbers[start : start + count]
-        value = (flat.view(complex) if dtype.kind == "c" else flat).astype(dtype).reshape(shape)
-        args.append(value if shape else value.item())
-        start += count
-    return tuple(args)

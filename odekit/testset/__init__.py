@@ -1,0 +1,27 @@
+"""Reference problems with published or independently computed reference solutions.
+
+What the methods are tested and compared on: five stiff problems, two nonstiff ones, a chaotic one and a Hamiltonian
+one. Each is a `Problem`; `PROBLEMS` maps names to them. The vector fields are plain SciPy-style functions that Numba
+compiles.
+
+Examples
+--------
+>>> from scipy.integrate import solve_ivp
+>>> from odekit.testset import HIRES
+>>> sol = solve_ivp(HIRES.fun, HIRES.t_span, HIRES.y0, method="Radau", rtol=1e-8, atol=1e-12)
+>>> bool(HIRES.error(sol.y[:, -1]) < 1e-5)
+True
+"""
+
+from .hamiltonian import OUTER_SOLAR_SYSTEM, outer_solar_system_energy
+from .nonstiff import ARENSTORF, LORENZ, PLEIADES
+from .problem import Problem
+from .stiff import HIRES, OREGO, ROBER, VDPOL, VDPOLM
+
+#: All problems by name.
+PROBLEMS = {
+    problem.name: problem
+    for problem in (ROBER, HIRES, OREGO, VDPOL, VDPOLM, PLEIADES, ARENSTORF, LORENZ, OUTER_SOLAR_SYSTEM)
+}
+
+__all__ = [*PROBLEMS, "PROBLEMS", "Problem", "outer_solar_system_energy"]
