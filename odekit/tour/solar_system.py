@@ -39,7 +39,7 @@ def run(folder, pictures=True, years=1000):
         energy = energies[method] = SYSTEM.energy(sol.y, *SYSTEM.args)
         error = np.max(np.abs(energy / energy[0] - 1))
         print(
-            f"   {method}: {sol.naccept} steps, {sol.nfev} evaluations, {1e3 * elapsed:.0f} ms, energy error at most {error:.1e}"
+            f"   {method}: {sol.naccept} steps, {sol.nfev} evaluations, {1e3 * elapsed:.0f} ms, relative energy error {error:.1e}"
         )
     day = SYSTEM.t_span[1]
     off = np.abs(solve(METHODS[0], day).y[:18, -1] - SYSTEM.y_end[:18]).max()
