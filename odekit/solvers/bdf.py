@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from .. import _jit
-from . import control, jacobian, linalg, newton, state
+from . import jacobian, linalg, newton, state
 
 ORDER, ERROR_ORDER, DEGREE = 5, 1, 5  # the error order is that of the first step
 
@@ -49,8 +49,6 @@ DEADBAND_MIN, DEADBAND_MAX = 0.9, 1.2
 LU_CHANGE = 0.3
 #: Where the iteration fails, a larger change is blamed for it, before the Jacobian is.
 LU_BLAMED = 0.05
-FACTOR_NEW = 0.03  # as in `odekit.solvers.radau`
-FAILED_FACTOR = 0.5
 #: Steps that differ by less are equal to the table of differences ...
 SAME_GRID = 1e-12
 #: ... and by less than this to the rule that counts equal steps: t + h rounds.
@@ -115,7 +113,7 @@ def _set_grid(iw, w):
         f0 = state.vector(iw, w, state.F0)
         for i in range(n):
             D[0, i], D[1, i], D[2, i] = h * f0[i], 0.0, 0.0
-        iw[_ORDER], iw[_EQUAL_STEPS], w[_H_GRID] = 1, 0, h
+        iw[_ORDER], iw[_ORDER_NEXT], iw[_EQUAL_STEPS], w[_H_GRID] = 1, 1, 0, h
         return
     if iw[_ORDER_NEXT] != iw[_ORDER]:
         iw[_ORDER], iw[_EQUAL_STEPS] = iw[_ORDER_NEXT], 0
@@ -131,15 +129,13 @@ def _set_grid(iw, w):
 def _factorise(iw, w):
     """Factorise ``I - c J`` unless the factors at hand are near enough; 0, or 1 where it is singular."""
     n, c = iw[state.N], w[state.H] / ALPHA[iw[_ORDER]]
-    if iw[state.LU_VALID] == 1 and abs(c / w[_C_LU] - 1.0) <= LU_CHANGE:
+    if newton.factors_fit(iw, w, c, LU_CHANGE):
         return 0
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
     linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, c, lu)
     status = linalg.factor_real(lu, linalg.pivots_view(iw, state.IW_HEADER, n))
     iw[state.NLU] += 1
-    iw[state.LU_VALID] = 1 - status
-    w[_C_LU] = c
-    w[newton.FACTOR] = max(w[newton.FACTOR], FACTOR_NEW)
+    newton.record_factors(iw, w, status, c)
     return status
 
 
@@ -211,16 +207,6 @@ def _iterate(fn, iw, w, p):
 
 
 @_jit.core
-def _failed(iw, w, code):
-    """Shrink the step after anything but an error estimate."""
-    w[state.H_NEXT] = w[state.H] * (control.NONFINITE_FACTOR if code == state.NONFINITE else FAILED_FACTOR)
-    w[newton.FACTOR] = 1.0
-    iw[_ORDER_NEXT] = iw[_ORDER]
-    iw[jacobian.JAC_WANTED] = 1
-    return code
-
-
-@_jit.core
 def _factor(err, order, safety):
     """By how much the step could change at an order, from its error norm at the present step."""
     return FACTOR_MAX if err == 0.0 else safety * err ** (-1.0 / (order + 1))
@@ -259,7 +245,7 @@ def step(fn, iw, w, p):
     while again:
         again = False
         if _factorise(iw, w) != 0:
-            return _failed(iw, w, state.SINGULAR)
+            return newton.failed(iw, w, state.SINGULAR)
         code, iterations = _iterate(fn, iw, w, p)
         if code == state.NEWTON_FAILED or code == state.NONFINITE:
             w[newton.FACTOR] = 1.0
@@ -271,7 +257,7 @@ def step(fn, iw, w, p):
                 code = jacobian.evaluate(fn, iw, w, p, w[state.T_NEW], y_new, f1, False)
                 again = code == state.ACCEPTED
     if code != state.ACCEPTED:
-        return _failed(iw, w, code)
+        return newton.failed(iw, w, code)
 
     order = iw[_ORDER]
     D, d = _jit.view2(w, _place(iw, _D), MAX_ORDER + 2, n), _jit.view1(w, _place(iw, _CORRECTION), n)
@@ -280,8 +266,7 @@ def step(fn, iw, w, p):
     err = abs(ERROR[order]) * newton.norm(d, inverse)
     w[state.ERR_NORM] = err
     if not np.isfinite(err):
-        return _failed(iw, w, state.NONFINITE)
-    iw[_ORDER_NEXT] = order
+        return newton.failed(iw, w, state.NONFINITE)
     iw[jacobian.JAC_WANTED] = 0
     safety = SAFETY * (1 + 2 * MAX_ITERATIONS) / (iterations + 2 * MAX_ITERATIONS)
     if err > 1.0:

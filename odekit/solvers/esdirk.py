@@ -14,19 +14,16 @@ import functools
 import numpy as np
 
 from .. import _jit
-from . import control, jacobian, linalg, newton, state
+from . import jacobian, linalg, newton, state
 from .explicit import HERMITE, weighted_sum
 
 MAX_ITERATIONS = 10  # OrdinaryDiffEq.jl, diffrax
 #: The Jacobian is kept while few iterations are enough or the rate is at most this (measured as for Radau).
 FEW_ITERATIONS, RATE_KEEP = 2, 3e-2
-#: After a new factorisation the rate is not known as well as before: ``rate / (1 - rate)`` is at least this.
-FACTOR_NEW = 0.03
 SAFETY = 0.9
 #: The step stays, and with it the factorisation, while it would change by no more than this.
 DEADBAND_MIN, DEADBAND_MAX = 0.9, 1.2
 FACTOR_MIN, FACTOR_MAX = 0.2, 10.0
-FAILED_FACTOR = 0.5  # RADAU5, after an iteration that did not converge
 LU_SAME_STEP = 1e-6  # steps that differ by less, as rounding of t makes them, share a factorisation
 
 # vectors of the workspace, counted from behind J (n*n) and the factors (n*n)
@@ -70,15 +67,13 @@ def _factorise(iw, w, gamma):
     """Factorise ``I - h gamma J`` unless the factors at hand are those of this step; step code."""
     n, h = iw[state.N], w[state.H]
     iw[_ITERATIONS] = 0
-    if iw[state.LU_VALID] == 1 and abs(h / w[newton.H_LU] - 1.0) <= LU_SAME_STEP:
+    if newton.factors_fit(iw, w, h, LU_SAME_STEP):
         return state.ACCEPTED
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
     linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, h * gamma, lu)
     status = linalg.factor_real(lu, linalg.pivots_view(iw, state.IW_HEADER, n))
     iw[state.NLU] += 1
-    iw[state.LU_VALID] = 1 - status
-    w[newton.H_LU] = h
-    w[newton.FACTOR] = max(w[newton.FACTOR], FACTOR_NEW)
+    newton.record_factors(iw, w, status, h)
     return state.ACCEPTED if status == 0 else state.SINGULAR
 
 
@@ -124,20 +119,12 @@ def _solve_stage(fn, iw, w, p, t, gamma, k):
 @_jit.core
 def _try_again(fn, iw, w, p, code):
     """After a failed iteration: whether a newer Jacobian makes a second try worth it, and the step code."""
-    w[newton.FACTOR] = 1.0
-    if code == state.ACCEPTED or code == state.RHS_RAISED or code == state.SINGULAR or jacobian.is_current(iw):
+    if code == state.RHS_RAISED or code == state.SINGULAR or jacobian.is_current(iw):
         return False, code
+    w[newton.FACTOR] = 1.0
     y, f0 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
     code = jacobian.evaluate(fn, iw, w, p, w[state.T], y, f0, iw[state.FIRST_STEP] == 1)
     return code == state.ACCEPTED, code
-
-
-@_jit.core
-def _failed(iw, w, code):
-    """Shrink the step after anything but an error estimate."""
-    w[state.H_NEXT] = w[state.H] * (control.NONFINITE_FACTOR if code == state.NONFINITE else FAILED_FACTOR)
-    iw[jacobian.JAC_WANTED] = 1
-    return code
 
 
 @_jit.core
@@ -158,7 +145,7 @@ def _finish(iw, w, filtered, exponent):
     err = newton.norm(error, inverse)
     w[state.ERR_NORM] = err
     if not np.isfinite(err + finite):
-        return _failed(iw, w, state.NONFINITE)
+        return newton.failed(iw, w, state.NONFINITE)
     iterations = iw[_ITERATIONS]
     constant = iw[state.JAC_KIND] == state.JAC_CONSTANT
     slow = not constant and iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
@@ -181,7 +168,7 @@ _NAMESPACE = {
     "vector": state.vector,
     "dense_coefficients": state.dense_coefficients,
     **{name: getattr(state, name) for name in ["N", "T", "H", "T_NEW", "Y", "Y_NEW", "F0", "F1", "DEGREE", "ACCEPTED"]},
-    **{f.__name__: f for f in (_place, _begin, _factorise, _solve_stage, _try_again, _failed, _finish)},
+    **{f.__name__: f for f in (_place, _begin, _factorise, _solve_stage, _try_again, newton.failed, _finish)},
 }
 
 
@@ -226,7 +213,7 @@ def step(table):
         "        if code != ACCEPTED:",
         "            again, code = _try_again(fn, iw, w, p, code)",
         "    if code != ACCEPTED:",
-        "        return _failed(iw, w, code)",
+        "        return failed(iw, w, code)",
         "    for i in range(n):",
         "        y_new[i] += z[i]",
         f"        error[i] = h * ({weighted_sum(table.b_err, slopes)})",

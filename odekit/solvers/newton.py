@@ -13,7 +13,7 @@ References
 import numpy as np
 
 from .. import _jit
-from . import state
+from . import control, jacobian, state
 
 EPS = np.finfo(float).eps
 #: How far the iteration error stays below the error of the step: at most this fraction (RADAU5, FNEWT) ...
@@ -24,10 +24,14 @@ ROUNDING = 10.0
 #: solve, which has no rate of its own (RADAU5, FACCON).
 MEMORY_EXPONENT = 0.8
 
+#: After a new factorisation the rate is not known as well as before: ``rate / (1 - rate)`` is at least this.
+FACTOR_NEW = 0.03
+FAILED_FACTOR = 0.5  # of the step, after an iteration that did not converge or a singular matrix (RADAU5)
+
 CONTINUE, CONVERGED, DIVERGED = range(3)
 
 # places in w
-H_LU = state.FAMILY_FLOAT  # step of the factorisation in use
+H_LU = state.FAMILY_FLOAT  # step, or multiple of it, of the factorisation in use
 FACTOR = state.FAMILY_FLOAT + 1  # ``rate / (1 - rate)`` of the last solve that converged
 
 
@@ -48,6 +52,29 @@ def tolerance(rtol):
         tightest = min(tightest, rtol[i])
     tightest = max(tightest, EPS)
     return max(ROUNDING * EPS / tightest, min(TOLERANCE_MAX, np.sqrt(tightest)))
+
+
+@_jit.core
+def record_factors(iw, w, status, h):
+    """Note that a matrix of step h has been factorised, with what status (0, or 1: singular)."""
+    iw[state.LU_VALID] = 1 - status
+    w[H_LU] = h
+    w[FACTOR] = max(w[FACTOR], FACTOR_NEW)
+
+
+@_jit.core
+def factors_fit(iw, w, h, change):
+    """Whether there are factors whose step differs from h by no more than the relative change."""
+    return iw[state.LU_VALID] == 1 and abs(h / w[H_LU] - 1.0) <= change
+
+
+@_jit.core
+def failed(iw, w, code):
+    """Shrink the step after anything but an error estimate, and ask for a new Jacobian; returns the code."""
+    w[state.H_NEXT] = w[state.H] * (control.NONFINITE_FACTOR if code == state.NONFINITE else FAILED_FACTOR)
+    w[FACTOR] = 1.0
+    iw[jacobian.JAC_WANTED] = 1
+    return code
 
 
 @_jit.core

@@ -50,16 +50,10 @@ DEADBAND_MIN, DEADBAND_MAX = 0.85, 1.3
 FEW_ITERATIONS, RATE_KEEP = 2, 1e-2
 #: A lucky tiny error must not brake the step after the next.
 ERR_MIN, ERR_OLD_MIN = 1e-10, 1e-8
-#: After a new factorisation the rate is not known as well as before: ``rate / (1 - rate)`` is at least this.
-FACTOR_NEW = 0.03
 FACTOR_MIN, FACTOR_MAX = 0.2, 10.0
-FIRST_REJECTED_FACTOR = 0.1  # RADAU5: the first step was a guess
-FAILED_FACTOR = 0.5  # RADAU5, after an iteration that did not converge
-NONFINITE_FACTOR = 0.25  # after NaN or infinity
 LU_SAME_STEP = 1e-6  # steps that differ by less, as rounding of t makes them, share a factorisation
 
 _ERR_OLD = state.FAMILY_FLOAT + 2  # place in w: error norm of the last accepted step
-
 
 # vectors of the workspace, counted from behind J (n*n), the real (n*n) and the complex factors (2*n*n)
 _Z = 0  # stage increments z_i = Y_i - y
@@ -96,9 +90,7 @@ def _factorise(iw, w):
     linalg.shifted(J, complex(ALPHA / h, BETA / h), 1.0, lu_c)
     status |= linalg.factor_complex(lu_c, pivots_c)
     iw[state.NLU] += 2
-    iw[state.LU_VALID] = 1 - status
-    w[newton.H_LU] = h
-    w[newton.FACTOR] = max(w[newton.FACTOR], FACTOR_NEW)
+    newton.record_factors(iw, w, status, h)
     return status
 
 
@@ -184,8 +176,25 @@ def _iterate(fn, iw, w, p, inverse):
 
 
 @_jit.core
-def _estimate_error(iw, w, f, inverse, error):
-    """Write the filtered error estimate that starts from `f`; returns its norm."""
+def _solve(fn, iw, w, p, inverse):
+    """Iterate, again with a newer Jacobian if that may help; step code and number of iterations."""
+    while True:
+        if not newton.factors_fit(iw, w, w[state.H], LU_SAME_STEP) and _factorise(iw, w) != 0:
+            return state.SINGULAR, 0
+        _start_values(iw, w)
+        code, iterations = _iterate(fn, iw, w, p, inverse)
+        if code == state.ACCEPTED or code == state.RHS_RAISED or jacobian.is_current(iw):
+            return code, iterations
+        w[newton.FACTOR] = 1.0
+        y, f0 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
+        code = jacobian.evaluate(fn, iw, w, p, w[state.T], y, f0, True)
+        if code != state.ACCEPTED:
+            return code, 0
+
+
+@_jit.core
+def _filtered(iw, w, f, inverse, error):
+    """Write the filtered error estimate that starts from the slope `f`; returns its norm."""
     n, h = iw[state.N], w[state.H]
     z = _jit.view2(w, _place(iw, _Z), 3, n)
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
@@ -194,6 +203,27 @@ def _estimate_error(iw, w, f, inverse, error):
         error[i] = f[i] + (E1 * z[0, i] + E2 * z[1, i] + E3 * z[2, i]) / h
     linalg.solve(lu, pivots, error)
     return newton.norm(error, inverse)
+
+
+@_jit.core
+def _estimate_error(fn, iw, w, p, inverse):
+    """Write the norm of the error estimate to `w`; step code.
+
+    On a first or a repeated step stiff components may dominate an estimate that is too large: it is filtered once more.
+    """
+    n, t = iw[state.N], w[state.T]
+    y, f0, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0), state.vector(iw, w, state.F1)
+    scratch, error = state.vector(iw, w, state.SCRATCH), _jit.view1(w, _place(iw, _RATES), n)
+    err = _filtered(iw, w, f0, inverse, error)
+    if err > 1.0 and (iw[state.FIRST_STEP] == 1 or iw[state.REJECTED] == 1):
+        for i in range(n):
+            f1[i] = y[i] + error[i]
+        iw[state.NFEV] += 1
+        if _jit.call_scalar(fn[state.F], t, f1, scratch, p) != 0:
+            return state.rhs_raised(w, t, scratch, f1)
+        err = _filtered(iw, w, scratch, inverse, error)
+    w[state.ERR_NORM] = err
+    return state.ACCEPTED if np.isfinite(err) else state.NONFINITE
 
 
 @_jit.core
@@ -207,90 +237,47 @@ def _next_factor(iw, w, err, iterations):
     return min(FACTOR_MAX, max(FACTOR_MIN, factor))
 
 
-@_jit.core
-def _shrunk(iw, w, factor, code):
-    """Reject the attempt; a Jacobian that is not of this point is not trusted again."""
-    w[state.H_NEXT] = factor * w[state.H]
-    iw[jacobian.JAC_WANTED] = 1
-    return code
-
-
 def step(fn, iw, w, p):
     """Attempt one step, see `odekit.solvers.state`."""
-    n, t, t_new, h = iw[state.N], w[state.T], w[state.T_NEW], w[state.H]
-    y, y_new = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW)
-    f0, f1 = state.vector(iw, w, state.F0), state.vector(iw, w, state.F1)
-    rtol, atol, scratch = (
-        state.vector(iw, w, state.RTOL),
-        state.vector(iw, w, state.ATOL),
-        state.vector(iw, w, state.SCRATCH),
-    )
-    inverse, error = _jit.view1(w, _place(iw, _INVERSE), n), _jit.view1(w, _place(iw, _RATES), n)
+    n, h = iw[state.N], w[state.H]
+    y, y_new, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
+    rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
+    z, inverse = _jit.view2(w, _place(iw, _Z), 3, n), _jit.view1(w, _place(iw, _INVERSE), n)
     if iw[state.FIRST_STEP] == 1:
         w[newton.FACTOR] = 1.0
-    code = jacobian.prepare(fn, iw, w, p, True)
-    if code != state.ACCEPTED:
-        return _shrunk(iw, w, NONFINITE_FACTOR, code)
-    newton.inverse_weights(y, rtol, atol, inverse)
-
-    while True:
-        if iw[state.LU_VALID] == 0 or not abs(w[newton.H_LU] - h) <= LU_SAME_STEP * abs(h):
-            if _factorise(iw, w) != 0:
-                return _shrunk(iw, w, FAILED_FACTOR, state.SINGULAR)
-        _start_values(iw, w)
-        code, iterations = _iterate(fn, iw, w, p, inverse)
-        if code == state.ACCEPTED or code == state.RHS_RAISED:
-            break
-        w[newton.FACTOR] = 1.0
-        if jacobian.is_current(iw):
-            return _shrunk(iw, w, FAILED_FACTOR if code == state.NEWTON_FAILED else NONFINITE_FACTOR, code)
-        code = jacobian.evaluate(fn, iw, w, p, t, y, f0, True)
-        if code != state.ACCEPTED:
-            return _shrunk(iw, w, NONFINITE_FACTOR, code)
-    if code == state.RHS_RAISED:
-        return code
-
-    z = _jit.view2(w, _place(iw, _Z), 3, n)
-    for i in range(n):
-        y_new[i] = y[i] + z[2, i]
-        inverse[i] = max(abs(y[i]), abs(y_new[i]))
-    newton.inverse_weights(inverse, rtol, atol, inverse)
-    err = _estimate_error(iw, w, f0, inverse, error)
-    if err > 1.0 and (iw[state.FIRST_STEP] == 1 or iw[state.REJECTED] == 1):
-        # stiff components may dominate the estimate where the step is large: filter it a second time
+    code, iterations = jacobian.prepare(fn, iw, w, p, True), 0
+    if code == state.ACCEPTED:
+        newton.inverse_weights(y, rtol, atol, inverse)
+        code, iterations = _solve(fn, iw, w, p, inverse)
+    if code == state.ACCEPTED:
         for i in range(n):
-            f1[i] = y[i] + error[i]
-        status = _jit.call_scalar(fn[state.F], t, f1, scratch, p)
-        iw[state.NFEV] += 1
-        if status != 0:
-            return state.rhs_raised(w, t, scratch, f1)
-        err = _estimate_error(iw, w, scratch, inverse, error)
-    w[state.ERR_NORM] = err
-    if not np.isfinite(err):
-        return _shrunk(iw, w, NONFINITE_FACTOR, state.NONFINITE)
+            y_new[i] = y[i] + z[2, i]
+            inverse[i] = max(abs(y[i]), abs(y_new[i]))
+        newton.inverse_weights(inverse, rtol, atol, inverse)
+        code = _estimate_error(fn, iw, w, p, inverse)
+    if code != state.ACCEPTED:
+        return newton.failed(iw, w, code)
+
+    err = w[state.ERR_NORM]
     factor = _next_factor(iw, w, err, iterations)
     constant = iw[state.JAC_KIND] == state.JAC_CONSTANT
     slow = not constant and iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
+    iw[jacobian.JAC_WANTED] = slow
     if err > 1.0:
-        if iw[state.FIRST_STEP] == 1:
-            factor = FIRST_REJECTED_FACTOR
         w[state.H_NEXT] = factor * h
-        iw[jacobian.JAC_WANTED] = slow
         return state.REJECTED_ERROR
 
-    status = _jit.call_scalar(fn[state.F], t_new, y_new, f1, p)
     iw[state.NFEV] += 1
-    if status != 0:
-        return state.rhs_raised(w, t_new, scratch, y_new)
+    if _jit.call_scalar(fn[state.F], w[state.T_NEW], y_new, f1, p) != 0:
+        return state.rhs_raised(w, w[state.T_NEW], state.vector(iw, w, state.SCRATCH), y_new)
     for i in range(n):
         if not np.isfinite(f1[i]):
-            return _shrunk(iw, w, NONFINITE_FACTOR, state.NONFINITE)
+            return newton.failed(iw, w, state.NONFINITE)
     if iw[state.REJECTED] == 1:
         factor = min(factor, 1.0)
     if not slow and DEADBAND_MIN <= factor <= DEADBAND_MAX:
         factor = 1.0
     w[state.H_NEXT] = factor * h
-    iw[jacobian.JAC_WANTED] = slow
     w[_ERR_OLD] = max(err, ERR_OLD_MIN)
     q = _jit.view2(w, _place(iw, _Q), 3, n)
     for d in range(3):
