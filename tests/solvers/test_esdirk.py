@@ -47,3 +47,19 @@ def test_dense_output_is_as_good_as_its_degree(name, order):
         t = np.linspace(0, 2, 333)
         errors.append(np.abs(sol.sol(t)[0] - np.exp(-t)).max())
     assert np.log2(errors[0] / errors[1]) > order - 0.3
+
+
+def test_smooth_stiff_problem_needs_few_factorisations_and_rejections():
+    def linear(t, y):
+        return [-1e6 * (y[0] - np.sin(t)), y[0] - y[1]]
+
+    sol = odekit.solve_ivp(linear, (0, 10), [1.0, 1.0], "kvaerno3", rtol=1e-8, atol=1e-10)
+    assert sol.success and sol.njev == 1
+    assert sol.nlu < 0.1 * sol.naccept and sol.nreject < 0.02 * sol.naccept
+
+
+@pytest.mark.parametrize("method", ["kvaerno3", "radau", "bdf"])
+def test_jacobian_that_is_not_finite_is_reported(method):
+    options = {"rtol": 1e-6, "atol": 1e-9, "jac": lambda t, y: np.array([[np.nan]])}
+    sol = odekit.solve_ivp(lambda t, y: [-y[0]], (0, 10), [1.0], method, **options)
+    assert not sol.success and sol.retcode.name == "NONFINITE"
