@@ -27,24 +27,24 @@ def solve_ivp(
     ----------
     fun : callable or address
         Right-hand side: ``fun(t, y, *args)`` that returns n numbers (a list, a tuple or an array); a function
-        ``fun(t, y, dydt, *args)`` marked with `odekit.inplace`; an ``@njit`` function; a Numba ``cfunc``, a ctypes function or
-        an integer address of ``void f(double t, double *y, double *dydt, double *p)``. Python functions are compiled with
-        Numba; one that Numba rejects is called through Python, after a warning that names the line.
+        ``fun(t, y, dydt, *args)`` marked with `odekit.inplace`; an ``@njit`` function; a Numba ``cfunc``, a ctypes
+        function or an integer address of ``void f(double t, double *y, double *dydt, double *p)``. Python functions are
+        compiled with Numba; one that Numba rejects is called through Python, after a warning that names the line.
     t_span : (float, float)
         Start and end; the end may be smaller. An infinite end needs a terminal event.
     y0 : array_like, (n,)
         Initial state, real or complex. It is not changed.
     method : str
-        ``"auto"`` (default): explicit, implicit and back, as the steps demand. Explicit: ``euler``, ``midpoint``, ``heun``, ``rk4``
-        (fixed step except heun), ``bosh3``, ``dopri5``, ``tsit5``, ``dop853``. Implicit, for stiff problems: ``backward_euler``,
-        ``kvaerno3``, ``radau``, ``bdf``. SciPy's names are accepted.
+        ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000).
+        Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``dop853``.
+        Implicit, for stiff problems: ``backward_euler``, ``kvaerno3``, ``radau``, ``bdf``. SciPy's names are accepted.
     t_eval : array_like, (m,), optional
         Output times, sorted in the direction of integration. Default: the ends of all steps.
     dense_output : bool
         Whether the result's ``sol`` is the solution as a function of time.
     events : callable or list of callables, optional
-        ``event(t, y, *args) -> float``; its zeros are located. Attributes: ``terminal`` (True, or the number of zeros after
-        which to stop), ``direction`` (+1 rising, -1 falling).
+        ``event(t, y, *args) -> float``; its zeros are located. Attributes: ``terminal`` (True, or the number of zeros
+        after which to stop), ``direction`` (+1 rising, -1 falling).
     vectorized : bool
         Whether `fun` expects y of shape (n, 1).
     args : tuple, optional
@@ -74,8 +74,8 @@ def solve_ivp(
     ValueError, TypeError
         For input that makes no sense, before the first step.
     Exception
-        What `fun`, `jac` or an event raises, as it is, with the partial `Solution` as its attribute ``solution``. So does
-        Ctrl-C.
+        What `fun`, `jac` or an event raises, as it is, with the partial `Solution` as its attribute ``solution``; and
+        KeyboardInterrupt likewise.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def solve_ivp(
     t0, t1 = _checks.span(t_span)
     state = _checks.state(y0)
     n = state.size
-    name, methods = resolve(method)
+    name, methods = resolve(method, n)
     args = _checks.arguments(args)
     event_list, terminal = _checks.events(events)
     if math.isinf(t1) and n > 0 and not any(math.isfinite(count) for count in terminal):

@@ -187,16 +187,14 @@ class Integration:
     ):  # fmt: skip
         self.kernels, self.methods, self.on_event, self.progress = kernels, methods, on_event, progress
         n = y0.size
-        implicit = [m.workspace(n) if m.implicit else 0 for m in methods]
-        explicit = [0 if m.implicit else m.workspace(n) for m in methods]
+        implicit = any(m.implicit for m in methods)
         self.fn, self.iw, self.w, self.p = S.allocate(
             n,
             kernels.parameters.size,
-            SCRATCH_VECTORS * n if any(implicit) else 0,
+            SCRATCH_VECTORS * n if implicit else 0,
             max(m.degree for m in methods),
             kernels.directions.size,
-            sum(explicit),
-            sum(implicit),
+            methods[0].workspace(n),
         )
         fn, iw, w = self.fn, self.iw, self.w
         self.p[: kernels.parameters.size] = kernels.parameters
@@ -277,6 +275,9 @@ class Integration:
         method = self.methods[mode]
         self.fn[S.STEP + mode] = S.step_address(method.make_step())
         self.fn[S.DENSE + mode] = S.step_address(method.make_dense())
+        if mode == auto.IMPLICIT and len(self.methods) == 2:
+            # matrices of n by n are allocated when they are needed: most problems never turn stiff
+            self.w = S.extended(self.iw, self.w, method.workspace(int(self.iw[S.N])))
         if method.implicit:
             jacobian = self.kernels.jacobian()
             self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address

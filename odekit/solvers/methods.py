@@ -92,18 +92,22 @@ METHODS = {
 
 #: The pair behind ``method="auto"``.
 AUTO = ("tsit5", "radau")
+#: Beyond this dimension ``auto`` stays explicit: the implicit method would need matrices of n by n numbers.
+LARGEST_AUTO_DIMENSION = 5000
 
 #: SciPy's names.
 ALIASES = {"rk23": "bosh3", "rk45": "dopri5", "lsoda": "auto"}
 
 
-def resolve(name):
+def resolve(name, n=1):
     """Methods behind a name.
 
     Parameters
     ----------
     name : str
         A key of `METHODS`, ``"auto"``, or one of SciPy's names or solver classes; case is ignored.
+    n : int
+        Dimension of the state.
 
     Returns
     -------
@@ -122,7 +126,7 @@ def resolve(name):
         key = name.__name__  # code written for SciPy may pass its classes, such as scipy.integrate.RK45
     key = ALIASES.get(key.lower(), key.lower()) if isinstance(key, str) else ""
     if key == "auto":
-        return key, tuple(METHODS[m] for m in AUTO)
+        return key, tuple(METHODS[m] for m in AUTO[: 2 if n <= LARGEST_AUTO_DIMENSION else 1])
     if key not in METHODS:
         known = ", ".join(["auto", *METHODS])
         raise ValueError(

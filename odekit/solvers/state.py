@@ -112,7 +112,7 @@ def rhs_raised(w, t, scratch, y):
     return RHS_RAISED
 
 
-def allocate(n, n_params, scratch=0, degree=4, n_events=0, first=0, implicit=0):
+def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0):
     """New state arrays for a problem of dimension `n`.
 
     Parameters
@@ -124,8 +124,8 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, first=0, implicit=0):
     degree : int
         Degree of the dense-output polynomials.
     n_events : int
-    first, implicit : int
-        Floats of workspace of the two methods.
+    workspace : int
+        Floats of workspace of the method.
 
     Returns
     -------
@@ -135,12 +135,33 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, first=0, implicit=0):
     o_first = o_events + 2 * n_events
     fn = np.zeros(FN_SIZE, dtype=np.int64)
     iw = np.zeros(IW_HEADER + n, dtype=np.int64)
-    w = np.zeros(o_first + first + implicit)
+    w = np.zeros(o_first + workspace)
     p = np.zeros(n_params + scratch)
     iw[W_SIZE], iw[P_SIZE], iw[IW_LENGTH], iw[N] = w.size, p.size, iw.size, n
     iw[DEGREE], iw[N_EVENTS], iw[O_EVENTS] = degree, n_events, o_events
-    iw[O_FIRST], iw[O_IMPLICIT] = o_first, o_first + first
+    iw[O_FIRST] = iw[O_IMPLICIT] = o_first
     return fn, iw, w, p
+
+
+def extended(iw, w, workspace):
+    """The state array `w` with room for a second method, the implicit one of an automatic pair.
+
+    Parameters
+    ----------
+    iw, w : ndarray
+        `iw` is told the new place and size.
+    workspace : int
+        Floats of workspace of the implicit method.
+
+    Returns
+    -------
+    ndarray
+    """
+    iw[O_IMPLICIT] = w.size
+    longer = np.zeros(w.size + workspace)
+    longer[: w.size] = w
+    iw[W_SIZE] = longer.size
+    return longer
 
 
 @functools.cache

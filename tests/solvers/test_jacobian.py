@@ -30,7 +30,7 @@ def address():
 
 def evaluate(address, y, h=1e-3, f=None, f_is_exact=True, limit=np.inf, atol=1e-8):
     """State arrays and step code after one evaluation at t = 0.7."""
-    fn, iw, w, p = state.allocate(3, 1, implicit=9)
+    fn, iw, w, p = state.allocate(3, 1, workspace=9)
     fn[state.F], p[0] = address, limit
     w[state.T], w[state.H] = 0.7, h
     place = state.W_HEADER + 3 * np.arange(state.N_VECTORS)
