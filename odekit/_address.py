@@ -72,6 +72,19 @@ def _build_view(context, builder, array_type, data, shape):
     return value._getvalue()
 
 
+@intrinsic
+def _call_linear(typingctx, address, lu, pivots, b, n):
+    signature = types.int64(types.int64, lu, pivots, b, types.int64)
+
+    def codegen(context, builder, signature, args):
+        kinds = [DOUBLE.as_pointer(), ir.IntType(32).as_pointer(), DOUBLE.as_pointer(), LONG]
+        arrays = zip(signature.args[1:4], args[1:4], kinds[:3], strict=True)
+        pointers = [builder.bitcast(_data(context, builder, ty, v), kind) for ty, v, kind in arrays]
+        return call_at(builder, args[0], LONG, kinds, [*pointers, args[4]])
+
+    return signature, codegen
+
+
 def view_intrinsic(element, ndim):
     """An intrinsic ``view(base, offset, shape...)`` on the float64 array or pointer `base`."""
 
@@ -143,6 +156,10 @@ if JIT_DISABLED:
         """Call a stepper or dense-output kernel by its address; returns its code."""
         return functions[int(address)](fn, iw, w, p)
 
+    def call_linear(address, lu, pivots, b, n):
+        """Call a kernel of `odekit.solvers.linalg` by its address; returns its status."""
+        return functions[int(address)](lu, pivots, b, n)
+
     def view1(base, offset, n):
         """View of `n` numbers from `offset` on."""
         return base[offset : offset + n]
@@ -160,6 +177,6 @@ if JIT_DISABLED:
         return base[offset : offset + 2 * m * n].view(np.complex128).reshape(m, n)
 
 else:
-    call_scalar, call_step = _call_scalar, _call_step
+    call_scalar, call_step, call_linear = _call_scalar, _call_step, _call_linear
     view1, view2 = view_intrinsic(types.float64, 1), view_intrinsic(types.float64, 2)
     view1c, view2c = view_intrinsic(types.complex128, 1), view_intrinsic(types.complex128, 2)

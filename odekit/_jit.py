@@ -28,6 +28,7 @@ from numba.misc.appdirs import AppDirs
 from ._address import (
     JIT_DISABLED,
     SCALAR_CTYPE,
+    call_linear,
     call_scalar,
     call_step,
     functions,
@@ -39,8 +40,8 @@ from ._address import (
 )
 
 __all__ = [
-    "JIT_DISABLED", "SCALAR_CTYPE", "call_scalar", "call_step", "functions", "state_view_intrinsics", "view1", "view1c",
-    "view2", "view2c",
+    "JIT_DISABLED", "SCALAR_CTYPE", "call_linear", "call_scalar", "call_step", "functions", "state_view_intrinsics",
+    "view1", "view1c", "view2", "view2c",
 ]  # fmt: skip
 
 #: Reassociation-free fast math: fused multiply-add and reciprocals, but NaN and infinity keep their meaning, because
@@ -63,6 +64,8 @@ _i8p = types.CPointer(types.int64)
 SCALAR_SIGNATURE = types.int32(types.float64, _f8p, _f8p, _f8p)
 #: ``int64 step(int64 *fn, int64 *iw, double *w, double *p)``: one attempt of a method, or its dense output.
 STEP_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p)
+#: ``int64 f(double *lu, int32 *pivots, double *b, int64 n)``: factorisations and solves; complex numbers are two doubles.
+LINEAR_SIGNATURE = types.int64(_f8p, types.CPointer(types.int32), _f8p, types.int64)
 
 
 @functools.cache

@@ -126,14 +126,14 @@ def _set_grid(iw, w):
 
 
 @_jit.core
-def _factorise(iw, w):
+def _factorise(fn, iw, w):
     """Factorise ``I - c J`` unless the factors at hand are near enough; 0, or 1 where it is singular."""
     n, c = iw[state.N], w[state.H] / ALPHA[iw[_ORDER]]
     if newton.factors_fit(iw, w, c, LU_CHANGE):
         return 0
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
     linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, c, lu)
-    status = linalg.factor_real(lu, linalg.pivots_view(iw, state.IW_HEADER, n))
+    status = _jit.call_linear(fn[state.FACTOR_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), lu, n)
     iw[state.NLU] += 1
     newton.record_factors(iw, w, status, c)
     return status
@@ -189,7 +189,7 @@ def _iterate(fn, iw, w, p):
             return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), y_new), k
         for i in range(n):
             increment[i] = damping * (c * increment[i] - psi[i] - d[i])
-        linalg.solve(lu, pivots, increment)
+        _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, increment, n)
         size = newton.norm(increment, inverse)
         if not np.isfinite(size):
             return state.NONFINITE, k
@@ -244,7 +244,7 @@ def step(fn, iw, w, p):
     again = code == state.ACCEPTED
     while again:
         again = False
-        if _factorise(iw, w) != 0:
+        if _factorise(fn, iw, w) != 0:
             return newton.failed(iw, w, state.SINGULAR)
         code, iterations = _iterate(fn, iw, w, p)
         if code == state.NEWTON_FAILED or code == state.NONFINITE:
@@ -254,7 +254,7 @@ def step(fn, iw, w, p):
                 again = True
             elif not jacobian.is_current(iw):
                 _predict(iw, w)
-                code = jacobian.evaluate(fn, iw, w, p, w[state.T_NEW], y_new, f1, False)
+                code = jacobian.evaluate(fn, iw, w, p, True, False)
                 again = code == state.ACCEPTED
     if code != state.ACCEPTED:
         return newton.failed(iw, w, code)

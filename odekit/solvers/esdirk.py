@@ -63,7 +63,7 @@ def _begin(fn, iw, w, p):
 
 
 @_jit.core
-def _factorise(iw, w, gamma):
+def _factorise(fn, iw, w, gamma):
     """Factorise ``I - h gamma J`` unless the factors at hand are those of this step; step code."""
     n, h = iw[state.N], w[state.H]
     iw[_ITERATIONS] = 0
@@ -71,7 +71,7 @@ def _factorise(iw, w, gamma):
         return state.ACCEPTED
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
     linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, h * gamma, lu)
-    status = linalg.factor_real(lu, linalg.pivots_view(iw, state.IW_HEADER, n))
+    status = _jit.call_linear(fn[state.FACTOR_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), lu, n)
     iw[state.NLU] += 1
     newton.record_factors(iw, w, status, h)
     return state.ACCEPTED if status == 0 else state.SINGULAR
@@ -97,7 +97,7 @@ def _solve_stage(fn, iw, w, p, t, gamma, k):
             return state.rhs_raised(w, t, argument, argument)
         for i in range(n):
             d[i] = h_gamma * d[i] - z[i]
-        linalg.solve(lu, pivots, d)
+        _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, d, n)
         size = newton.norm(d, inverse)
         if not np.isfinite(size):
             return state.NONFINITE
@@ -122,13 +122,12 @@ def _try_again(fn, iw, w, p, code):
     if code == state.RHS_RAISED or code == state.SINGULAR or jacobian.is_current(iw):
         return False, code
     w[newton.FACTOR] = 1.0
-    y, f0 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
-    code = jacobian.evaluate(fn, iw, w, p, w[state.T], y, f0, iw[state.FIRST_STEP] == 1)
+    code = jacobian.evaluate(fn, iw, w, p, False, iw[state.FIRST_STEP] == 1)
     return code == state.ACCEPTED, code
 
 
 @_jit.core
-def _finish(iw, w, filtered, exponent):
+def _finish(fn, iw, w, filtered, exponent):
     """Judge the error estimate and choose the next step; step code."""
     n, h = iw[state.N], w[state.H]
     y, y_new, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
@@ -136,7 +135,7 @@ def _finish(iw, w, filtered, exponent):
     error, inverse = _jit.view1(w, _place(iw, _INCREMENT), n), _jit.view1(w, _place(iw, _INVERSE), n)
     if filtered:
         lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-        linalg.solve(lu, linalg.pivots_view(iw, state.IW_HEADER, n), error)
+        _jit.call_linear(fn[state.SOLVE_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), error, n)
     finite = 0.0
     for i in range(n):
         inverse[i] = max(abs(y[i]), abs(y_new[i]))
@@ -196,7 +195,7 @@ def step(table):
         "    code = _begin(fn, iw, w, p)",
         "    again = code == ACCEPTED",
         "    while again:",
-        f"        code = _factorise(iw, w, {gamma!r})",
+        f"        code = _factorise(fn, iw, w, {gamma!r})",
     ]
     for s in range(1, table.stages):
         known = f" + h * ({weighted_sum(table.A[s][:s], slopes)})" if any(table.A[s][:s]) else ""
@@ -217,7 +216,7 @@ def step(table):
         "    for i in range(n):",
         "        y_new[i] += z[i]",
         f"        error[i] = h * ({weighted_sum(table.b_err, slopes)})",
-        f"    return _finish(iw, w, {table.filter_error}, {1.0 / (table.embedded_order + 1)!r})",
+        f"    return _finish(fn, iw, w, {table.filter_error}, {1.0 / (table.embedded_order + 1)!r})",
     ]
     return _jit.exec_source("\n".join(lines) + "\n", f"step_{table.name}", _NAMESPACE)
 

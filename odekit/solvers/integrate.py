@@ -12,8 +12,9 @@ import numpy as np
 
 from .. import _jit
 from ..solution import Retcode, Switch
-from . import auto, control, driver, events
+from . import auto, control, driver, events, linalg
 from . import state as S
+from .jacobian import kernel as jacobian_kernel
 
 FIRST_CAPACITY = 256  # steps in the first log buffer; each further one is twice as large, up to
 LARGEST_BUFFER = 2**22  # floats
@@ -279,6 +280,9 @@ class Integration:
             # matrices of n by n are allocated when they are needed: most problems never turn stiff
             self.w = S.extended(self.iw, self.w, method.workspace(int(self.iw[S.N])))
         if method.implicit:
+            self.fn[S.JACOBIAN] = S.step_address(jacobian_kernel)
+            for place, address in linalg.addresses(int(self.iw[S.N]), method.complex_matrices).items():
+                self.fn[place] = address
             jacobian = self.kernels.jacobian()
             self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
             if jacobian.matrix is not None:

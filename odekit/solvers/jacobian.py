@@ -16,6 +16,8 @@ ROUNDINGS = 1000.0
 
 #: Place in iw: 1 where the method wants a new Jacobian before its next step.
 JAC_WANTED = state.FAMILY_INT
+_AT_END = state.FAMILY_INT + 30  # arguments of the kernel: where it evaluates,
+_BASE_EXACT = state.FAMILY_INT + 31  # and whether f is exact there
 
 
 @_jit.core
@@ -81,37 +83,21 @@ def _differences(fn, iw, w, p, t, y, f, J):
     return state.ACCEPTED
 
 
-@_jit.core
-def evaluate(fn, iw, w, p, t, y, f, f_is_exact):
-    """Bring the Jacobian to (t, y).
-
-    Parameters
-    ----------
-    fn, iw, w, p : ndarray
-        State of the integrator.
-    t : float
-    y : ndarray, shape (n,)
-        Changed during the call, restored at its end.
-    f : ndarray, shape (n,)
-        The field at (t, y).
-    f_is_exact : bool
-        False where `f` is unknown or known to the tolerance of an iteration only, which is no base for a difference
-        quotient: if differences are needed, it is evaluated into `f` first.
-
-    Returns
-    -------
-    int
-        Step code: `ACCEPTED`, `RHS_RAISED` or `NONFINITE`.
-    """
+def kernel(fn, iw, w, p):
+    """Bring the Jacobian to the start or the end of the step, as `evaluate` asks for; step code."""
     n = iw[state.N]
     scratch = state.vector(iw, w, state.SCRATCH)
+    at_end = iw[_AT_END] == 1
+    t = w[state.T_NEW] if at_end else w[state.T]
+    y = state.vector(iw, w, state.Y_NEW if at_end else state.Y)
+    f = state.vector(iw, w, state.F1 if at_end else state.F0)
     J = _jit.view2(w, iw[state.O_IMPLICIT], n, n)
     if iw[state.JAC_KIND] == state.JAC_KERNEL:
         iw[state.NJEV] += 1
         if _jit.call_scalar(fn[state.JAC], t, y, _jit.view1(w, iw[state.O_IMPLICIT], n * n), p) != 0:
             return state.rhs_raised(w, t, scratch, y)
     elif iw[state.JAC_KIND] == state.JAC_DIFFERENCE:
-        if not f_is_exact:
+        if iw[_BASE_EXACT] == 0:
             iw[state.NFEV] += 1
             if _jit.call_scalar(fn[state.F], t, y, f, p) != 0:
                 return state.rhs_raised(w, t, scratch, y)
@@ -121,11 +107,32 @@ def evaluate(fn, iw, w, p, t, y, f, f_is_exact):
             return code
     w[state.EIGENVALUE] = spectral_bound(J)
     iw[state.LU_VALID] = 0
-    if not _all_finite(J):
-        iw[state.JAC_FRESH] = 0
-        return state.NONFINITE
-    iw[state.JAC_FRESH] = 1
-    return state.ACCEPTED
+    iw[state.JAC_FRESH] = 1 if _all_finite(J) else 0
+    return state.ACCEPTED if iw[state.JAC_FRESH] == 1 else state.NONFINITE
+
+
+@_jit.core
+def evaluate(fn, iw, w, p, at_end, f_is_exact):
+    """Evaluate the Jacobian.
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+        State of the integrator.
+    at_end : bool
+        At ``(t_new, y_new)``, where `f1` is the field; else at ``(t, y)``, where `f0` is.
+    f_is_exact : bool
+        False where the field there is unknown or known to the tolerance of an iteration only, which is no base for a
+        difference quotient: if differences are needed, it is evaluated first.
+
+    Returns
+    -------
+    int
+        Step code: `ACCEPTED`, `RHS_RAISED` or `NONFINITE`.
+    """
+    iw[_AT_END] = 1 if at_end else 0
+    iw[_BASE_EXACT] = 1 if f_is_exact else 0
+    return _jit.call_step(fn[state.JACOBIAN], fn, iw, w, p)
 
 
 @_jit.core
@@ -137,8 +144,7 @@ def prepare(fn, iw, w, p, f_is_exact):
         if first:
             w[state.EIGENVALUE] = spectral_bound(_jit.view2(w, iw[state.O_IMPLICIT], n, n))
     elif iw[state.JAC_FRESH] == 0 and (first or iw[JAC_WANTED] == 1):
-        y, f = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
-        return evaluate(fn, iw, w, p, w[state.T], y, f, f_is_exact or first)
+        return evaluate(fn, iw, w, p, False, f_is_exact or first)
     return state.ACCEPTED
 
 

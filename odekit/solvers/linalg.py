@@ -6,24 +6,21 @@ its reciprocal, because a factorisation is used for many solves.
 
 Small matrices are factorised here, large ones by LAPACK's ``getrf``, which Numba carries under a name that survives
 the disk cache. Both leave the same factors, so that one solve serves them.
+
+The steppers reach these kernels by their addresses: each is compiled once, and not again inside every stepper.
 """
+
+import functools
 
 import numpy as np
 from numba import types
 
 from .. import _address, _jit
-
-try:
-    from numba.np.linalg import _LAPACK, F_INT_nbtype
-
-    HAS_LAPACK = not _jit.JIT_DISABLED and F_INT_nbtype == types.int32
-except ImportError:  # a private name of Numba
-    HAS_LAPACK = False
+from . import state
 
 #: From this dimension on LAPACK is used. Measured on one core, microseconds, own against LAPACK: real n=16 0.8/1.1,
 #: n=32 4.2/4.2, n=64 20/16, n=128 155/76; complex n=16 1.5/2.0, n=24 4.0/4.5, n=32 9.2/7.7, n=64 71/35.
-LAPACK_FROM_REAL = 36 if HAS_LAPACK else 2**62
-LAPACK_FROM_COMPLEX = 28 if HAS_LAPACK else 2**62
+LAPACK_FROM_REAL, LAPACK_FROM_COMPLEX = 36, 28
 
 if _jit.JIT_DISABLED:
 
@@ -87,55 +84,42 @@ def _finish_lapack(lu, pivots):
     return 0
 
 
-if HAS_LAPACK:
-    _KIND_REAL, _KIND_COMPLEX = ord("d"), ord("z")
-    _dgetrf = _LAPACK().numba_xxgetrf(types.float64)
-    _zgetrf = _LAPACK().numba_xxgetrf(types.complex128)
-
-    @_jit.core
-    def _lapack_real(lu, pivots):
-        n = pivots.size
-        if _dgetrf(_KIND_REAL, n, n, lu.ctypes, n, pivots.ctypes) != 0:
-            return 1
-        return _finish_lapack(lu, pivots)
-
-    @_jit.core
-    def _lapack_complex(lu, pivots):
-        n = pivots.size
-        if _zgetrf(_KIND_COMPLEX, n, n, lu.ctypes, n, pivots.ctypes) != 0:
-            return 1
-        return _finish_lapack(lu, pivots)
-
-else:
-    _lapack_real = _lapack_complex = _eliminate
+@functools.cache
+def _lapack_core(is_complex):
+    """Core that factorises by LAPACK, or None where Numba does not carry a LAPACK with 32-bit integers."""
+    try:
+        from numba.np.linalg import _LAPACK, F_INT_nbtype  # a private name, and half of the time of `import odekit`
+    except ImportError:
+        return None
+    if F_INT_nbtype != types.int32 or _jit.JIT_DISABLED:
+        return None
+    name, kind, element = ("zgetrf", "z", types.complex128) if is_complex else ("dgetrf", "d", types.float64)
+    source = (
+        f"def {name}(lu, pivots):\n"
+        f"    n = pivots.size\n"
+        f"    status = getrf({ord(kind)}, n, n, lu.ctypes, n, pivots.ctypes)\n"
+        f"    return 1 if status != 0 else finish(lu, pivots)\n"
+    )
+    namespace = {"getrf": _LAPACK().numba_xxgetrf(element), "finish": _finish_lapack}
+    return _jit.core(_jit.exec_source(source, name, namespace))
 
 
-@_jit.core
-def factor_real(lu, pivots):
-    """Factorise a real matrix in place.
+def factor_core(n, is_complex):
+    """The core that factorises matrices of a dimension.
 
     Parameters
     ----------
-    lu : ndarray, shape (n, n)
-        The matrix column by column; on return its factors.
-    pivots : ndarray of int32, shape (n,)
+    n : int
+    is_complex : bool
 
     Returns
     -------
-    int
-        0, or 1 where a pivot is zero or not a number.
+    function
+        ``factor(lu, pivots) -> int``, in place: `lu` (n, n) holds the matrix column by column, on return its factors; `pivots`
+        are n 32-bit integers. Returns 0, or 1 where a pivot is zero or not a number.
     """
-    if pivots.size < LAPACK_FROM_REAL:
-        return _eliminate(lu, pivots)
-    return _lapack_real(lu, pivots)
-
-
-@_jit.core
-def factor_complex(lu, pivots):
-    """Factorise a complex matrix in place, see `factor_real`."""
-    if pivots.size < LAPACK_FROM_COMPLEX:
-        return _eliminate(lu, pivots)
-    return _lapack_complex(lu, pivots)
+    large = n >= (LAPACK_FROM_COMPLEX if is_complex else LAPACK_FROM_REAL)
+    return (large and _lapack_core(is_complex)) or _eliminate
 
 
 @_jit.core
@@ -145,7 +129,7 @@ def solve(lu, pivots, b):
     Parameters
     ----------
     lu, pivots : ndarray
-        From `factor_real` or `factor_complex`.
+        From a core of `factor_core`.
     b : ndarray, shape (n,)
         Right-hand side; on return the solution.
     """
@@ -182,3 +166,64 @@ def shifted(jacobian, shift, scale, lu):
         for i in range(n):
             lu[j, i] = -scale * jacobian[i, j]
         lu[j, j] += shift
+
+
+@functools.cache
+def _address_of(core, is_complex):
+    """Address of a factorisation or of a solve as a kernel of signature `_jit.LINEAR_SIGNATURE`."""
+    if core is solve:
+        name, call = "solve", "solve(lu, pivots, {vector}(b_, 0, n))\n    return 0"
+    else:
+        name, call = "factor", "return core(lu, pivots)"
+    kind = "c" if is_complex else ""
+    name = f"{name}_{core.__name__.strip('_')}{kind}"
+    source = (
+        f"def {name}(lu_, pivots_, b_, n):\n"
+        f"    lu, pivots = view2{kind}(lu_, 0, n, n), pivots_view(pivots_, 0, n)\n"
+        f"    {call.format(vector=f'view1{kind}')}\n"
+    )
+    views = {view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")}
+    function = _jit.exec_source(source, name, {"core": core, "solve": solve, "pivots_view": pivots_view, **views})
+    with _jit.announced(function.__name__):
+        return _jit.cfunc_address(function, _jit.LINEAR_SIGNATURE, **_jit.CORE_OPTIONS)
+
+
+def addresses(n, complex_too):
+    """Addresses of the kernels for matrices of a dimension, by their places in ``fn``.
+
+    Parameters
+    ----------
+    n : int
+    complex_too : bool
+        Whether the method factorises complex matrices as well.
+
+    Returns
+    -------
+    dict
+    """
+    if _jit.JIT_DISABLED:
+        factor = _jit.python_address(_factor_python)
+        linear_solve = _jit.python_address(_solve_python)
+        return {
+            state.FACTOR_REAL: factor,
+            state.SOLVE_REAL: linear_solve,
+            state.FACTOR_COMPLEX: factor,
+            state.SOLVE_COMPLEX: linear_solve,
+        }
+    found = {
+        state.FACTOR_REAL: _address_of(factor_core(n, False), False),
+        state.SOLVE_REAL: _address_of(solve, False),
+    }
+    if complex_too:
+        found[state.FACTOR_COMPLEX] = _address_of(factor_core(n, True), True)
+        found[state.SOLVE_COMPLEX] = _address_of(solve, True)
+    return found
+
+
+def _factor_python(lu, pivots, _b, _n):
+    return _eliminate(lu, pivots)
+
+
+def _solve_python(lu, pivots, b, _n):
+    solve(lu, pivots, b)
+    return 0

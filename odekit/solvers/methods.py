@@ -27,6 +27,8 @@ class Method:
         Return the core functions, see `odekit.solvers.state`.
     workspace : callable
         ``workspace(n)``: floats of workspace.
+    complex_matrices : bool
+        Whether it factorises complex matrices.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Method:
     make_step: Callable
     make_dense: Callable
     workspace: Callable
+    complex_matrices: bool = False
 
 
 def _explicit(table):
@@ -79,6 +82,7 @@ def _implicit(name, module):
         lambda: module.step,
         lambda: module.dense,
         module.workspace,
+        name == "radau",
     )
 
 

@@ -77,18 +77,18 @@ def _place(iw, k):
 
 
 @_jit.core
-def _factorise(iw, w):
+def _factorise(fn, iw, w):
     """Factorise ``MU / h I - J`` and ``(ALPHA + i BETA) / h I - J``; 0, or 1 where one is singular."""
     n, h = iw[state.N], w[state.H]
     J = _jit.view2(w, iw[state.O_IMPLICIT], n, n)
     lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
     pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
     linalg.shifted(J, MU / h, 1.0, lu)
-    status = linalg.factor_real(lu, pivots)
+    status = _jit.call_linear(fn[state.FACTOR_REAL], lu, pivots, lu, n)
     lu_c = _jit.view2c(w, iw[state.O_IMPLICIT] + 2 * n * n, n, n)
     pivots_c = linalg.pivots_view(iw, state.IW_HEADER, 2 * n)[n:]
     linalg.shifted(J, complex(ALPHA / h, BETA / h), 1.0, lu_c)
-    status |= linalg.factor_complex(lu_c, pivots_c)
+    status |= _jit.call_linear(fn[state.FACTOR_COMPLEX], lu_c, pivots_c, lu_c, n)
     iw[state.NLU] += 2
     newton.record_factors(iw, w, status, h)
     return status
@@ -150,8 +150,8 @@ def _iterate(fn, iw, w, p, inverse):
             real = TI21 * f1 + TI22 * f2 + TI23 * f3 - alpha * v[1, i] + beta * v[2, i]
             imaginary = TI31 * f1 + TI32 * f2 + TI33 * f3 - alpha * v[2, i] - beta * v[1, i]
             d[i] = complex(real, imaginary)
-        linalg.solve(lu, pivots, f[0])
-        linalg.solve(lu_c, pivots_c, d)
+        _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, f[0], n)
+        _jit.call_linear(fn[state.SOLVE_COMPLEX], lu_c, pivots_c, d, n)
         total = 0.0
         for i in range(n):
             d1, d2, d3 = f[0, i], d[i].real, d[i].imag
@@ -179,21 +179,20 @@ def _iterate(fn, iw, w, p, inverse):
 def _solve(fn, iw, w, p, inverse):
     """Iterate, again with a newer Jacobian if that may help; step code and number of iterations."""
     while True:
-        if not newton.factors_fit(iw, w, w[state.H], LU_SAME_STEP) and _factorise(iw, w) != 0:
+        if not newton.factors_fit(iw, w, w[state.H], LU_SAME_STEP) and _factorise(fn, iw, w) != 0:
             return state.SINGULAR, 0
         _start_values(iw, w)
         code, iterations = _iterate(fn, iw, w, p, inverse)
         if code == state.ACCEPTED or code == state.RHS_RAISED or jacobian.is_current(iw):
             return code, iterations
         w[newton.FACTOR] = 1.0
-        y, f0 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
-        code = jacobian.evaluate(fn, iw, w, p, w[state.T], y, f0, True)
+        code = jacobian.evaluate(fn, iw, w, p, False, True)
         if code != state.ACCEPTED:
             return code, 0
 
 
 @_jit.core
-def _filtered(iw, w, f, inverse, error):
+def _filtered(fn, iw, w, f, inverse, error):
     """Write the filtered error estimate that starts from the slope `f`; returns its norm."""
     n, h = iw[state.N], w[state.H]
     z = _jit.view2(w, _place(iw, _Z), 3, n)
@@ -201,7 +200,7 @@ def _filtered(iw, w, f, inverse, error):
     pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
     for i in range(n):
         error[i] = f[i] + (E1 * z[0, i] + E2 * z[1, i] + E3 * z[2, i]) / h
-    linalg.solve(lu, pivots, error)
+    _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, error, n)
     return newton.norm(error, inverse)
 
 
@@ -214,14 +213,14 @@ def _estimate_error(fn, iw, w, p, inverse):
     n, t = iw[state.N], w[state.T]
     y, f0, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0), state.vector(iw, w, state.F1)
     scratch, error = state.vector(iw, w, state.SCRATCH), _jit.view1(w, _place(iw, _RATES), n)
-    err = _filtered(iw, w, f0, inverse, error)
+    err = _filtered(fn, iw, w, f0, inverse, error)
     if err > 1.0 and (iw[state.FIRST_STEP] == 1 or iw[state.REJECTED] == 1):
         for i in range(n):
             f1[i] = y[i] + error[i]
         iw[state.NFEV] += 1
         if _jit.call_scalar(fn[state.F], t, f1, scratch, p) != 0:
             return state.rhs_raised(w, t, scratch, f1)
-        err = _filtered(iw, w, scratch, inverse, error)
+        err = _filtered(fn, iw, w, scratch, inverse, error)
     w[state.ERR_NORM] = err
     return state.ACCEPTED if np.isfinite(err) else state.NONFINITE
 

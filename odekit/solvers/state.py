@@ -26,7 +26,9 @@ JAC = 1  # Jacobian, scalar kernel that writes n*n numbers row by row
 EVENTS = 2  # event functions, scalar kernel that writes iw[N_EVENTS] numbers
 STEP = 3  # stepper; STEP + 1 is the implicit stepper of an automatic pair
 DENSE = 5  # dense output; DENSE + 1 likewise
-FN_SIZE = 8
+JACOBIAN = 7  # evaluates the Jacobian, whatever its source: see `odekit.solvers.jacobian`
+FACTOR_REAL, SOLVE_REAL, FACTOR_COMPLEX, SOLVE_COMPLEX = 8, 9, 10, 11  # see `odekit.solvers.linalg`
+FN_SIZE = 12
 
 # iw: sizes, flags, counters ------------------------------------------------------------------------------------------
 W_SIZE = 0

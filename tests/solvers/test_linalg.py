@@ -11,8 +11,7 @@ SIZES = [1, 2, 3, 5, 8, 17, 27, 28, 35, 36, 64, 100]  # on both sides of where L
 def factor(matrix):
     """Factors, pivots and status of a matrix."""
     lu, pivots = matrix.T.copy(order="C"), np.zeros(len(matrix), np.int32)
-    kernel = linalg.factor_complex if np.iscomplexobj(matrix) else linalg.factor_real
-    return lu, pivots, kernel(lu, pivots)
+    return lu, pivots, linalg.factor_core(len(matrix), np.iscomplexobj(matrix))(lu, pivots)
 
 
 def random_matrix(n, kind, seed=0):
