@@ -47,6 +47,29 @@ def _is_helper(value):
     return isinstance(value, types.FunctionType) and (value.__module__ or "").partition(".")[0] not in _LIBRARIES
 
 
+def names_used(function, _seen=None):
+    """Names of globals and attributes in a function and in the functions that it calls.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    set of str
+    """
+    seen = set() if _seen is None else _seen
+    function = getattr(function, "py_func", function)
+    if not isinstance(function, types.FunctionType) or id(function) in seen:
+        return set()
+    seen.add(id(function))
+    names = _names(function.__code__)
+    for value in surroundings(function).values():
+        if _is_helper(value) or is_jitted(value):
+            names |= names_used(value, seen)
+    return names
+
+
 def snapshot(function, _seen=None):
     """A hashable picture of the values that compiled code would freeze; it differs when one of them has changed.
 

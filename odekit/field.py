@@ -10,18 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import _callback, _jit, _native, _wrap
+from . import _callback, _jacobian, _jit, _native, _wrap
 from ._arguments import pack
 from ._wrap import OdekitPerformanceWarning, ScalarKernel, Shape, Unsupported
-from .solvers import state
-from .solvers.integrate import SCRATCH_VECTORS, Jacobian, Kernels
+from .solvers.problem import Kernels
 
-#: Functions through which a complex-step derivative does not pass: they drop or bend the imaginary part.
-NOT_HOLOMORPHIC = frozenset(
-    "abs absolute fabs real imag conj conjugate angle sign copysign maximum minimum fmax fmin max min hypot round floor ceil "
-    "trunc rint heaviside clip isnan isfinite nan_to_num where select".split()
-)
-AGREEMENT = 1e-3  # how well the complex-step Jacobian must agree with a difference quotient, relative to its column
 _warned: weakref.WeakSet = weakref.WeakSet()
 
 
@@ -101,7 +94,7 @@ class UserField:
             self._check_call()
         elif self._unpackable is not None:
             raise self._unpackable
-        self.kernel = self.native or self._kernel(self.function, self.shape)
+        self.kernel = self.native or self.kernel_of(self.function, self.shape)
 
     def _check_call(self):
         """Call the Python function once, so that its errors and shapes are told before anything is compiled."""
@@ -119,7 +112,7 @@ class UserField:
         else:
             _callback.as_numbers(function(self.t0, state_argument, *self.args), self.shape)
 
-    def _kernel(self, function, shape):
+    def kernel_of(self, function, shape):
         """A compiled kernel, or a call back into Python after one warning."""
         try:
             if self._unpackable is not None:
@@ -148,7 +141,7 @@ class UserField:
 
         Returns
         -------
-        odekit.solvers.integrate.Kernels
+        odekit.solvers.problem.Kernels
         """
         events, directions = self._events()
         return Kernels(self.kernel.address, self.parameters, self.jacobian, events, directions)
@@ -159,86 +152,18 @@ class UserField:
         if not self.event_functions:
             return 0, np.empty(0)
         shape = dataclasses.replace(self.shape, returns="number", in_place=False, vectorized=False)
-        kernels = [self._kernel(function, shape) for function in self.event_functions]
+        kernels = [self.kernel_of(function, shape) for function in self.event_functions]
         directions = np.array([float(getattr(function, "direction", 0)) for function in self.event_functions])
         return _together([kernel.address for kernel in kernels], self.kernels_used), directions
 
-    # Jacobian ----------------------------------------------------------------------------------------------------------
-
     def jacobian(self):
-        """The Jacobian of the real system, from the best source there is.
-
-        The user's; else exact, by complex step, where the function compiles for complex input and agrees with a difference
-        quotient at the start; else difference quotients.
+        """The Jacobian of the real system, from the best source there is, see `odekit._jacobian`.
 
         Returns
         -------
-        odekit.solvers.integrate.Jacobian
+        odekit.solvers.problem.Jacobian
         """
-        if self.jac is not None and not callable(self.jac):
-            matrix = self.jac.toarray() if hasattr(self.jac, "toarray") else np.asarray(self.jac)
-            n = self.y0.size
-            if matrix.shape != (n, n):
-                raise ValueError(f"jac has shape {matrix.shape}; expected ({n}, {n}) for a state of {n}")
-            matrix = _real_form(matrix) if self.complex_state else matrix.astype(np.float64)
-            return Jacobian(state.JAC_CONSTANT, 0, np.ascontiguousarray(matrix))
-        if self.jac is not None:
-            return Jacobian(state.JAC_KERNEL, self._user_jacobian().address)
-        kernel = self._complex_step()
-        return Jacobian(state.JAC_DIFFERENCE) if kernel is None else Jacobian(state.JAC_KERNEL, kernel.address)
-
-    def _user_jacobian(self):
-        shape = dataclasses.replace(self.shape, returns="matrix", in_place=False, vectorized=False)
-        value = getattr(self.jac, "py_func", self.jac)(self.t0, self.y0.copy(), *self.args)
-        _callback.as_numbers(value, shape)
-        if self.complex_state:
-            size = 2 * self.y0.size
-            real = Shape(size, "matrix")
-            kernel = _callback.python_kernel(
-                lambda t, y: _real_form(_dense(self.jac(t, y.view(np.complex128), *self.args))), real, ()
-            )
-            self.kernels_used.append(kernel)
-            return kernel
-        if hasattr(value, "toarray"):  # a sparse matrix: Numba has none
-            kernel = _callback.python_kernel(self.jac, shape, self.args)
-            self.kernels_used.append(kernel)
-            return kernel
-        return self._kernel(self.jac, shape)
-
-    def _complex_step(self):
-        """Kernel of the complex-step Jacobian, or None where it cannot be trusted."""
-        function = getattr(self.function, "py_func", self.function)
-        names = set(getattr(getattr(function, "__code__", None), "co_names", ()))
-        if self.native or not self.kernel.compiled or self.complex_state or names & NOT_HOLOMORPHIC:
-            return None
-        try:
-            kernel = _wrap.compile_kernel(
-                self.function, dataclasses.replace(self.shape, derivative=True), self.structure
-            )
-        except Unsupported:
-            return None
-        # a second point, because a kink such as |y| may lie at the first, and y0 is often zero
-        probes = (self.y0, self.y0 * (1 + AGREEMENT) + AGREEMENT**2)
-        return kernel if all(self._agrees(kernel, y) for y in probes) else None
-
-    def _agrees(self, kernel, y):
-        n = y.size
-        p = np.concatenate((self.parameters, np.zeros(SCRATCH_VECTORS * n)))
-        exact = call(kernel.address, self.t0, y, n * n, p).reshape(n, n)
-        increments = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(y), 1e-3)
-        for j in range(n):
-            ends = [y.copy(), y.copy()]
-            ends[0][j] -= increments[j]
-            ends[1][j] += increments[j]
-            low, high = (call(self.kernel.address, self.t0, end, n, p) for end in ends)
-            quotient = (high - low) / (ends[1][j] - ends[0][j])
-            noise = 1e3 * np.finfo(float).eps * np.max(np.abs(high), initial=0.0) / increments[j]
-            column = exact[:, j]
-            known = np.isfinite(quotient) & np.isfinite(column)  # outside the function's domain nothing is learnt
-            tolerance = AGREEMENT * np.max(np.abs(quotient[known]), initial=0.0) + noise
-            if np.any(np.abs(column - quotient)[known] > tolerance):
-                return False
-        return True
+        return _jacobian.choose(self)
 
     # exceptions --------------------------------------------------------------------------------------------------------
 
@@ -247,7 +172,7 @@ class UserField:
 
         Parameters
         ----------
-        trajectory : odekit.solvers.integrate.Trajectory
+        trajectory : odekit.solvers.trajectory.Trajectory
 
         Returns
         -------
@@ -272,30 +197,6 @@ class UserField:
             f"the compiled function failed at t = {t!r}, y = {y!r}, but the same call in Python does not; "
             "run with NUMBA_DISABLE_JIT=1 to look at it"
         )
-
-
-def call(address, t, y, n_out, p):
-    """Call a scalar kernel from Python.
-
-    Parameters
-    ----------
-    address : int
-    t : float
-    y : ndarray, (n,), float64
-    n_out : int
-        Length of the result.
-    p : ndarray
-
-    Returns
-    -------
-    ndarray, (n_out,)
-        NaN where the kernel raised.
-    """
-    out = np.zeros(n_out)
-    pointers = [array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (y, out, p)]
-    if _jit.SCALAR_CTYPE(address)(t, *pointers) != 0:
-        out[:] = math.nan
-    return out
 
 
 def _outside():
@@ -331,17 +232,3 @@ def _together(addresses, keep):
     source = "def events(t, y, out, p):\n" + "\n".join(lines) + "\n    return 0\n"
     function = _jit.exec_source(source, "events", {"call_scalar": _jit.call_scalar, "view1": _jit.view1})
     return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, cache=False)
-
-
-def _dense(matrix):
-    return matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
-
-
-def _real_form(matrix):
-    """Jacobian of a complex (holomorphic) system as that of its interleaved real and imaginary parts."""
-    matrix = np.asarray(matrix, dtype=np.complex128)
-    n = matrix.shape[0]
-    real = np.empty((2 * n, 2 * n))
-    real[0::2, 0::2] = real[1::2, 1::2] = matrix.real
-    real[0::2, 1::2], real[1::2, 0::2] = -matrix.imag, matrix.imag
-    return real

@@ -69,8 +69,9 @@ def test_the_state_carries_over_exactly():
 def test_a_nonstiff_problem_never_compiles_the_implicit_method():
     from odekit.field import UserField
     from odekit.solvers import state
-    from odekit.solvers.integrate import Integration, Kernels
+    from odekit.solvers.integrate import Integration
     from odekit.solvers.methods import resolve
+    from odekit.solvers.problem import Kernels
 
     field = UserField(lambda t, y: [-y[0]], 0.0, np.array([1.0]))
     run = Integration(

@@ -3,8 +3,9 @@
 import numpy as np
 
 from ..solution import Retcode, describe
-from ..solvers.integrate import Kernels, integrate
+from ..solvers.integrate import integrate
 from ..solvers.methods import METHODS
+from ..solvers.problem import Kernels
 from ..solvers.tables import EXPLICIT
 
 MAX_STEPS = 100_000
@@ -35,7 +36,7 @@ def integrate_lanes(field, y0, t, method, rtol, atol, first_step=None, keep_stat
     -------
     outputs : ndarray, (T, d * B)
         States at `t`, each [d, B] in C order.
-    trajectory : odekit.solvers.integrate.Trajectory
+    trajectory : odekit.solvers.trajectory.Trajectory
 
     Raises
     ------

@@ -3,10 +3,8 @@
 This is what every front door uses; it knows kernels by their addresses and nothing of how they were made.
 """
 
-import dataclasses
 import math
 import time
-from collections.abc import Callable
 
 import numpy as np
 
@@ -15,6 +13,8 @@ from ..solution import Retcode, Switch
 from . import auto, control, driver, events, linalg
 from . import state as S
 from .jacobian import kernel as jacobian_kernel
+from .problem import SCRATCH_VECTORS
+from .trajectory import Trajectory
 
 FIRST_CAPACITY = 256  # steps in the first log buffer; each further one is twice as large, up to
 LARGEST_BUFFER = 2**22  # floats
@@ -26,104 +26,6 @@ SWITCH_REASONS = {
     auto.NOT_FINITE: "the explicit steps gave values that are not finite",
     auto.STEP_UNDERFLOW: "the explicit step size fell below the spacing of numbers",
 }
-#: Scratch floats behind the parameters, in multiples of n: what a complex-step Jacobian needs (a complex state and slope).
-SCRATCH_VECTORS = 4
-
-
-@dataclasses.dataclass
-class Jacobian:
-    """Where an implicit method gets its Jacobian.
-
-    Attributes
-    ----------
-    kind : int
-        `state.JAC_DIFFERENCE`, `state.JAC_KERNEL` or `state.JAC_CONSTANT`.
-    address : int
-        Of the kernel.
-    matrix : ndarray, (n, n), or None
-        The constant Jacobian.
-    """
-
-    kind: int = S.JAC_DIFFERENCE
-    address: int = 0
-    matrix: np.ndarray | None = None
-
-
-@dataclasses.dataclass
-class Kernels:
-    """A problem as the integrators see it.
-
-    Attributes
-    ----------
-    field : int
-        Address of the vector field, a scalar kernel (see `odekit._jit`).
-    parameters : ndarray
-        What the kernels get as `p`.
-    jacobian : callable
-        Called when an implicit method is first needed; returns a `Jacobian`.
-    events : int
-        Address of the event functions, a scalar kernel that writes `n_events` numbers.
-    directions : ndarray, (n_events,)
-        See `odekit.solvers.driver.advance`.
-    """
-
-    field: int
-    parameters: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
-    jacobian: Callable[[], Jacobian] = Jacobian
-    events: int = 0
-    directions: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
-
-
-@dataclasses.dataclass
-class Trajectory:
-    """What `integrate` returns.
-
-    Attributes
-    ----------
-    steps : ndarray, (naccept + 1,)
-        Start time and the ends of the accepted steps.
-    states : ndarray, (naccept + 1, n), or (1, n)
-        States at `steps`, if they were wanted; else only the first.
-    coefficients : ndarray, (naccept, degree, n)
-        Dense output of every step, if it was wanted.
-    sizes : ndarray, (naccept,)
-        Step sizes; the last may reach beyond the end if an event ended the integration.
-    outputs : ndarray, (m, n)
-        States at the output times that were reached.
-    end : ndarray, (n,)
-        Last state.
-    retcode : Retcode
-    t, h : float
-        Where the integration ended and the step size then.
-    fail_t, fail_y : float, ndarray
-        Argument with which the vector field, or an event function, raised.
-    event_raised : bool
-        Whether it was an event function that raised.
-    component : int
-        First component of the state that was not finite, or -1.
-    switches : list of Switch
-    nfev, njev, nlu, naccept, nreject : int
-    """
-
-    steps: np.ndarray
-    states: np.ndarray
-    coefficients: np.ndarray
-    sizes: np.ndarray
-    outputs: np.ndarray
-    end: np.ndarray
-    retcode: Retcode
-    t: float
-    h: float
-    fail_t: float
-    fail_y: np.ndarray
-    event_raised: bool
-    component: int
-    switches: list
-    nfev: int
-    njev: int
-    nlu: int
-    naccept: int
-    nreject: int
 
 
 @_jit.kernel

@@ -1,0 +1,55 @@
+"""A problem as the integrators see it: addresses of kernels, and parameters."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from . import state as S
+
+#: Scratch floats behind the parameters, in multiples of n: what a complex-step Jacobian needs (a complex state and slope).
+SCRATCH_VECTORS = 4
+
+
+@dataclasses.dataclass
+class Jacobian:
+    """Where an implicit method gets its Jacobian.
+
+    Attributes
+    ----------
+    kind : int
+        `state.JAC_DIFFERENCE`, `state.JAC_KERNEL` or `state.JAC_CONSTANT`.
+    address : int
+        Of the kernel.
+    matrix : ndarray, (n, n), or None
+        The constant Jacobian.
+    """
+
+    kind: int = S.JAC_DIFFERENCE
+    address: int = 0
+    matrix: np.ndarray | None = None
+
+
+@dataclasses.dataclass
+class Kernels:
+    """A problem as the integrators see it.
+
+    Attributes
+    ----------
+    field : int
+        Address of the vector field, a scalar kernel (see `odekit._jit`).
+    parameters : ndarray
+        What the kernels get as `p`.
+    jacobian : callable
+        Called when an implicit method is first needed; returns a `Jacobian`.
+    events : int
+        Address of the event functions, a scalar kernel that writes `n_events` numbers.
+    directions : ndarray, (n_events,)
+        See `odekit.solvers.driver.advance`.
+    """
+
+    field: int
+    parameters: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+    jacobian: Callable[[], Jacobian] = Jacobian
+    events: int = 0
+    directions: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))

@@ -1,0 +1,59 @@
+"""What an integration leaves: steps, states, counts, and how it ended."""
+
+import dataclasses
+
+import numpy as np
+
+from ..solution import Retcode
+
+
+@dataclasses.dataclass
+class Trajectory:
+    """What `integrate` returns.
+
+    Attributes
+    ----------
+    steps : ndarray, (naccept + 1,)
+        Start time and the ends of the accepted steps.
+    states : ndarray, (naccept + 1, n), or (1, n)
+        States at `steps`, if they were wanted; else only the first.
+    coefficients : ndarray, (naccept, degree, n)
+        Dense output of every step, if it was wanted.
+    sizes : ndarray, (naccept,)
+        Step sizes; the last may reach beyond the end if an event ended the integration.
+    outputs : ndarray, (m, n)
+        States at the output times that were reached.
+    end : ndarray, (n,)
+        Last state.
+    retcode : Retcode
+    t, h : float
+        Where the integration ended and the step size then.
+    fail_t, fail_y : float, ndarray
+        Argument with which the vector field, or an event function, raised.
+    event_raised : bool
+        Whether it was an event function that raised.
+    component : int
+        First component of the state that was not finite, or -1.
+    switches : list of Switch
+    nfev, njev, nlu, naccept, nreject : int
+    """
+
+    steps: np.ndarray
+    states: np.ndarray
+    coefficients: np.ndarray
+    sizes: np.ndarray
+    outputs: np.ndarray
+    end: np.ndarray
+    retcode: Retcode
+    t: float
+    h: float
+    fail_t: float
+    fail_y: np.ndarray
+    event_raised: bool
+    component: int
+    switches: list
+    nfev: int
+    njev: int
+    nlu: int
+    naccept: int
+    nreject: int
