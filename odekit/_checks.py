@@ -98,20 +98,24 @@ def tolerances(rtol, atol, y0):
             raise ValueError(f"{name}={value!r}; expected a number or {n} numbers") from None
         if vector.ndim > 1 or vector.size not in (1, n):
             raise ValueError(f"`{name}` has wrong shape: {vector.shape}, expected a number or {n} numbers")
-        if not np.isfinite(vector).all() or (vector < 0).any():
+        if not (vector.min(initial=0.0) >= 0.0 and vector.max(initial=0.0) < math.inf):  # NaN fails both
             raise ValueError(f"`{name}` must be finite and not negative, but it is {value!r}")
-        vectors.append(np.broadcast_to(vector.ravel(), (n,)).copy())
-    if (vectors[0] < SMALLEST_RTOL).any():
+        full = np.empty(n)
+        full[:] = vector
+        vectors.append(full)
+    if vectors[0].min(initial=1.0) < SMALLEST_RTOL:
         warnings.warn(
             f"At least one element of `rtol` is too small. Setting `rtol = np.maximum(rtol, {SMALLEST_RTOL})`.",
             stacklevel=3,
         )
         vectors[0] = np.maximum(vectors[0], SMALLEST_RTOL)
-    unscaled = np.flatnonzero((vectors[1] == 0) & (y0 == 0))
-    if unscaled.size:
-        raise ValueError(
-            f"atol={atol!r} with y0[{unscaled[0]}] = 0: an error relative to zero cannot be controlled; give that component an atol > 0"
-        )
+    if vectors[1].min(initial=1.0) == 0.0:
+        unscaled = np.flatnonzero((vectors[1] == 0) & (y0 == 0))
+        if unscaled.size:
+            raise ValueError(
+                f"atol={atol!r} with y0[{unscaled[0]}] = 0: an error relative to zero cannot be controlled; "
+                "give that component an atol > 0"
+            )
     return vectors
 
 

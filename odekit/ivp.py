@@ -106,7 +106,7 @@ def solve_ivp(
     with _progress.bar(progress, t0, t1) as show:
         integration = Integration(
             field.kernels(), (t0, t1), state.view(np.float64), methods,
-            np.repeat(rtol_vector, width), np.repeat(atol_vector, width),
+            *(vector if width == 1 else np.repeat(vector, width) for vector in (rtol_vector, atol_vector)),
             t_eval=times, keep_states=times is None, keep_dense=dense_output,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
             on_event=recorder, progress=show,

@@ -100,6 +100,7 @@ class Integration:
             methods[0].workspace(n),
         )
         fn, iw, w = self.fn, self.iw, self.w
+        self._view_vectors()
         self.p[: kernels.parameters.size] = kernels.parameters
         fn[S.F], fn[S.EVENTS] = kernels.field, kernels.events
         w[S.T], w[S.T_END] = t_span
@@ -108,8 +109,7 @@ class Integration:
         w[S.STABILITY_SIZE] = methods[0].stability_size
         iw[S.MAX_STEPS] = max_steps
         iw[S.FIRST_STEP] = 1
-        for place, values in ((S.Y, y0), (S.RTOL, rtol), (S.ATOL, atol)):
-            self.vector(place)[:] = values
+        self.vectors[S.Y], self.vectors[S.RTOL], self.vectors[S.ATOL] = y0, rtol, atol
         self.first_step = first_step
         self.degree = max(m.degree for m in methods)
         self.t_eval = np.empty(0) if t_eval is None else t_eval
@@ -126,11 +126,14 @@ class Integration:
         if len(methods) == 2:
             fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
         self._new_log()
+        # the first row of the first log is the start
+        self.iw[S.N_LOG] = 1
+        self.log[0][0], self.log[1][:1] = t_span[0], y0
 
-    def vector(self, k):
-        """View of a state vector, see `odekit.solvers.state`."""
-        n = self.iw[S.N]
-        return self.w[S.W_HEADER + k * n : S.W_HEADER + (k + 1) * n]
+    def _view_vectors(self):
+        """Name the state vectors in `w` (see `odekit.solvers.state`): row k of `vectors` is the k-th."""
+        n = int(self.iw[S.N])
+        self.vectors = self.w[S.W_HEADER : S.W_HEADER + S.N_VECTORS * n].reshape(S.N_VECTORS, n)
 
     # buffers -----------------------------------------------------------------------------------------------------------
 
@@ -150,6 +153,12 @@ class Integration:
         used = int(self.iw[S.N_LOG])
         self.logs.append(tuple(part[:used] for part in self.log))
 
+    def _logged(self):
+        """All logs as one: times, states, coefficients."""
+        if len(self.logs) == 1:
+            return tuple(part.copy() for part in self.logs[0])
+        return tuple(np.concatenate(parts) for parts in zip(*self.logs, strict=True))
+
     # the loop ----------------------------------------------------------------------------------------------------------
 
     def run(self):
@@ -159,7 +168,6 @@ class Integration:
         -------
         Trajectory
         """
-        self.y_start, self.t_start = self.vector(S.Y).copy(), float(self.w[S.T])
         interrupted = False
         try:
             self._prepare(0)
@@ -181,6 +189,7 @@ class Integration:
         if mode == auto.IMPLICIT and len(self.methods) == 2:
             # matrices of n by n are allocated when they are needed: most problems never turn stiff
             self.w = S.extended(self.iw, self.w, method.workspace(int(self.iw[S.N])))
+            self._view_vectors()
         if method.implicit:
             self.fn[S.JACOBIAN] = S.step_address(jacobian_kernel)
             for place, address in linalg.addresses(int(self.iw[S.N]), method.complex_matrices).items():
@@ -251,12 +260,12 @@ class Integration:
         """State at a time within the step just accepted, by its dense output."""
         w = self.w
         if t == w[S.T_NEW]:
-            return self.vector(S.Y_NEW).copy()
+            return self.vectors[S.Y_NEW].copy()
         n, degree = int(self.iw[S.N]), int(self.iw[S.DEGREE])
         offset = S.W_HEADER + S.N_VECTORS * n
         q = w[offset : offset + degree * n].reshape(degree, n)
         out = np.empty((1, n))
-        driver.evaluate(q, self.vector(S.Y), (t - w[S.T]) / w[S.H], out, 0)
+        driver.evaluate(q, self.vectors[S.Y], (t - w[S.T]) / w[S.H], out, 0)
         return out[0]
 
     # the result --------------------------------------------------------------------------------------------------------
@@ -264,28 +273,28 @@ class Integration:
     def _trajectory(self, reason, interrupted):
         iw, w = self.iw, self.w
         self._close_log()
-        times, states, coefficients = (np.concatenate(parts) for parts in zip(*self.logs, strict=True))
-        steps = np.concatenate(([self.t_start], times))
-        sizes = np.diff(steps)
+        steps, states, coefficients = self._logged()
+        sizes = steps[1:] - steps[:-1]
         served = int(iw[S.N_EVAL])
-        end = (
-            states[-1] if self.keep_states and len(states) else self.vector(S.Y_NEW if iw[S.PENDING] else S.Y)
-        ).copy()
         if self.end_override is not None:
-            steps[-1], end = self.end_override
-            if self.keep_states:
-                states[-1] = end
+            end = self.end_override[1]
+            steps[-1], states[-1:] = self.end_override
             while served and (self.t_eval[served - 1] - steps[-1]) * w[S.DIRECTION] > 0:
                 served -= 1
-        finite = [np.isfinite(self.vector(k)) for k in (S.Y_NEW, S.F0, S.F1, S.SCRATCH)]
-        bad = np.flatnonzero(~np.logical_and.reduce(finite))
+        else:
+            end = self.vectors[S.Y_NEW if iw[S.PENDING] else S.Y].copy()
+        retcode = Retcode.INTERRUPTED if interrupted else self._retcode(reason)
         return Trajectory(
-            steps, np.concatenate((self.y_start[None], states)), coefficients, sizes, self.y_eval[:served], end,
-            Retcode.INTERRUPTED if interrupted else self._retcode(reason),
-            float(steps[-1]), float(w[S.H]) or float(w[S.H_NEXT]), float(w[S.T_FAIL]), self.vector(S.SCRATCH).copy(),
-            reason == driver.EVENT_RAISED, int(bad[0]) if bad.size else -1, self.switches,
+            steps, states, coefficients[1:], sizes, self.y_eval[:served], end, retcode,
+            float(steps[-1]), float(w[S.H]) or float(w[S.H_NEXT]), float(w[S.T_FAIL]), self.vectors[S.SCRATCH].copy(),
+            reason == driver.EVENT_RAISED, self._bad_component() if retcode == Retcode.NONFINITE else -1, self.switches,
             *(int(iw[k]) for k in (S.NFEV, S.NJEV, S.NLU, S.NACCEPT, S.NREJECT)),
         )  # fmt: skip
+
+    def _bad_component(self):
+        """First component of the state that was not finite, or -1."""
+        bad = np.flatnonzero(~np.isfinite(self.vectors[[S.Y_NEW, S.F0, S.F1, S.SCRATCH]]).all(axis=0))
+        return int(bad[0]) if bad.size else -1
 
     def _retcode(self, reason):
         if reason == driver.STEP_TOO_SMALL:

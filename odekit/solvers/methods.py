@@ -44,6 +44,7 @@ class Method:
 
 
 def _explicit(table):
+    floats = explicit.workspace(table, 1)
     return Method(
         table.name,
         table.order,
@@ -53,7 +54,7 @@ def _explicit(table):
         table.stability_size,
         lambda: explicit.step(table),
         lambda: explicit.dense(table),
-        lambda n: explicit.workspace(table, n),
+        lambda n: floats * n,
     )
 
 
