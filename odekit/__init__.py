@@ -5,10 +5,21 @@ import importlib
 from ._precompile import precompile
 from .field import OdekitPerformanceWarning, inplace
 from .ivp import solve_ivp
+from .separable import second_order, separable
 from .solution import Retcode, Solution, Switch
 
 __version__ = "0.1.0"
-__all__ = ["OdekitPerformanceWarning", "Retcode", "Solution", "Switch", "inplace", "precompile", "solve_ivp"]
+__all__ = [
+    "OdekitPerformanceWarning",
+    "Retcode",
+    "Solution",
+    "Switch",
+    "inplace",
+    "precompile",
+    "second_order",
+    "separable",
+    "solve_ivp",
+]
 
 _LAZY = ("nn", "storage", "plot", "testset")
 

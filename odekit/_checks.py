@@ -169,6 +169,16 @@ def steps(first_step, max_step, max_steps, length, method):
         raise ValueError(f"`max_steps` must be a positive integer, but it is {max_steps!r}")
 
 
+def separable(method, is_separable):
+    """Refuse a splitting method for a system that is not given as a separable one."""
+    if method.separable and not is_separable:
+        raise ValueError(
+            f"method={method.name!r} needs a separable system: give fun as odekit.second_order(acceleration) or "
+            "odekit.separable(velocity, force); for a system that is not separable, implicit_midpoint, gauss4 and gauss6 "
+            "are symplectic"
+        )
+
+
 def sparsity(pattern, n):
     """Check the shape of a Jacobian structure."""
     if pattern is None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .ivp import solve_ivp
+from .separable import second_order
 from .solvers.methods import METHODS
 
 _SPAN = (0.0, 1e-3)
@@ -28,11 +29,20 @@ def precompile(methods=None):
     for name in [*METHODS, "auto"] if methods is None else methods:
         method = METHODS.get(name)
         first_step = _STEP if method is not None and method.error_order == 0 else None
-        solve_ivp(_decay, _SPAN, [1.0], method=name, first_step=first_step, dense_output=True, events=_never, jac=_jac)
+        if method is not None and method.separable:
+            solve_ivp(second_order(_pull), _SPAN, [1.0, 0.0], method=name, first_step=first_step, dense_output=True)
+        else:
+            solve_ivp(
+                _decay, _SPAN, [1.0], method=name, first_step=first_step, dense_output=True, events=_never, jac=_jac
+            )
 
 
 def _decay(t, y):
     return [-y[0]]
+
+
+def _pull(t, q):
+    return [-q[0]]
 
 
 def _never(t, y):

@@ -94,7 +94,10 @@ class UserField:
             self._check_call()
         elif self._unpackable is not None:
             raise self._unpackable
-        self.kernel = self.native or self.kernel_of(self.function, self.shape)
+        self.kernel = self.native or self._compile()
+
+    def _compile(self):
+        return self.kernel_of(self.function, self.shape)
 
     def _check_call(self):
         """Call the Python function once, so that its errors and shapes are told before anything is compiled."""

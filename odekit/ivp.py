@@ -6,6 +6,7 @@ import numpy as np
 
 from . import _checks, _progress
 from .field import UserField
+from .separable import Separable, SeparableField
 from .solution import Retcode, Solution, describe
 from .solvers.dense import DenseSolution
 from .solvers.integrate import Integration
@@ -30,6 +31,7 @@ def solve_ivp(
         ``fun(t, y, dydt, *args)`` marked with `odekit.inplace`; an ``@njit`` function; a Numba ``cfunc``, a ctypes
         function or an integer address of ``void f(double t, double *y, double *dydt, double *p)``. Python functions are
         compiled with Numba; one that Numba rejects is called through Python, after a warning that names the line.
+        Systems of positions and momenta: `odekit.second_order` and `odekit.separable`.
     t_span : (float, float)
         Start and end; the end may be smaller. An infinite end needs a terminal event.
     y0 : array_like, (n,)
@@ -37,7 +39,8 @@ def solve_ivp(
     method : str
         ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000).
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``dop853``.
-        Implicit, for stiff problems: ``backward_euler``, ``kvaerno3``, ``radau``, ``bdf``. SciPy's names are accepted.
+        Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``, ``kahanli8`` for separable
+        systems, ``implicit_midpoint``, ``gauss4``, ``gauss6`` for all. Implicit, for stiff problems: ``backward_euler``, ``kvaerno3``, ``radau``, ``bdf``. SciPy's names are accepted.
     t_eval : array_like, (m,), optional
         Output times, sorted in the direction of integration. Default: the ends of all steps.
     dense_output : bool
@@ -99,8 +102,11 @@ def solve_ivp(
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
     _checks.sparsity(jac_sparsity, n)
+    _checks.separable(methods[0], isinstance(fun, Separable))
 
-    field = _attach_start(UserField, fun, t0, state, args, jac, event_list, vectorized)
+    field = _attach_start(
+        SeparableField if isinstance(fun, Separable) else UserField, fun, t0, state, args, jac, event_list, vectorized
+    )
     width = 2 if field.complex_state else 1
     recorder = _EventRecorder(field, terminal)
     with _progress.bar(progress, t0, t1) as show:

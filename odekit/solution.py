@@ -44,7 +44,8 @@ _REMEDIES = {
     Retcode.NONFINITE: "The right-hand side gave a value that is not finite near t = {t!r} (step size down to h = {h:.3g}"
     "{component}). Check its domain there (logarithms, roots, divisions), or bound the step by max_step.",
     Retcode.NEWTON_FAILED: "The implicit equations could not be solved near t = {t!r}, with step sizes down to h = {h:.3g}. "
-    "Check jac against fun, or leave jac out; if fun has jumps, split the span at them.",
+    "Check jac against fun, or leave jac out; with a method of fixed steps take a smaller first_step; if fun has jumps, split the "
+    "span at them.",
     Retcode.SINGULAR: "The matrix of the implicit step was singular near t = {t!r}, with step sizes down to h = {h:.3g}. "
     "Check jac against fun, or leave jac out.",
     Retcode.RHS_RAISED: "The {culprit} raised {error} at t = {t!r}, in a step of size h = {h:.3g}.",

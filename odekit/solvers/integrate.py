@@ -103,6 +103,7 @@ class Integration:
         self._view_vectors()
         self.p[: kernels.parameters.size] = kernels.parameters
         fn[S.F], fn[S.EVENTS] = kernels.field, kernels.events
+        fn[S.VELOCITY], fn[S.FORCE] = kernels.velocity, kernels.force
         w[S.T], w[S.T_END] = t_span
         w[S.DIRECTION] = 1.0 if t_span[1] >= t_span[0] else -1.0
         w[S.MAX_STEP] = max_step

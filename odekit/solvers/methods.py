@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, esdirk, explicit, radau
+from . import bdf, esdirk, explicit, gauss, radau, symplectic
+from .hermite import DEGREE_OF_HERMITE, hermite
 from .tables import ESDIRK, EXPLICIT
 
 
@@ -29,6 +30,8 @@ class Method:
         ``workspace(n)``: floats of workspace.
     complex_matrices : bool
         Whether it factorises complex matrices.
+    separable : bool
+        Whether it needs a separable system.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Method:
     make_dense: Callable
     workspace: Callable
     complex_matrices: bool = False
+    separable: bool = False
 
 
 def _explicit(table):
@@ -87,12 +91,43 @@ def _implicit(name, module):
     )
 
 
+def _splitting(table):
+    return Method(
+        table.name,
+        table.order,
+        0,
+        False,
+        DEGREE_OF_HERMITE,
+        0.0,
+        lambda: symplectic.step(table),
+        lambda: hermite,
+        symplectic.workspace,
+        separable=True,
+    )
+
+
+def _gauss(name):
+    return Method(
+        name,
+        2 * len(gauss.NODES[name]),
+        0,
+        False,
+        DEGREE_OF_HERMITE,
+        float("inf"),
+        lambda: gauss.step(name),
+        lambda: hermite,
+        lambda n: gauss.workspace(name, n),
+    )
+
+
 #: Every method by its name. A new one is one line here; the tests that run all methods read this dictionary.
 METHODS = {
     **{name: _explicit(table) for name, table in EXPLICIT.items()},
     **{name: _esdirk(table) for name, table in ESDIRK.items()},
     "radau": _implicit("radau", radau),
     "bdf": _implicit("bdf", bdf),
+    **{name: _splitting(table) for name, table in symplectic.SPLITTINGS.items()},
+    **{name: _gauss(name) for name in gauss.NODES},
 }
 
 #: The pair behind ``method="auto"``.

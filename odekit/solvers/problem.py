@@ -46,6 +46,9 @@ class Kernels:
         Address of the event functions, a scalar kernel that writes `n_events` numbers.
     directions : ndarray, (n_events,)
         See `odekit.solvers.driver.advance`.
+    velocity, force : int
+        Addresses of the two halves of a separable system, scalar kernels for m = n / 2 numbers; a velocity of 0 is the
+        identity, a force of 0 means that the system is not given as a separable one.
     """
 
     field: int
@@ -53,3 +56,5 @@ class Kernels:
     jacobian: Callable[[], Jacobian] = Jacobian
     events: int = 0
     directions: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+    velocity: int = 0
+    force: int = 0

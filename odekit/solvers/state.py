@@ -28,7 +28,8 @@ STEP = 3  # stepper; STEP + 1 is the implicit stepper of an automatic pair
 DENSE = 5  # dense output; DENSE + 1 likewise
 JACOBIAN = 7  # evaluates the Jacobian, whatever its source: see `odekit.solvers.jacobian`
 FACTOR_REAL, SOLVE_REAL, FACTOR_COMPLEX, SOLVE_COMPLEX = 8, 9, 10, 11  # see `odekit.solvers.linalg`
-FN_SIZE = 12
+VELOCITY, FORCE = 12, 13  # halves of a separable system, see `odekit.solvers.symplectic`
+FN_SIZE = 14
 
 # iw: sizes, flags, counters ------------------------------------------------------------------------------------------
 W_SIZE = 0

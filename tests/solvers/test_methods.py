@@ -14,7 +14,12 @@ from problems import (
 )
 
 import odekit
-from odekit.solvers.methods import ALIASES, METHODS, resolve
+from odekit.solvers.methods import ALIASES, resolve
+from odekit.solvers.methods import METHODS as ALL_METHODS
+
+METHODS = {
+    name: method for name, method in ALL_METHODS.items() if not method.separable
+}  # those have tests of their own
 
 FIXED = [name for name, method in METHODS.items() if method.error_order == 0]
 ADAPTIVE = [name for name, method in METHODS.items() if method.error_order > 0]
@@ -36,7 +41,8 @@ def test_order_by_slope(name):
     options = {} if name in FIXED else {"rtol": 1e3, "atol": 1e3}  # every step is accepted
     if METHODS[name].implicit:
         options["jac"] = LINEAR_MATRIX
-    counts = {8: [4, 5, 6, 8, 10], 5: [10, 14, 20, 28, 40]}.get(order, [40, 80, 160, 320])
+    counts = {9: [2, 3, 4, 5], 8: [4, 5, 6, 8, 10], 7: [4, 5, 6, 8, 10], 5: [10, 14, 20, 28, 40]}
+    counts = counts.get(order, [40, 80, 160, 320])
     errors = []
     for count in counts:
         sol = odekit.solve_ivp(
@@ -45,7 +51,7 @@ def test_order_by_slope(name):
         assert sol.success and sol.naccept == count, sol.message
         errors.append(np.max(np.abs(sol.y - np.array([linear_solution(t) for t in sol.t]).T)))
     slope = np.polyfit(np.log(2.0 / np.array(counts)), np.log(errors), 1)[0]
-    assert abs(slope - order) < 0.25 if order < 8 else slope > 7.3, (slope, errors)
+    assert abs(slope - order) < 0.25 if order < 8 else slope > order - 0.7, (slope, errors)
 
 
 @pytest.mark.parametrize("name", ADAPTIVE)
@@ -103,14 +109,14 @@ def test_implicit_methods_take_long_steps_on_a_stiff_problem(name):
     assert sol.njev >= 1 and sol.nlu >= 1
 
 
-@pytest.mark.parametrize("name", FIXED)
+METHODS_STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}
+
+
+@pytest.mark.parametrize("name", METHODS_STAGES)
 def test_fixed_steps(name):
     sol = solve(name, 0.3)
     assert np.allclose(sol.h[:-1], 0.3) and sol.t[-1] == 2.0 and sol.nreject == 0
     assert sol.nfev == 1 + sol.naccept * METHODS_STAGES[name]
-
-
-METHODS_STAGES = {"euler": 1, "midpoint": 2, "rk4": 4}
 
 
 def test_scipy_names_are_aliases():
