@@ -164,3 +164,34 @@ def _check_sum(name, part, weights, length, total):
     scale = max(1.0, math.fsum(map(abs, weights)))
     defect = abs(math.fsum(weights) - total)
     _require(defect <= _TOLERANCE * scale, name, f"the sum of {part} is off by {defect:.1e}")
+
+
+def square(rows, width=None):
+    """Fill the rows of a lower triangle with zeros.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of float
+    width : int, optional
+        Default: as many as there are rows.
+
+    Returns
+    -------
+    tuple of tuples
+    """
+    width = len(rows) if width is None else width
+    return tuple((*row, *[0.0] * (width - len(row))) for row in rows)
+
+
+def minus(b, b_hat):
+    """Difference of two rows of weights.
+
+    Parameters
+    ----------
+    b, b_hat : tuple of float
+
+    Returns
+    -------
+    tuple of float
+    """
+    return tuple(x - y for x, y in zip(b, b_hat, strict=True))

@@ -1,23 +1,16 @@
 """Runge-Kutta methods as data: frozen, validated tables of coefficients.
 
 A table states a method completely; `odekit.solvers.explicit` and `odekit.solvers.esdirk` generate the code of its step.
-A new method is one entry of `EXPLICIT` or `ESDIRK`; the tests pick it up.
+A new method is one entry of `EXPLICIT` or of `ESDIRK` (in `odekit.solvers.esdirk_tables`); the tests pick it up.
 """
 
 from . import dop853
+from .esdirk_tables import ESDIRK
 from .tableau import EsdirkTable, ExplicitTable
+from .tableau import minus as _minus
+from .tableau import square as _square
 
 __all__ = ["ESDIRK", "EXPLICIT", "EsdirkTable", "ExplicitTable"]
-
-
-def _square(rows, width=None):
-    """Fill the rows of a lower triangle with zeros."""
-    width = len(rows) if width is None else width
-    return tuple((*row, *[0.0] * (width - len(row))) for row in rows)
-
-
-def _minus(b, b_hat):
-    return tuple(x - y for x, y in zip(b, b_hat, strict=True))
 
 
 def _nested_dense(b, last, D=()):
@@ -156,40 +149,3 @@ _DOP853 = ExplicitTable(
 )  # fmt: skip
 
 EXPLICIT = {table.name: table for table in (_EULER, _MIDPOINT, _HEUN, _RK4, _BOSH3, _DOPRI5, _TSIT5, _DOP853)}
-
-# ---------------------------------------------------------------------------------------------------------------------
-# ESDIRK methods
-
-_BACKWARD_EULER = EsdirkTable(
-    "backward_euler", 1, 1, (0.0, 1.0), ((0.0, 0.0), (0.0, 1.0)), (0.0, 1.0),
-    (-1 / 2, 1 / 2),  # from the trapezoidal rule
-    ((0.0, 0.0), (1.0, 0.0)),
-    True, "Hairer, Wanner, Solving Ordinary Differential Equations II, 2nd ed., Springer 1996, IV.3",
-)  # fmt: skip
-
-
-def _kvaerno3():
-    g = 0.435866521508459  # the middle root of 6 g^3 - 18 g^2 + 9 g - 1, which makes R(infinity) = 0
-    a31, a32 = (-4 * g**2 + 6 * g - 1) / (4 * g), (1 - 2 * g) / (4 * g)
-    a41, a42, a43 = (6 * g - 1) / (12 * g), -1 / ((24 * g - 12) * g), (-6 * g**2 + 6 * g - 1) / (6 * g - 3)
-    b, b_hat = (a41, a42, a43, g), (a31, a32, g, 0.0)
-    return EsdirkTable(
-        "kvaerno3", 3, 2,
-        (0.0, 2 * g, 1.0, 1.0),
-        _square(((), (g, g), (a31, a32, g), b)),
-        b,
-        _minus(b, b_hat),
-        (
-            (0.0, 0.0, 0.0, 0.0),
-            (1.0, 0.0, 0.0, 0.0),
-            (1 - 1 / (2 * g), 1 / (2 * g), 0.0, 0.0),  # the line through k_1 and k_2
-            # the embedded solution: Newton then starts as near to the solution as the error estimate is small
-            ((a31 - a41) / g, (a32 - a42) / g, (g - a43) / g, 0.0),
-        ),
-        True,  # the embedded solution has R(infinity) = -0.957
-        "Kvaerno, Singly diagonally implicit Runge-Kutta methods with an explicit first stage, "
-        "BIT 44 (2004) 489-502, doi:10.1023/B:BITN.0000046811.70614.38",
-    )  # fmt: skip
-
-
-ESDIRK = {table.name: table for table in (_BACKWARD_EULER, _kvaerno3())}

@@ -75,7 +75,8 @@ def test_dense_output_follows_the_solution(name):
     exact = np.array([logistic_solution(t) for t in times]).T
     at_steps = np.max(np.abs(sol.y - np.array([logistic_solution(t) for t in sol.t]).T))
     between = np.max(np.abs(sol.sol(times) - exact))
-    assert between < 3 * at_steps + 2e-5
+    # the steps of a method of order 5 are long for a cubic polynomial
+    assert between < 3 * at_steps + (1e-4 if METHODS[name].order > METHODS[name].degree + 1 else 2e-5)
     assert np.array_equal(sol.sol(sol.t), sol.y)
 
 
@@ -96,7 +97,7 @@ def test_backward_returns_to_the_start(name):
     options = {} if h else {"rtol": 1e-6, "atol": 1e-8}
     sol = solve(name, h, span=(2.0, 0.0), y0=logistic_solution(2.0), **options)
     # the second component grows backward, errors with it
-    assert np.max(np.abs(sol.y[:, -1] - LOGISTIC_START)) < (2e-2 if METHODS[name].order == 1 else 1e-4)
+    assert np.max(np.abs(sol.y[:, -1] - LOGISTIC_START)) < {1: 2e-2, 2: 3e-4}.get(METHODS[name].order, 1e-4)
     assert sol.t[-1] == 0.0 and np.all(np.diff(sol.t) < 0)
 
 
