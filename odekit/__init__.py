@@ -4,12 +4,14 @@ import importlib
 
 from ._precompile import precompile
 from .field import OdekitPerformanceWarning, inplace
+from .integrator import Integrator
 from .ivp import solve_ivp
 from .separable import second_order, separable
 from .solution import Retcode, Solution, Switch
 
 __version__ = "0.1.0"
 __all__ = [
+    "Integrator",
     "OdekitPerformanceWarning",
     "Retcode",
     "Solution",

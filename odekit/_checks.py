@@ -14,7 +14,7 @@ def options(unknown):
     if unknown:
         names = ", ".join(sorted(unknown))
         raise TypeError(
-            f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, first_step, max_step, max_steps or progress"
+            f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, first_step, max_step, max_steps, tstops or progress"
         )
 
 
@@ -141,6 +141,20 @@ def output_times(t_eval, t0, t1):
             "Values in `t_eval` are not properly sorted: expected strictly in the direction of integration"
         )
     return times
+
+
+def stops(tstops, t0, t1):
+    """Times at which to start anew, inside the span, in the direction of integration."""
+    if tstops is None:
+        return []
+    try:
+        times = np.array(tstops, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"tstops={tstops!r:.80}; expected times") from None
+    if times.ndim > 1 or not np.isfinite(times).all():
+        raise ValueError(f"tstops={tstops!r:.80}; expected finite times, in one dimension")
+    inside = {float(t) for t in times.ravel() if min(t0, t1) < t < max(t0, t1)}
+    return sorted(inside, reverse=t1 < t0)
 
 
 def _positive_number(name, value):

@@ -170,12 +170,16 @@ class UserField:
 
     # exceptions --------------------------------------------------------------------------------------------------------
 
-    def exception(self, trajectory):
+    def exception(self, t, y, event_raised=False):
         """The exception behind a failure: what the user's own function raised.
 
         Parameters
         ----------
-        trajectory : odekit.solvers.trajectory.Trajectory
+        t : float
+        y : ndarray
+            Argument with which a compiled function raised, as the integrators know it (real).
+        event_raised : bool
+            Whether it was an event function; else it was the right-hand side, or the Jacobian.
 
         Returns
         -------
@@ -184,13 +188,18 @@ class UserField:
         for kernel in self.kernels_used:
             if kernel.raised:
                 return kernel.raised.pop()
-        t, y = trajectory.fail_t, trajectory.fail_y.view(self.y0.dtype)
-        functions = self.event_functions if trajectory.event_raised else [self.function]
-        shape = dataclasses.replace(self.shape, returns="number") if trajectory.event_raised else self.shape
-        for function in functions:
+        y = y.view(self.y0.dtype)
+        number = dataclasses.replace(self.shape, returns="number", in_place=False)
+        matrix = dataclasses.replace(self.shape, returns="matrix", in_place=False)
+        calls = [(self.function, self.shape)]
+        if event_raised:
+            calls = [(function, number) for function in self.event_functions]
+        elif callable(self.jac):
+            calls.append((self.jac, matrix))
+        for function, shape in calls:
             try:
                 plain = getattr(function, "py_func", function)
-                if shape.in_place and not trajectory.event_raised:
+                if shape.in_place:
                     plain(t, y.copy(), np.zeros_like(y), *self.args)
                 else:
                     _callback.as_numbers(plain(t, y.copy(), *self.args), shape)

@@ -20,7 +20,7 @@ DEFAULT_MAX_STEPS = 1_000_000
 def solve_ivp(
     fun, t_span, y0, method="auto", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, *,
     rtol=1e-3, atol=1e-6, jac=None, jac_sparsity=None, first_step=None, max_step=math.inf, max_steps=DEFAULT_MAX_STEPS,
-    progress=False, **unknown,
+    tstops=None, progress=False, **unknown,
 ):  # fmt: skip
     """Integrate a system of ordinary differential equations ``dy/dt = fun(t, y, *args)``, ``y(t0) = y0``.
 
@@ -65,6 +65,8 @@ def solve_ivp(
     max_step : float
     max_steps : int
         Limit of accepted and rejected steps.
+    tstops : array_like, optional
+        Times at which the right-hand side jumps: each is reached exactly, and the integration starts anew from there.
     progress : bool
         Whether to show a progress bar (with tqdm, if it is installed).
 
@@ -103,6 +105,7 @@ def solve_ivp(
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
     _checks.sparsity(jac_sparsity, n)
+    stops = _checks.stops(tstops, t0, t1)
     _checks.separable(methods[0], isinstance(fun, Separable))
 
     field = _attach_start(
@@ -116,7 +119,7 @@ def solve_ivp(
             *(vector if width == 1 else np.repeat(vector, width) for vector in (rtol_vector, atol_vector)),
             t_eval=times, keep_states=times is None, keep_dense=dense_output,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
-            on_event=recorder, progress=show,
+            stops=stops, on_event=recorder, progress=show,
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1
@@ -128,7 +131,7 @@ def solve_ivp(
     if trajectory.retcode == Retcode.INTERRUPTED:
         raise _with_solution(KeyboardInterrupt(solution.message), solution)
     if trajectory.retcode == Retcode.RHS_RAISED:
-        error = field.exception(trajectory)
+        error = field.exception(trajectory.fail_t, trajectory.fail_y, trajectory.event_raised)
         culprit = "event function" if trajectory.event_raised else "right-hand side"
         solution.message = describe(
             Retcode.RHS_RAISED, culprit=culprit, error=type(error).__name__, t=trajectory.fail_t, h=trajectory.h

@@ -37,7 +37,7 @@ def _start(fn, iw, w, p, error_order, first_step):
     for i in range(y.size):
         scratch[i] = y[i]
     status = _jit.call_scalar(fn[S.F], w[S.T], y, f0, p)
-    iw[S.NFEV] = 1
+    iw[S.NFEV] += 1
     if status != 0:
         return driver.FIELD_RAISED
     for i in range(f0.size):
@@ -77,6 +77,8 @@ class Integration:
         0: chosen by the method.
     max_step : float
     max_steps : int
+    stops : sequence of float
+        Times, in order, inside the span: each is reached exactly, and the integration starts anew from there.
     on_event : callable or None
         ``on_event(integration, indices, times)`` after a step in which event functions cross zero, sorted in time; returns
         the time at which to end, or None.
@@ -86,9 +88,10 @@ class Integration:
 
     def __init__(
         self, kernels, t_span, y0, methods, rtol, atol, *, t_eval=None, keep_states=True, keep_dense=False,
-        first_step=0.0, max_step=math.inf, max_steps=10**6, on_event=None, progress=None,
+        first_step=0.0, max_step=math.inf, max_steps=10**6, stops=(), on_event=None, progress=None,
     ):  # fmt: skip
         self.kernels, self.methods, self.on_event, self.progress = kernels, methods, on_event, progress
+        self.stops = [*stops, t_span[1]]  # the ends of this stretch and of those to come
         n = y0.size
         implicit = any(m.implicit for m in methods)
         self.fn, self.iw, self.w, self.p = S.allocate(
@@ -104,8 +107,9 @@ class Integration:
         self.p[: kernels.parameters.size] = kernels.parameters
         fn[S.F], fn[S.EVENTS] = kernels.field, kernels.events
         fn[S.VELOCITY], fn[S.FORCE] = kernels.velocity, kernels.force
-        w[S.T], w[S.T_END] = t_span
+        w[S.T] = t_span[0]
         w[S.DIRECTION] = 1.0 if t_span[1] >= t_span[0] else -1.0
+        self._aim()
         w[S.MAX_STEP] = max_step
         w[S.STABILITY_SIZE] = methods[0].stability_size
         iw[S.MAX_STEPS] = max_steps
@@ -171,13 +175,25 @@ class Integration:
         """
         interrupted = False
         try:
-            self._prepare(0)
-            reason = _start(self.fn, self.iw, self.w, self.p, self.methods[0].error_order, self.first_step)
+            reason = self.start()
             if reason == driver.CONTINUE:
                 reason = self._loop()
         except KeyboardInterrupt:
             interrupted, reason = True, driver.CONTINUE
         return self._trajectory(reason, interrupted)
+
+    def _aim(self):
+        """Head for the next stop: for the last number before it, where the field is still that of this side of a jump."""
+        stop, last = self.stops[0], len(self.stops) == 1
+        self.w[S.T_END] = stop if last else math.nextafter(stop, -self.w[S.DIRECTION] * math.inf)
+
+    def start(self):
+        """Start, or start anew, from the present t and y: no history, a first step of its own; returns a driver reason."""
+        iw, mode = self.iw, int(self.iw[S.MODE])
+        self._prepare(mode)
+        iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED] = 1, 0, 0, 0
+        self.w[S.LOG_ERR_OLD] = 0.0
+        return _start(self.fn, iw, self.w, self.p, self.methods[mode].error_order, self.first_step)
 
     def _prepare(self, mode):
         """Make a method ready: its addresses, and for an implicit one the Jacobian."""
@@ -206,32 +222,44 @@ class Integration:
         attempts = FIRST_ATTEMPTS
         while True:
             started = time.perf_counter()
-            reason = driver.advance(
-                self.fn, self.iw, self.w, self.p, attempts, *self.log, self.t_eval, self.y_eval, self.kernels.directions
-            )
-            if reason == driver.CONTINUE:
-                elapsed = time.perf_counter() - started
-                attempts = int(max(1, min(attempts * CALL_SECONDS / max(elapsed, 1e-6), 2 * attempts)))
-            elif reason == driver.BUFFER_FULL:
-                self._close_log()
-                self._new_log()
-            elif reason == driver.SWITCH:
-                self._record_switch()
-            elif reason == driver.EVENT:
-                failure = self._handle_events()
-                if failure is not None:
-                    return failure
-            elif reason == driver.STEP_TOO_SMALL and len(self.methods) == 2 and self.iw[S.MODE] == auto.EXPLICIT:
-                # while an automatic solve is explicit its failure is not final: the implicit method gets its chance
-                self.w[S.H_NEXT] = math.copysign(abs(self.w[S.H_OLD]) or abs(self.w[S.H]) * 1e6, self.w[S.DIRECTION])
-                self.iw[S.REJECTED] = 0
-                finite = self.iw[S.LAST_CODE] != S.NONFINITE
-                auto.switch(self.iw, self.w, auto.IMPLICIT, auto.STEP_UNDERFLOW if finite else auto.NOT_FINITE)
-                self._record_switch()
-            else:
+            reason = self.advance(attempts)
+            if reason is not None:
                 return reason
+            elapsed = time.perf_counter() - started
+            attempts = int(max(1, min(attempts * CALL_SECONDS / max(elapsed, 1e-6), 2 * attempts)))
             if self.progress is not None:
                 self.progress(float(self.w[S.T]))
+
+    def advance(self, attempts):
+        """Advance by at most so many attempts; None, or the reason for which the integration has ended."""
+        reason = driver.advance(
+            self.fn, self.iw, self.w, self.p, attempts, *self.log, self.t_eval, self.y_eval, self.kernels.directions
+        )
+        if reason == driver.CONTINUE:
+            return None
+        if reason == driver.BUFFER_FULL:
+            self._close_log()
+            self._new_log()
+            return None
+        if reason == driver.SWITCH:
+            self._record_switch()
+            return None
+        if reason == driver.EVENT:
+            return self._handle_events()
+        if reason == driver.DONE and len(self.stops) > 1:
+            self.w[S.T] = self.log[0][self.iw[S.N_LOG] - 1] = self.stops.pop(0)
+            self._aim()
+            restarted = self.start()
+            return None if restarted == driver.CONTINUE else restarted
+        if reason == driver.STEP_TOO_SMALL and len(self.methods) == 2 and self.iw[S.MODE] == auto.EXPLICIT:
+            # while an automatic solve is explicit its failure is not final: the implicit method gets its chance
+            self.w[S.H_NEXT] = math.copysign(abs(self.w[S.H_OLD]) or abs(self.w[S.H]) * 1e6, self.w[S.DIRECTION])
+            self.iw[S.REJECTED] = 0
+            finite = self.iw[S.LAST_CODE] != S.NONFINITE
+            auto.switch(self.iw, self.w, auto.IMPLICIT, auto.STEP_UNDERFLOW if finite else auto.NOT_FINITE)
+            self._record_switch()
+            return None
+        return reason
 
     def _record_switch(self):
         mode = int(self.iw[S.MODE])
@@ -284,7 +312,7 @@ class Integration:
                 served -= 1
         else:
             end = self.vectors[S.Y_NEW if iw[S.PENDING] else S.Y].copy()
-        retcode = Retcode.INTERRUPTED if interrupted else self._retcode(reason)
+        retcode = Retcode.INTERRUPTED if interrupted else self.retcode(reason)
         return Trajectory(
             steps, states, coefficients[1:], sizes, self.y_eval[:served], end, retcode,
             float(steps[-1]), float(w[S.H]) or float(w[S.H_NEXT]), float(w[S.T_FAIL]), self.vectors[S.SCRATCH].copy(),
@@ -297,7 +325,8 @@ class Integration:
         bad = np.flatnonzero(~np.isfinite(self.vectors[[S.Y_NEW, S.F0, S.F1, S.SCRATCH]]).all(axis=0))
         return int(bad[0]) if bad.size else -1
 
-    def _retcode(self, reason):
+    def retcode(self, reason):
+        """Return code for a driver reason."""
         if reason == driver.STEP_TOO_SMALL:
             if self.switches and self.iw[S.FIRST_STEP]:
                 # the implicit method was the explicit one's last chance and made no step: tell the first failure
