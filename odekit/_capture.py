@@ -4,12 +4,14 @@ Compiled code freezes them, so a change must recompile; and plain Python helpers
 """
 
 import builtins
+import dis
 import types
 
 import numpy as np
 from numba import njit
 from numba.extending import is_jitted
 
+_INDIRECT = frozenset(("locals", "vars", "eval", "exec"))  # ways to read a variable without its name
 _LIBRARIES = ("numpy", "math", "cmath", "numba", "builtins")  # Numba knows their functions itself
 
 
@@ -68,6 +70,28 @@ def names_used(function, _seen=None):
         if _is_helper(value) or is_jitted(value):
             names |= names_used(value, seen)
     return names
+
+
+def ignores_first_argument(function):
+    """Whether a function certainly never reads its first argument, by its bytecode; helpers are not looked into.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    bool
+    """
+    function = getattr(function, "py_func", function)
+    if not isinstance(function, types.FunctionType) or function.__code__.co_argcount == 0:
+        return False
+    code = function.__code__
+    if not _INDIRECT.isdisjoint(code.co_names):
+        return False
+    name = code.co_varnames[0]
+    arguments = [instruction.argval for instruction in dis.get_instructions(code)]
+    return not any(a == name or (isinstance(a, tuple) and name in a) for a in arguments)
 
 
 def snapshot(function, _seen=None):

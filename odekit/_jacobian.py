@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from . import _callback, _jit, _wrap
-from ._capture import names_used
+from ._capture import ignores_first_argument, names_used
 from ._wrap import Shape, Unsupported
 from .solvers import state
 from .solvers.problem import SCRATCH_VECTORS, Jacobian
@@ -20,27 +20,40 @@ NOT_HOLOMORPHIC = frozenset(
 AGREEMENT = 1e-3  # how well the complex-step Jacobian must agree with a difference quotient, relative to its column
 
 
-def choose(field):
+def choose(field, time_derivative=False):
     """The Jacobian of the real system, from the best source there is.
 
     The user's; else exact, by complex step, where the function compiles for complex input and agrees with a difference
-    quotient at the start; else difference quotients.
+    quotient at the start; else difference quotients. The derivative with respect to t is had along with a Jacobian by
+    complex step, else by difference quotients, or is known to be zero.
+
+    Parameters
+    ----------
+    field : odekit.field.UserField
+    time_derivative : bool
+        Whether the derivative with respect to t is needed too.
 
     Returns
     -------
     odekit.solvers.problem.Jacobian
     """
+    autonomous = not time_derivative or ignores_first_argument(field.function)
+    time = state.TIME_NONE if autonomous else state.TIME_DIFFERENCE
     if field.jac is not None and not callable(field.jac):
         matrix = field.jac.toarray() if hasattr(field.jac, "toarray") else np.asarray(field.jac)
         n = field.y0.size
         if matrix.shape != (n, n):
             raise ValueError(f"jac has shape {matrix.shape}; expected ({n}, {n}) for a state of {n}")
         matrix = _real_form(matrix) if field.complex_state else matrix.astype(np.float64)
-        return Jacobian(state.JAC_CONSTANT, 0, np.ascontiguousarray(matrix))
+        return Jacobian(state.JAC_CONSTANT, 0, np.ascontiguousarray(matrix), time)
     if field.jac is not None:
-        return Jacobian(state.JAC_KERNEL, _user_jacobian(field).address)
-    kernel = _complex_step(field)
-    return Jacobian(state.JAC_DIFFERENCE) if kernel is None else Jacobian(state.JAC_KERNEL, kernel.address)
+        return Jacobian(state.JAC_KERNEL, _user_jacobian(field).address, time=time)
+    kernel = None if autonomous else _complex_step(field, True)
+    if kernel is not None:
+        return Jacobian(state.JAC_KERNEL, kernel.address, time=state.TIME_KERNEL)
+    kernel = _complex_step(field, False)
+    kind = state.JAC_DIFFERENCE if kernel is None else state.JAC_KERNEL
+    return Jacobian(kind, 0 if kernel is None else kernel.address, time=time)
 
 
 def _user_jacobian(field):
@@ -62,31 +75,33 @@ def _user_jacobian(field):
     return field.kernel_of(field.jac, shape)
 
 
-def _complex_step(field):
-    """Kernel of the complex-step Jacobian, or None where it cannot be trusted."""
+def _complex_step(field, time):
+    """Kernel of the complex-step Jacobian, with the derivative in t or without, or None where it cannot be trusted."""
     if field.native or not field.kernel.compiled or field.complex_state or names_used(field.function) & NOT_HOLOMORPHIC:
         return None
     try:
         kernel = _wrap.compile_kernel(
-            field.function, dataclasses.replace(field.shape, derivative=True), field.structure
+            field.function, dataclasses.replace(field.shape, derivative=True, time=time), field.structure
         )
     except Unsupported:
         return None
     # a second point, because a kink such as |y| may lie at the first, and y0 is often zero
     probes = (field.y0, field.y0 * (1 + AGREEMENT) + AGREEMENT**2)
-    return kernel if all(_agrees(field, kernel, y) for y in probes) else None
+    return kernel if all(_agrees(field, kernel, y, time) for y in probes) else None
 
 
-def _agrees(field, kernel, y):
+def _agrees(field, kernel, y, time):
     n = y.size
     p = np.concatenate((field.parameters, np.zeros(SCRATCH_VECTORS * n)))
-    exact = call(kernel.address, field.t0, y, n * n, p).reshape(n, n)
-    increments = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(y), 1e-3)
-    for j in range(n):
-        ends = [y.copy(), y.copy()]
+    exact = call(kernel.address, field.t0, y, n * (n + time), p)
+    exact = np.column_stack((exact[: n * n].reshape(n, n), *([exact[n * n :]] if time else [])))
+    x = np.append(y, field.t0)  # what the field depends on
+    increments = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(x), 1e-3)
+    for j in range(n + time):
+        ends = [x.copy(), x.copy()]
         ends[0][j] -= increments[j]
         ends[1][j] += increments[j]
-        low, high = (call(field.kernel.address, field.t0, end, n, p) for end in ends)
+        low, high = (call(field.kernel.address, end[n], end[:n], n, p) for end in ends)
         quotient = (high - low) / (ends[1][j] - ends[0][j])
         noise = 1e3 * np.finfo(float).eps * np.max(np.abs(high), initial=0.0) / increments[j]
         column = exact[:, j]

@@ -73,6 +73,8 @@ class Shape:
         The function expects y of shape (n, 1), SciPy's ``vectorized=True``.
     derivative : bool
         Compile the complex-step Jacobian of the function instead of the function.
+    time : bool
+        The derivative with respect to t follows the Jacobian.
     """
 
     n: int
@@ -81,6 +83,7 @@ class Shape:
     in_place: bool = False
     vectorized: bool = False
     derivative: bool = False
+    time: bool = False
 
 
 _counter = itertools.count()
@@ -138,7 +141,7 @@ def _compile(function, shape, structure):
         raise Unsupported(f"a {type(function).__name__} is not a function")
     element = types.complex128 if shape.complex_state or shape.derivative else types.float64
     state = types.Array(element, 2 if shape.vectorized else 1, "C")
-    arguments = (types.float64, state) + ((state,) if shape.in_place else ())
+    arguments = (types.complex128 if shape.time else types.float64, state) + ((state,) if shape.in_place else ())
     arguments += tuple(_argument_type(*kind) for kind in structure)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaWarning)
@@ -171,7 +174,9 @@ def _source(shape, structure, returned):
     """Body of the wrapper: take the arguments apart, call, store what comes back."""
     n, n_params = shape.n, sum(_width(kind) for kind in structure)
     view = "view1c" if shape.complex_state or shape.derivative else "view1"
-    arguments = ", ".join(["t", "y"] + (["dy"] if shape.in_place else []) + unpack_source(structure))
+    arguments = ", ".join(
+        ["s" if shape.time else "t", "y"] + (["dy"] if shape.in_place else []) + unpack_source(structure)
+    )
     lines = [f"p = view1(p_, 0, {n_params})"]
     if shape.derivative:
         # the scratch memory behind the parameters holds the complex state and, in place, the complex slope
@@ -187,14 +192,24 @@ def _source(shape, structure, returned):
         if shape.in_place:
             lines += ["dy = out"]
     if shape.vectorized:
-        arguments = arguments.replace("t, y", f"t, y.reshape(({n}, 1))", 1)
+        arguments = arguments.replace(", y", f", y.reshape(({n}, 1))", 1)
     call = [f"user({arguments})"] if shape.in_place else [f"r = user({arguments})", *_store(shape, returned)]
     if shape.derivative:
-        store = [f"for i in range({n}):", f"    out[i, j] = dy[i].imag / {COMPLEX_STEP!r}"]
-        call = [f"y[j] = complex(state[j], {COMPLEX_STEP!r})", *call, "y[j] = state[j]", *store]
-        call = [f"for j in range({n}):", *("    " + line for line in call)]
+        call = _by_columns(call, n, shape.time)
     lines += ["try:", *("    " + line for line in call), "except Exception:", f"    return {RAISED}", f"return {OK}"]
     return "\n".join("    " + line for line in lines) + "\n"
+
+
+def _by_columns(call, n, time):
+    """Source that calls with one imaginary step after the other, in each component of the state and last in t."""
+    step = repr(COMPLEX_STEP)
+    begin, end = [f"y[j] = complex(state[j], {step})"], ["y[j] = state[j]"]
+    end += [f"for i in range({n}):", f"    out[i, j] = dy[i].imag / {step}"]
+    if time:
+        begin = [f"s = complex(t, {step} if j == {n} else 0.0)", f"if j < {n}:", *("    " + line for line in begin)]
+        end = [f"if j < {n}:", *("    " + line for line in end), "else:", f"    rate = view1(out_, {n * n}, {n})"]
+        end += [f"    for i in range({n}):", f"        rate[i] = dy[i].imag / {step}"]
+    return [f"for j in range({n + time}):", *("    " + line for line in (*begin, *call, *end))]
 
 
 def _store(shape, returned):

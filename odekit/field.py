@@ -159,14 +159,19 @@ class UserField:
         directions = np.array([float(getattr(function, "direction", 0)) for function in self.event_functions])
         return _together([kernel.address for kernel in kernels], self.kernels_used), directions
 
-    def jacobian(self):
+    def jacobian(self, time_derivative=False):
         """The Jacobian of the real system, from the best source there is, see `odekit._jacobian`.
+
+        Parameters
+        ----------
+        time_derivative : bool
+            Whether the derivative with respect to t is needed too.
 
         Returns
         -------
         odekit.solvers.problem.Jacobian
         """
-        return _jacobian.choose(self)
+        return _jacobian.choose(self, time_derivative)
 
     # exceptions --------------------------------------------------------------------------------------------------------
 

@@ -41,7 +41,8 @@ def solve_ivp(
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``dop853``.
         Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``, ``kahanli8`` for separable
         systems, ``implicit_midpoint``, ``gauss4``, ``gauss6`` for all. Implicit, for stiff problems: ``backward_euler``,
-        ``trbdf2``, ``kvaerno3``, ``kencarp4``, ``kvaerno5``, ``radau``, ``bdf``. SciPy's names are accepted.
+        ``trbdf2``, ``kvaerno3``, ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``, ``radau``, ``bdf``. SciPy's names
+        are accepted.
     t_eval : array_like, (m,), optional
         Output times, sorted in the direction of integration. Default: the ends of all steps.
     dense_output : bool

@@ -8,7 +8,7 @@ from problems import oscillator
 
 import odekit
 
-METHODS = ["auto", "tsit5", "dopri5", "dop853", "radau", "bdf", "kvaerno3"]
+METHODS = ["auto", "tsit5", "dopri5", "dop853", "radau", "bdf", "kvaerno3", "rodas5p"]
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
 

@@ -238,7 +238,7 @@ def test_inputs_are_never_changed():
 @pytest.mark.parametrize(
     "jac", [None, lambda t, y: np.array([[1j, 0], [0, -2.0]]), np.diag([1j, -2.0])], ids=["none", "function", "matrix"]
 )
-@pytest.mark.parametrize("method", ["tsit5", "radau", "kvaerno3"])
+@pytest.mark.parametrize("method", ["tsit5", "radau", "kvaerno3", "rodas5p"])
 @pytest.mark.filterwarnings("ignore::odekit.OdekitPerformanceWarning")
 def test_complex_states(method, jac):
     def fun(t, y):

@@ -159,7 +159,7 @@ def test_tolerances_below_rounding_are_raised_with_a_warning():
 
 # failures ------------------------------------------------------------------------------------------------------------------
 
-ADAPTIVE = ["auto", "tsit5", "dop853", "radau", "kvaerno3", "bdf"]
+ADAPTIVE = ["auto", "tsit5", "dop853", "radau", "kvaerno3", "bdf", "rodas5p"]
 
 
 @pytest.mark.parametrize("method", ADAPTIVE)

@@ -211,8 +211,9 @@ class Integration:
             self.fn[S.JACOBIAN] = S.step_address(jacobian_kernel)
             for place, address in linalg.addresses(int(self.iw[S.N]), method.complex_matrices).items():
                 self.fn[place] = address
-            jacobian = self.kernels.jacobian()
+            jacobian = self.kernels.jacobian(method.time_derivative)
             self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
+            self.iw[S.TIME_KIND] = jacobian.time
             if jacobian.matrix is not None:
                 n = int(self.iw[S.N])
                 start = int(self.iw[S.O_IMPLICIT])

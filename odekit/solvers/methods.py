@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, esdirk, explicit, gauss, radau, symplectic
+from . import bdf, esdirk, explicit, gauss, radau, rosenbrock, symplectic
 from .hermite import DEGREE_OF_HERMITE, hermite
+from .rosenbrock_tables import ROSENBROCK
 from .tables import ESDIRK, EXPLICIT
 
 
@@ -32,6 +33,8 @@ class Method:
         Whether it factorises complex matrices.
     separable : bool
         Whether it needs a separable system.
+    time_derivative : bool
+        Whether it needs the derivative of the field with respect to t, besides the Jacobian.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Method:
     workspace: Callable
     complex_matrices: bool = False
     separable: bool = False
+    time_derivative: bool = False
 
 
 def _explicit(table):
@@ -73,6 +77,21 @@ def _esdirk(table):
         lambda: esdirk.step(table),
         lambda: esdirk.dense(table),
         lambda n: esdirk.workspace(table, n),
+    )
+
+
+def _rosenbrock(table):
+    return Method(
+        table.name,
+        table.order,
+        table.embedded_order,
+        True,
+        len(table.dense[0]),
+        float("inf"),
+        lambda: rosenbrock.step(table),
+        lambda: rosenbrock.dense(table),
+        lambda n: rosenbrock.workspace(table, n),
+        time_derivative=True,
     )
 
 
@@ -124,6 +143,7 @@ def _gauss(name):
 METHODS = {
     **{name: _explicit(table) for name, table in EXPLICIT.items()},
     **{name: _esdirk(table) for name, table in ESDIRK.items()},
+    **{name: _rosenbrock(table) for name, table in ROSENBROCK.items()},
     "radau": _implicit("radau", radau),
     "bdf": _implicit("bdf", bdf),
     **{name: _splitting(table) for name, table in symplectic.SPLITTINGS.items()},

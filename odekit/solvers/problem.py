@@ -23,11 +23,18 @@ class Jacobian:
         Of the kernel.
     matrix : ndarray, (n, n), or None
         The constant Jacobian.
+    time : int
+        Where df/dt comes from: `state.TIME_DIFFERENCE`, `state.TIME_KERNEL` or `state.TIME_NONE`.
     """
 
     kind: int = S.JAC_DIFFERENCE
     address: int = 0
     matrix: np.ndarray | None = None
+    time: int = S.TIME_DIFFERENCE
+
+
+def _by_differences(time_derivative=False):
+    return Jacobian()
 
 
 @dataclasses.dataclass
@@ -41,7 +48,7 @@ class Kernels:
     parameters : ndarray
         What the kernels get as `p`.
     jacobian : callable
-        Called when an implicit method is first needed; returns a `Jacobian`.
+        Called when an implicit method is first needed, with True where the method needs df/dt too; returns a `Jacobian`.
     events : int
         Address of the event functions, a scalar kernel that writes `n_events` numbers.
     directions : ndarray, (n_events,)
@@ -53,7 +60,7 @@ class Kernels:
 
     field: int
     parameters: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
-    jacobian: Callable[[], Jacobian] = Jacobian
+    jacobian: Callable[[bool], Jacobian] = _by_differences
     events: int = 0
     directions: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
     velocity: int = 0

@@ -61,10 +61,13 @@ LU_VALID = 25
 FIRST_STEP = 26  # 1: no step has been accepted by the method in use
 SWITCH_REASON = 27
 NFAIL = 28  # nonlinear iterations that did not converge (also counted as rejections)
+TIME_KIND = 29  # one of the TIME_* below: where df/dt comes from, for the methods that need it
 FAMILY_INT = 32  # 32 numbers that belong to the implicit family
 IW_HEADER = 64  # then n pivots
 
 JAC_DIFFERENCE, JAC_KERNEL, JAC_CONSTANT = 0, 1, 2
+#: By differences; by the Jacobian's kernel, which writes it behind the matrix; nothing to do, as the field ignores t.
+TIME_DIFFERENCE, TIME_KERNEL, TIME_NONE = 0, 1, 2
 
 # w: scalars ----------------------------------------------------------------------------------------------------------
 T = 0

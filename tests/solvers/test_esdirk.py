@@ -70,7 +70,7 @@ def test_smooth_stiff_problem_needs_few_factorisations_and_rejections():
     assert sol.nlu < 0.1 * sol.naccept and sol.nreject < 0.02 * sol.naccept
 
 
-@pytest.mark.parametrize("method", ["kvaerno3", "radau", "bdf"])
+@pytest.mark.parametrize("method", ["kvaerno3", "radau", "bdf", "rodas5p"])
 def test_jacobian_that_is_not_finite_is_reported(method):
     options = {"rtol": 1e-6, "atol": 1e-9, "jac": lambda t, y: np.array([[np.nan]])}
     sol = odekit.solve_ivp(lambda t, y: [-y[0]], (0, 10), [1.0], method, **options)

@@ -106,7 +106,7 @@ def test_implicit_methods_take_long_steps_on_a_stiff_problem(name):
     sol = odekit.solve_ivp(stiff_cosine, (0, 10), [1.0], method=name, rtol=1e-4, atol=1e-4)
     assert sol.success and abs(sol.y[0, -1] - np.cos(10)) < 1e-2
     # an explicit method is bound by stability to about 10 * 1000 / 3.3 steps
-    assert sol.naccept < (600 if name == "backward_euler" else 150)
+    assert sol.naccept < (600 if name in ("backward_euler", "rosenbrock23") else 150)
     assert sol.njev >= 1 and sol.nlu >= 1
 
 

@@ -96,14 +96,14 @@ def fragile(t, y):
     return [np.sqrt(2.0 - y[0]) ** 4]
 
 
-@pytest.mark.parametrize("method", ["radau", "bdf", "kvaerno3", "backward_euler"])
+@pytest.mark.parametrize("method", ["radau", "bdf", "kvaerno3", "backward_euler", "rosenbrock23", "rodas5p"])
 def test_values_that_are_not_finite_only_shrink_the_step(method):
     sol = odekit.solve_ivp(fragile, (0, 50), [1.0], method, rtol=1e-5, atol=1e-8, first_step=20.0)
     assert sol.success and sol.nreject > 0
     assert abs(sol.y[0, -1] - (2 - 1 / 51)) < 1e-2
 
 
-@pytest.mark.parametrize("method", ["radau", "bdf", "kvaerno3"])
+@pytest.mark.parametrize("method", ["radau", "bdf", "kvaerno3", "rodas5p"])
 def test_exact_and_constant_jacobians(method):
     matrix = np.array([[-1000.0, 1.0], [0.0, -0.5]])
 
