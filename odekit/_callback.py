@@ -1,5 +1,9 @@
 """Calling Python functions from compiled code, and looking at what they return."""
 
+import ctypes
+import math
+import warnings
+
 import numpy as np
 
 from . import _jit, _wrap
@@ -42,6 +46,82 @@ def python_kernel(function, shape, args):
         call, shape.n * width, n_out * (width if dtype == np.complex128 else 1)
     )
     return kernel
+
+
+#: How well a compiled function must agree with the Python function, relative to each component.
+AGREEMENT = 1e-5
+#: What may be rounding, relative to the largest component.
+ROUNDING = 1e-12
+
+
+def call(address, t, y, n_out, p):
+    """Call a scalar kernel from Python.
+
+    Parameters
+    ----------
+    address : int
+    t : float
+    y : ndarray, (n,), float64
+    n_out : int
+        Length of the result.
+    p : ndarray
+
+    Returns
+    -------
+    ndarray, (n_out,)
+        NaN where the kernel raised.
+    """
+    out = np.zeros(n_out)
+    pointers = [array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (y, out, p)]
+    if _jit.SCALAR_CTYPE(address)(t, *pointers) != 0:
+        out[:] = math.nan
+    return out
+
+
+def agrees(kernel, function, shape, t, y, args, p):
+    """Whether a compiled function gives the numbers of the Python function, near the state `y`.
+
+    They may differ without an error: Numba's lists have one type, so that after ``d = [0] * 2`` the assignment
+    ``d[0] = -y[0]`` drops the fraction.
+
+    Parameters
+    ----------
+    kernel : ScalarKernel
+    function : callable
+    shape : Shape
+    t : float
+    y : ndarray, (n,)
+    args : tuple
+    p : ndarray
+        The arguments as the kernel gets them.
+
+    Returns
+    -------
+    bool
+        True also where the function raises there.
+    """
+    i = np.arange(shape.n)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for scale in (1e-3, 2e-3):  # the second only where the first disagrees: rounding does not do that twice
+            state = y * (1 + scale * np.sin(i + 1)) + scale**2
+            try:
+                if shape.in_place:
+                    expected = np.zeros_like(state)
+                    function(t, state.copy(), expected, *args)
+                else:
+                    argument = state[:, None] if shape.vectorized else state
+                    expected = as_numbers(function(t, argument.copy(), *args), shape)
+            except Exception:  # outside its domain
+                return True
+            expected = expected.astype(y.dtype if shape.returns != "number" else np.float64).view(np.float64)
+            found = call(kernel.address, t, state.view(np.float64), expected.size, p)
+            known = np.isfinite(expected) & np.isfinite(found)
+            size = np.abs(expected[known])
+            tolerance = AGREEMENT * size + ROUNDING * np.max(size, initial=0.0)
+            if not (np.abs(found - expected)[known] > tolerance).any():
+                return True
+    return False
 
 
 def as_numbers(value, shape):

@@ -1,8 +1,6 @@
 """Where the Jacobian of the user's function comes from."""
 
-import ctypes
 import dataclasses
-import math
 
 import numpy as np
 
@@ -93,7 +91,7 @@ def _complex_step(field, time):
 def _agrees(field, kernel, y, time):
     n = y.size
     p = np.concatenate((field.parameters, np.zeros(SCRATCH_VECTORS * n)))
-    exact = call(kernel.address, field.t0, y, n * (n + time), p)
+    exact = _callback.call(kernel.address, field.t0, y, n * (n + time), p)
     exact = np.column_stack((exact[: n * n].reshape(n, n), *([exact[n * n :]] if time else [])))
     x = np.append(y, field.t0)  # what the field depends on
     increments = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(x), 1e-3)
@@ -101,7 +99,7 @@ def _agrees(field, kernel, y, time):
         ends = [x.copy(), x.copy()]
         ends[0][j] -= increments[j]
         ends[1][j] += increments[j]
-        low, high = (call(field.kernel.address, end[n], end[:n], n, p) for end in ends)
+        low, high = (_callback.call(field.kernel.address, end[n], end[:n], n, p) for end in ends)
         quotient = (high - low) / (ends[1][j] - ends[0][j])
         noise = 1e3 * np.finfo(float).eps * np.max(np.abs(high), initial=0.0) / increments[j]
         column = exact[:, j]
@@ -110,30 +108,6 @@ def _agrees(field, kernel, y, time):
         if np.any(np.abs(column - quotient)[known] > tolerance):
             return False
     return True
-
-
-def call(address, t, y, n_out, p):
-    """Call a scalar kernel from Python.
-
-    Parameters
-    ----------
-    address : int
-    t : float
-    y : ndarray, (n,), float64
-    n_out : int
-        Length of the result.
-    p : ndarray
-
-    Returns
-    -------
-    ndarray, (n_out,)
-        NaN where the kernel raised.
-    """
-    out = np.zeros(n_out)
-    pointers = [array.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for array in (y, out, p)]
-    if _jit.SCALAR_CTYPE(address)(t, *pointers) != 0:
-        out[:] = math.nan
-    return out
 
 
 def _dense(matrix):

@@ -17,6 +17,7 @@ from . import _jit
 from ._arguments import unpack_source
 from ._capture import snapshot, with_compiled_helpers
 from ._returns import ReturnTuplesCompiler
+from ._writes import writes_into
 
 #: Options of the user's own functions: no cache (they are compiled anew in each process), x/0 is inf as in NumPy.
 USER_OPTIONS = {"error_model": "numpy", "nogil": True}
@@ -48,12 +49,15 @@ class ScalarKernel:
         The address is valid as long as this lives.
     raised : list
         Exceptions that a call back into Python caught, the latest last.
+    agrees : bool or None
+        Whether the compiled function gives the numbers of the Python function; None: not compared yet.
     """
 
     address: int
     compiled: bool
     keep_alive: Any = None
     raised: list = dataclasses.field(default_factory=list)
+    agrees: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,17 +147,25 @@ def _compile(function, shape, structure):
     state = types.Array(element, 2 if shape.vectorized else 1, "C")
     arguments = (types.complex128 if shape.time else types.float64, state) + ((state,) if shape.in_place else ())
     arguments += tuple(_argument_type(*kind) for kind in structure)
+    arguments += _omitted(function, len(arguments))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaWarning)
         user = _compile_user(function, arguments)
         returned = None if shape.in_place else user.overloads[arguments].signature.return_type
-        source = _source(shape, structure, returned)
+        source = _source(shape, structure, returned, copies=shape.vectorized or writes_into(function))
         name = f"user_{next(_counter)}"
         namespace = {"user": user, "complex128": np.complex128}
         namespace |= {view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")}
         wrapper = _jit.exec_source(f"def {name}(t, y_, out_, p_):\n{source}", name, namespace)
         address = _jit.cfunc_address(wrapper, _jit.SCALAR_SIGNATURE, cache=False, **USER_OPTIONS, fastmath=False)
     return ScalarKernel(address, compiled=True)
+
+
+def _omitted(function, given):
+    """Types of the arguments that are not given and have a default."""
+    plain = getattr(function, "py_func", function)
+    missing, defaults = plain.__code__.co_argcount - given, plain.__defaults__ or ()
+    return tuple(types.Omitted(value) for value in defaults[-missing:]) if 0 < missing <= len(defaults) else ()
 
 
 def _compile_user(function, arguments):
@@ -170,8 +182,8 @@ def _compile_user(function, arguments):
     return user
 
 
-def _source(shape, structure, returned):
-    """Body of the wrapper: take the arguments apart, call, store what comes back."""
+def _source(shape, structure, returned, copies):
+    """Body of the wrapper: take the arguments apart, call (with a copy of the state), store what comes back."""
     n, n_params = shape.n, sum(_width(kind) for kind in structure)
     view = "view1c" if shape.complex_state or shape.derivative else "view1"
     arguments = ", ".join(
@@ -193,6 +205,8 @@ def _source(shape, structure, returned):
             lines += ["dy = out"]
     if shape.vectorized:
         arguments = arguments.replace(", y", f", y.reshape(({n}, 1))", 1)
+    if copies:
+        arguments = arguments.replace("y", "y.copy()", 1)
     call = [f"user({arguments})"] if shape.in_place else [f"r = user({arguments})", *_store(shape, returned)]
     if shape.derivative:
         call = _by_columns(call, n, shape.time)
@@ -265,7 +279,9 @@ def _reason(function, error):
         if inside:
             where = f"line {inside[0]}: {linecache.getline(code.co_filename, inside[0]).strip()!r}; "
     useful = [line.strip() for line in text.splitlines() if line.strip() and "Failed in nopython" not in line]
-    return where + (useful[0] if useful else type(error).__name__)
+    if not useful or "object at 0x" in useful[0]:  # something from the inside of Numba
+        return where + f"Numba fails on it ({type(error).__name__})"
+    return where + useful[0]
 
 
 def _width(kind):

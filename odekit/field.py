@@ -121,6 +121,11 @@ class UserField:
             if self._unpackable is not None:
                 raise Unsupported(str(self._unpackable))
             kernel = _wrap.compile_kernel(function, shape, self.structure)
+            if kernel.agrees is None:
+                plain = getattr(function, "py_func", function)
+                kernel.agrees = _callback.agrees(kernel, plain, shape, self.t0, self.y0, self.args, self.parameters)
+            if not kernel.agrees:
+                raise Unsupported("compiled by Numba, it gives other numbers than in Python")
         except Unsupported as error:
             self._warn(function, error)
             kernel = _callback.python_kernel(getattr(function, "py_func", function), shape, self.args)

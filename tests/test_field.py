@@ -11,7 +11,7 @@ from problems import decay, oscillator
 
 import odekit
 from odekit import _callback, _jit, _wrap
-from odekit._jacobian import call
+from odekit._callback import call
 from odekit.field import UserField
 from odekit.solvers import state
 
