@@ -38,11 +38,11 @@ def solve_ivp(
         Initial state, real or complex. It is not changed.
     method : str
         ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000).
-        Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``dop853``.
-        Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``, ``kahanli8`` for separable
-        systems, ``implicit_midpoint``, ``gauss4``, ``gauss6`` for all. Implicit, for stiff problems: ``backward_euler``,
-        ``trbdf2``, ``kvaerno3``, ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``, ``radau``, ``bdf``. SciPy's names
-        are accepted.
+        Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``vern7``,
+        ``dop853``, ``vern9``. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
+        ``kahanli8`` for separable systems, ``implicit_midpoint``, ``gauss4``, ``gauss6`` for all. Implicit, for stiff
+        problems: ``backward_euler``, ``trbdf2``, ``kvaerno3``, ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``,
+        ``radau``, ``bdf``. SciPy's names are accepted.
     t_eval : array_like, (m,), optional
         Output times, sorted in the direction of integration. Default: the ends of all steps.
     dense_output : bool

@@ -19,8 +19,8 @@ class NeuralODE:
     field : MLP, HNN or another field
         Its `params` are those of the model.
     method : str
-        An explicit method: euler, midpoint, heun, rk4, bosh3, dopri5, tsit5, dop853. Those without an error estimate need
-        `first_step`.
+        An explicit method: euler, midpoint, heun, rk4, bosh3, dopri5, tsit5, vern7, dop853, vern9. Those without an error
+        estimate need `first_step`.
     rtol, atol : float
         Tolerances of a step.
     adjoint : str

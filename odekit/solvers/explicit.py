@@ -7,7 +7,7 @@ import functools
 import math
 
 from .. import _jit
-from . import control, state
+from . import control, interpolant, state
 
 #: Hermite interpolation from both ends, as weights of (y_new - y, h f0, h f1) in theta, theta^2, theta^3.
 HERMITE = ((0.0, 3.0, -2.0), (1.0, -2.0, 1.0), (0.0, -1.0, 1.0))
@@ -78,20 +78,27 @@ def step(table):
     names = _stage_names(table)
     lines = [f"def step_{table.name}(fn, iw, w, p):"] + _views(table)
     lines += ["    h, t, t_new = w[H], w[T], w[T_NEW]"]
-    for s in range(1, table.stages):
+    inner = table.stages - (1 if table.fsal and _ends_late(table) else 0)
+    for s in range(1, inner):
         # a stage at c = 1 is evaluated at t_new itself: t + h may round to a point outside the span
         t = "t_new" if table.c[s] == 1.0 else f"t + {float(table.c[s])!r} * h"
         last = table.fsal and s == table.stages - 1
         lines += _stage(names[s], t, "y_new" if last else "z", table.A[s], names)
-    lines += [f"    iw[NFEV] += {table.stages - 1}"]
-    if not table.fsal:
+    lines += [f"    iw[NFEV] += {inner - 1}"]
+    if _ends_late(table):
         lines += ["    for i in range(n):", f"        y_new[i] = y[i] + h * ({weighted_sum(table.b, names)})"]
     lines += _fixed_step(table) if table.b_err is None else _adaptive_step(table, names)
     return _jit.exec_source("\n".join(lines) + "\n", f"step_{table.name}", _NAMESPACE)
 
 
+def _ends_late(table):
+    """Whether f(t_new, y_new) is needed only once the step is accepted."""
+    estimates = [row for row in (table.b_err, table.b_err_low) if row is not None]
+    return not table.fsal or not any(row[-1] for row in estimates)
+
+
 def _evaluate_end(table):
-    if table.fsal:
+    if not _ends_late(table):
         return []
     return [
         "    if call_scalar(fn[F], t_new, y_new, f1, p) != 0:",
@@ -146,6 +153,15 @@ def _adaptive_step(table, names):
         "        return REJECTED_ERROR",
         *_evaluate_end(table),
     ]
+    if _ends_late(table):  # the error estimate has not seen f1
+        lines += [
+            "    total = 0.0",
+            "    for i in range(n):",
+            "        total += 0.0 * f1[i]",
+            "    if not total == 0.0:",
+            "        w[H_NEXT] = h * NONFINITE_FACTOR",
+            "        return NONFINITE",
+        ]
     lines += _eigenvalue(table, names)
     lines += [
         f"    w[H_NEXT] = h * pi_factor_accepted(w, err_square, {exponent!r}, iw[REJECTED] != 0)",
@@ -157,22 +173,50 @@ def _adaptive_step(table, names):
 def _eigenvalue(table, names):
     """Stiffness estimate |f(g) - f(g')| / |g - g'| from the last two arguments at c = 1 (Hairer & Wanner II, IV.2).
 
-    Weighted norms over all components: a maximum over components explodes where g and g' nearly agree.
+    y_new is such an argument. Weighted norms over all components: a maximum over components explodes where g and g' nearly
+    agree.
     """
-    if not (table.fsal and table.c[-2] == 1.0):
+    at_end = [(name, row) for name, row, c in zip(names, table.A, table.c, strict=True) if c == 1.0]
+    if not table.fsal:
+        at_end.append(("f1", table.b))
+    if len(at_end) < 2:
         return []
-    difference = [a - b for a, b in zip(table.A[-1], table.A[-2], strict=True)]
+    (first, first_row), (last, last_row) = at_end[-2:]
+    difference = [a - b for a, b in zip(last_row, first_row, strict=True)]
+    if not any(difference):
+        return []
     return [
         "    if fn[STEP + 1] != 0:",
         "        top, bottom = 0.0, 0.0",
         "        for i in range(n):",
         "            weight = 1.0 / (atol[i] + rtol[i] * max(abs(y[i]), abs(y_new[i])))",
-        f"            df = ({names[-1]}[i] - {names[-2]}[i]) * weight",
+        f"            df = ({last}[i] - {first}[i]) * weight",
         f"            dg = h * ({weighted_sum(difference, names)}) * weight",
         "            top += df * df",
         "            bottom += dg * dg",
         "        w[EIGENVALUE] = math.sqrt(top / bottom) if bottom > 0.0 else 0.0",
     ]
+
+
+def _polynomial(rows, names):
+    """Source that writes Q from the stages: first the coefficients b0, b1, ... of `interpolant.basis`, then powers.
+
+    b0 = y_new - y makes the polynomial end exactly at y_new. The other weights sum to zero, so that differences from f0
+    may stand for the stages: short steps leave little to round.
+    """
+    degree = len(rows[0])
+    weights, functions = interpolant.weights(rows), interpolant.basis(degree)
+    used = [
+        (f"d{k}", name, row) for k, (name, row) in enumerate(zip(names, weights, strict=True)) if k and any(row[1:])
+    ]
+    lines = ["        b0 = y_new[i] - y[i]", *(f"        {d} = {name}[i] - f0[i]" for d, name, _ in used)]
+    for j in range(1, degree):
+        terms = [f"{row[j]!r} * {d}" for d, _, row in used if row[j]]
+        lines += [f"        b{j} = h * ({' + '.join(terms)})"]
+    for d in range(degree):
+        terms = [f"{float(function[d])!r} * b{j}" for j, function in enumerate(functions) if function[d]]
+        lines += [f"        Q[{d}, i] = {' + '.join(terms)}"]
+    return lines
 
 
 @functools.cache
@@ -204,9 +248,7 @@ def dense(table):
             names = names + [f"x{j}"]
             lines += ["    iw[NFEV] += 1"]
         degree = len(table.dense[0])
-        lines += ["    for i in range(n):"]
-        for d in range(degree):
-            lines += [f"        Q[{d}, i] = h * ({weighted_sum([row[d] for row in table.dense], names)})"]
+        lines += ["    for i in range(n):"] + _polynomial(table.dense, names)
     lines += [f"    for d in range({degree}, Q.shape[0]):", "        for i in range(n):", "            Q[d, i] = 0.0"]
     lines += ["    return ACCEPTED"]
     return _jit.exec_source("\n".join(lines) + "\n", f"dense_{table.name}", _NAMESPACE)

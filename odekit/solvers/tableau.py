@@ -28,7 +28,8 @@ class ExplicitTable:
         Weights of the error estimate, ``b - b_hat``.
     dense : tuple of s tuples, or None
         ``dense[i][d - 1]``: weight of ``h k_i theta^d`` in ``y(t + theta h) - y``. None: cubic Hermite from both ends.
-        With `extra_c`, the rows of the extra stages follow those of the s stages.
+        With `extra_c`, the rows of the extra stages follow those of the s stages. Fractions where the weights cancel so
+        much that doubles would lose digits.
     stability_size : float
         How far the stability region reaches along the negative real axis.
     citation : str

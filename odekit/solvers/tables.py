@@ -4,7 +4,9 @@ A table states a method completely; `odekit.solvers.explicit` and `odekit.solver
 A new method is one entry of `EXPLICIT` or of `ESDIRK` (in `odekit.solvers.esdirk_tables`); the tests pick it up.
 """
 
-from . import dop853
+from fractions import Fraction
+
+from . import dop853, verner
 from .esdirk_tables import ESDIRK
 from .tableau import EsdirkTable, ExplicitTable
 from .tableau import minus as _minus
@@ -29,13 +31,13 @@ def _nested_dense(b, last, D=()):
     """
     rows = []
     for i, weight in enumerate(b):
-        first, end = float(i == 0), float(i == last)
-        nested = [weight, first - weight, 2 * weight - first - end, *(row[i] for row in D)]
-        total, basis = [0.0] * len(nested), [0.0, 1.0]  # basis: theta, theta (1-theta), theta^2 (1-theta), ...
+        weight, first, end = Fraction(weight), int(i == 0), int(i == last)  # exact: the powers cancel
+        nested = [weight, first - weight, 2 * weight - first - end, *(Fraction(row[i]) for row in D)]
+        total, basis = [0] * len(nested), [0, 1]  # basis: theta, theta (1-theta), theta^2 (1-theta), ...
         for k, value in enumerate(nested):
-            total = [a + value * x for a, x in zip(total, basis[1:] + [0.0] * len(nested), strict=False)]
-            shifted = [0.0, *basis]
-            basis = [a - x for a, x in zip([*basis, 0.0], shifted, strict=True)] if k % 2 == 0 else shifted
+            total = [a + value * x for a, x in zip(total, basis[1:] + [0] * len(nested), strict=False)]
+            shifted = [0, *basis]
+            basis = [a - x for a, x in zip([*basis, 0], shifted, strict=True)] if k % 2 == 0 else shifted
         rows.append(tuple(total))
     return tuple(rows)
 
@@ -148,4 +150,22 @@ _DOP853 = ExplicitTable(
     extra_A=_A[13:],
 )  # fmt: skip
 
-EXPLICIT = {table.name: table for table in (_EULER, _MIDPOINT, _HEUN, _RK4, _BOSH3, _DOPRI5, _TSIT5, _DOP853)}
+
+def _verner(name, order, last, c, A, b_err, dense, stability_size):
+    A = _square(A)
+    inner = last + 1
+    return ExplicitTable(
+        name, order, order - 1, c[:inner], tuple(row[:inner] for row in A[:inner]), A[last][:inner], b_err, dense,
+        stability_size,
+        "Verner, Numerically optimal Runge-Kutta pairs with interpolants, Numer. Algorithms 53 (2010) 383-396, "
+        f"doi:10.1007/s11075-009-9290-3; the 'most efficient' pair of orders {order}({order - 1})",
+        dense_order=order, extra_c=c[inner:], extra_A=A[inner:],
+    )  # fmt: skip
+
+
+_VERN7 = _verner("vern7", 7, 10, verner.C7, verner.A7, verner.E7, verner.DENSE7, 4.640024335337547)
+_VERN9 = _verner("vern9", 9, 16, verner.C9, verner.A9, verner.E9, verner.DENSE9, 4.476172722561911)
+
+EXPLICIT = {
+    table.name: table for table in (_EULER, _MIDPOINT, _HEUN, _RK4, _BOSH3, _DOPRI5, _TSIT5, _VERN7, _DOP853, _VERN9)
+}
