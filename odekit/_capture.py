@@ -45,6 +45,9 @@ def _names(code):
     return names
 
 
+_PLAIN = (int, float, complex, bool, str, bytes, type(None))
+
+
 def _is_helper(value):
     return isinstance(value, types.FunctionType) and (value.__module__ or "").partition(".")[0] not in _LIBRARIES
 
@@ -94,33 +97,47 @@ def ignores_first_argument(function):
     return not any(a == name or (isinstance(a, tuple) and name in a) for a in arguments)
 
 
-def snapshot(function, _seen=None):
-    """A hashable picture of the values that compiled code would freeze; it differs when one of them has changed.
+def snapshot(function, opaque, _seen=None):
+    """A hashable picture of the code and of the values that compiled code would freeze; it differs when one has changed.
+
+    Two functions made by the same ``def`` with the same values in their closures have the same picture.
 
     Parameters
     ----------
     function : callable
+    opaque : list
+        Receives the objects that the picture knows by their identity: it is valid as long as they live.
 
     Returns
     -------
     tuple
     """
     seen = set() if _seen is None else _seen
-    function = getattr(function, "py_func", function)
-    if not isinstance(function, types.FunctionType) or id(function) in seen:
+    options = ()
+    if is_jitted(function):
+        options, function = (id(function),), function.py_func
+        opaque.append(function)
+    if not isinstance(function, types.FunctionType):
+        opaque.append(function)
         return (id(function),)
-    seen.add(id(function))
-    picture = [id(function.__code__)]
-    for name, value in sorted(surroundings(function).items()):
+    if function.__code__ in seen:
+        return (function.__code__,)
+    seen.add(function.__code__)
+    picture = [function.__code__, options]
+    values = sorted(surroundings(function).items())
+    values += enumerate(function.__defaults__ or ())
+    values += sorted((function.__kwdefaults__ or {}).items())
+    for name, value in values:
         if isinstance(value, np.ndarray):
-            value = (value.shape, value.dtype.str, value.tobytes())
+            frozen = (value.shape, value.dtype.str, value.tobytes())
         elif _is_helper(value) or is_jitted(value):
-            value = snapshot(value, seen)
-        elif not isinstance(value, (int, float, complex, bool, str, bytes, type(None))) and not (
-            isinstance(value, tuple) and all(isinstance(v, (int, float, complex, bool, str)) for v in value)
-        ):
-            value = id(value)
-        picture.append((name, type(value).__name__, value))
+            frozen = snapshot(value, opaque, seen)
+        elif isinstance(value, _PLAIN) or (isinstance(value, tuple) and all(isinstance(v, _PLAIN) for v in value)):
+            frozen = repr(value)  # 0.0 and -0.0, 1 and 1.0 are not the same
+        else:
+            opaque.append(value)
+            frozen = id(value)
+        picture.append((name, type(value).__name__, frozen))
     return tuple(picture)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import linecache
 import re
+import sys
 import warnings
 import weakref
 from typing import Any
@@ -91,7 +92,9 @@ class Shape:
 
 
 _counter = itertools.count()
-_compiled: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # function -> {key: ScalarKernel or Unsupported}
+#: Code of a function -> {key: (ScalarKernel or Unsupported, what the key knows by identity)}.
+_compiled: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+RECOMPILATIONS = 4  # compilations of one function for changed values after which a hint is given
 _ARGUMENT_TYPES = {"bool": types.boolean, "int": types.int64, "float": types.float64, "complex": types.complex128}
 
 
@@ -123,21 +126,43 @@ def compile_kernel(function, shape, structure):
     """
     if _jit.JIT_DISABLED:
         raise Unsupported("NUMBA_DISABLE_JIT is set")
-    try:
-        known = _compiled.setdefault(function, {})
-    except TypeError:  # not hashable, or no weak reference to it
-        raise Unsupported(f"a {type(function).__name__} is not a function") from None
-    key = (shape, structure, snapshot(function))
+    code = getattr(getattr(function, "py_func", function), "__code__", None)
+    if code is None:
+        raise Unsupported(f"a {type(function).__name__} is not a function")
+    opaque: list = []
+    key = (shape, structure, snapshot(function, opaque))
+    known = _compiled.setdefault(code, {})
     if key not in known:
+        _hint(function, sum(k[:2] == key[:2] for k in known))
         try:
-            known[key] = _compile(function, shape, structure)
+            known[key] = (_compile(function, shape, structure), opaque)
         except Unsupported as error:
-            known[key] = error
+            known[key] = (error, opaque)
         except Exception as error:  # Numba raises its own errors and, for odd code, nearly any other
-            known[key] = Unsupported(_reason(function, error))
-    if isinstance(known[key], Unsupported):
-        raise known[key]
-    return known[key]
+            known[key] = (Unsupported(_reason(function, error)), opaque)
+    kernel, _ = known[key]
+    if isinstance(kernel, Unsupported):
+        raise kernel
+    return kernel
+
+
+def _hint(function, times):
+    """Tell, once, that a function is compiled again and again because values in it change."""
+    if times == RECOMPILATIONS:
+        name = getattr(function, "__qualname__", "fun")
+        message = (
+            f"{name} is compiled anew for each new value of a global or closure variable that it reads; pass what changes in "
+            "args instead: new arguments never recompile"
+        )
+        warnings.warn(message, OdekitPerformanceWarning, stacklevel=stack_level())
+
+
+def stack_level():
+    """Stack level, for the caller of this function, of the user's line that called into odekit."""
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "odekit":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _compile(function, shape, structure):

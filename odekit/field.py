@@ -3,7 +3,6 @@
 import ctypes
 import dataclasses
 import math
-import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -142,7 +141,7 @@ class UserField:
             pass
         name = getattr(function, "__qualname__", type(function).__name__)
         message = f"{name} cannot be compiled and runs as Python, about a hundred times slower: {error}"
-        warnings.warn(message, OdekitPerformanceWarning, stacklevel=_outside())
+        warnings.warn(message, OdekitPerformanceWarning, stacklevel=_wrap.stack_level())
 
     def kernels(self):
         """What the integrators need.
@@ -219,14 +218,6 @@ class UserField:
             f"the compiled function failed at t = {t!r}, y = {y!r}, but the same call in Python does not; "
             "run with NUMBA_DISABLE_JIT=1 to look at it"
         )
-
-
-def _outside():
-    """Stack level of the user's line that called into odekit, seen from the caller of this function."""
-    frame, level = sys._getframe(1), 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "odekit":
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _together(addresses, keep):

@@ -220,6 +220,36 @@ def test_changes_of_closure_variables_are_seen():
     assert abs(odekit.solve_ivp(fun, (0, 1), [1.0], **TIGHT).y[0, -1] - np.exp(-1)) < 1e-8
 
 
+@compiled_only
+def test_the_same_function_made_again_is_not_compiled_again():
+    def make(rate):
+        return lambda t, y: [-rate * y[0]]
+
+    addresses = [UserField(make(rate), 0.0, np.array([1.0])).kernel.address for rate in (2.5, 2.5, 3.5, 2.5)]
+    assert addresses[0] == addresses[1] == addresses[3] != addresses[2]
+
+    def with_default(rate):
+        def fun(t, y, rate=rate):
+            return [-rate * y[0]]
+
+        return fun
+
+    for rate in (2.0, 1.0):
+        assert odekit.solve_ivp(with_default(rate), (0, 1), [1.0], **TIGHT).y[0, -1] == pytest.approx(
+            np.exp(-rate), rel=1e-7
+        )
+
+
+@compiled_only
+def test_values_that_change_again_and_again_get_a_hint():
+    def make(rate):
+        return lambda t, y: [-rate * y[0]]
+
+    with pytest.warns(odekit.OdekitPerformanceWarning, match="pass what changes in args") as record:
+        [odekit.solve_ivp(make(float(rate)), (0, 0.1), [1.0]) for rate in range(8)]
+    assert len(record) == 1 and record[0].filename == __file__
+
+
 def test_inputs_are_never_changed():
     y0, rate = np.array([1.0, 0.0]), np.array([1.0])
     y0.flags.writeable = False
