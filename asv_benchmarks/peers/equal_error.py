@@ -25,10 +25,10 @@ CASES = {
     "LORENZ": (1.0, ("dopri5", "tsit5", "dop853"), ("RK45", "DOP853", "LSODA")),
     "PLEIADES": (1.0, ("dopri5", "tsit5", "dop853"), ("RK45", "DOP853", "LSODA")),
     "ARENSTORF": (1.0, ("dopri5", "tsit5", "dop853"), ("RK45", "DOP853", "LSODA")),
-    "HIRES": (1e-4, ("kvaerno3", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
-    "OREGO": (1e-3, ("kvaerno3", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
-    "ROBER": (1e-6, ("kvaerno3", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
-    "VDPOL": (1e-3, ("kvaerno3", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
+    "HIRES": (1e-4, ("kvaerno5", "rodas5p", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
+    "OREGO": (1e-3, ("kvaerno5", "rodas5p", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
+    "ROBER": (1e-6, ("kvaerno5", "rodas5p", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
+    "VDPOL": (1e-3, ("kvaerno5", "rodas5p", "radau", "bdf", "auto"), ("Radau", "BDF", "LSODA")),
 }
 
 

@@ -1,8 +1,8 @@
 """Tables of the ESDIRK methods.
 
-The first guesses of the slopes were chosen by the number of iterations that they leave on ROBER, HIRES, OREGO and VDPOL at
-tolerances from 1e-4 to 1e-8. Dense output is cubic Hermite from both ends for all of them: the polynomial published with
-kencarp4 has the same order and, on the problem of Prothero and Robinson, five times the error.
+The first guesses of the slopes were chosen by the number of iterations that they leave on ROBER, HIRES, OREGO and VDPOL
+at tolerances from 1e-4 to 1e-8. Dense output is cubic Hermite from both ends for all of them: the polynomial published
+with kencarp4 has the same order and, on the problem of Prothero and Robinson, five times the error.
 """
 
 import math
@@ -16,7 +16,8 @@ def _predictor(c, A, *rows):
     """Weights of the slopes in the first guesses.
 
     A row is a list of stages, whose slopes the polynomial goes through that is extrapolated, or `EMBEDDED`: where the
-    stage before is the embedded solution, the iteration then starts as near to the solution as the error estimate is small.
+    stage before is the embedded solution, the iteration then starts as near to the solution as the error estimate is
+    small.
     """
     weights = []
     for i, nodes in enumerate(rows):

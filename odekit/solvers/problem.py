@@ -48,7 +48,8 @@ class Kernels:
     parameters : ndarray
         What the kernels get as `p`.
     jacobian : callable
-        Called when an implicit method is first needed, with True where the method needs df/dt too; returns a `Jacobian`.
+        Called when an implicit method is first needed, with True where the method needs df/dt too; returns a
+        `Jacobian`.
     events : int
         Address of the event functions, a scalar kernel that writes `n_events` numbers.
     directions : ndarray, (n_events,)

@@ -61,8 +61,8 @@ def _stage(iw, i):
 def _rate_by_differences(fn, iw, w, p):
     """Derivative with respect to t by a difference quotient of order 2 that stays inside the step; step code.
 
-    The field varies on a scale of no less than the step, and rounding of t moves it by t / scale roundings: the increment
-    balances that noise and the remainder, which is of third order.
+    The field varies on a scale of no less than the step, and rounding of t moves it by t / scale roundings: the
+    increment balances that noise and the remainder, which is of third order.
     """
     n, t, h = iw[state.N], w[state.T], w[state.H]
     y, f0 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)

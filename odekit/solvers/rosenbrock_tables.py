@@ -12,8 +12,8 @@ _TOLERANCE = 4e-15  # of sums, relative to the sum of the absolute values of the
 class RosenbrockTable:
     """A Rosenbrock method in the form that multiplies no vector by the Jacobian (Hairer & Wanner II, IV.7).
 
-    ``(I / (h gamma) - J) u_i = f(t + c_i h, y + sum_j A_ij u_j) + sum_j C_ij u_j / h + d_i h df/dt``, and the step leads to
-    ``y + sum_i b_i u_i``.
+    ``(I / (h gamma) - J) u_i = f(t + c_i h, y + sum_j A_ij u_j) + sum_j C_ij u_j / h + d_i h df/dt``, and the step
+    leads to ``y + sum_i b_i u_i``.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def _inverse(rows):
 
 
 def _rosenbrock23():
-    """The method of MATLAB's ode23s; its third stage evaluates the field at the new solution and serves the estimate."""
+    """The method of MATLAB's ode23s: its third stage, for the estimate, evaluates the field at the new solution."""
     g, e = 1 / (2 + 2**0.5), 6 + 2**0.5
     # untransformed: (I - h g J) k_i = f(t + c_i h, y + h sum_j alpha_ij k_j) + h J sum_j gamma_ij k_j + h gamma_i df/dt
     gamma = square(((g,), (-g, g), ((e - 2) * g, -e * g, g)))

@@ -198,7 +198,7 @@ def test_prothero_robinson_keeps_its_order():
         assert np.log2(errors[0] / errors[1]) > 3.5 and errors[1] < 1e-6
 
 
-# the derivative with respect to t --------------------------------------------------------------------------------------
+# the derivative with respect to t -----------------------------------------------------------------------------------
 
 
 def forced(t, y):
