@@ -222,14 +222,18 @@ class Integration:
     def _loop(self):
         attempts = FIRST_ATTEMPTS
         while True:
-            started = time.perf_counter()
+            started, before = time.perf_counter(), self._attempted()
             reason = self.advance(attempts)
             if reason is not None:
                 return reason
-            elapsed = time.perf_counter() - started
-            attempts = int(max(1, min(attempts * CALL_SECONDS / max(elapsed, 1e-6), 2 * attempts)))
+            elapsed, made = time.perf_counter() - started, self._attempted() - before
+            if made > 0:  # a call that an event has cut short made fewer than it might have
+                attempts = int(max(1, min(made * CALL_SECONDS / max(elapsed, 1e-6), 2 * attempts)))
             if self.progress is not None:
                 self.progress(float(self.w[S.T]))
+
+    def _attempted(self):
+        return int(self.iw[S.NACCEPT] + self.iw[S.NREJECT])
 
     def advance(self, attempts):
         """Advance by at most so many attempts; None, or the reason for which the integration has ended."""
