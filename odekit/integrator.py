@@ -65,10 +65,10 @@ class Integrator:
     ):  # fmt: skip
         t0, t_bound = _checks.span((t0, t_bound))
         state = _checks.state(y0)
-        _, methods = resolve(method, state.size)
         args = _checks.arguments(args)
         width = 2 if state.dtype.kind == "c" else 1
         tolerances = [np.repeat(vector, width) for vector in _checks.tolerances(rtol, atol, state)]
+        _, methods = resolve(method, state.size, np.min(tolerances[0], initial=math.inf))
         if not math.isfinite(t_bound):
             raise ValueError(f"t_bound={t_bound!r}; expected a finite time (extend moves it on)")
         _checks.steps(first_step, max_step, 1, abs(t_bound - t0), methods[0])

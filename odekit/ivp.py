@@ -37,7 +37,8 @@ def solve_ivp(
     y0 : array_like, (n,)
         Initial state, real or complex. It is not changed.
     method : str
-        ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000).
+        ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000): ``tsit5``
+        and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is below 1e-6.
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``vern7``,
         ``dop853``, ``vern9``. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
         ``kahanli8`` for separable systems, ``implicit_midpoint``, ``gauss4``, ``gauss6`` for all. Implicit, for stiff
@@ -97,12 +98,12 @@ def solve_ivp(
     t0, t1 = _checks.span(t_span)
     state = _checks.state(y0)
     n = state.size
-    name, methods = resolve(method, n)
     args = _checks.arguments(args)
     event_list, terminal = _checks.events(events)
     if math.isinf(t1) and n > 0 and not any(math.isfinite(count) for count in terminal):
         raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
     rtol_vector, atol_vector = _checks.tolerances(rtol, atol, state)
+    name, methods = resolve(method, n, np.min(rtol_vector, initial=math.inf))
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
     _checks.sparsity(jac_sparsity, n)
