@@ -115,3 +115,13 @@ def test_exact_and_constant_jacobians(method):
     assert constant.njev == 0 and callback.njev >= 1
     for sol in (constant, callback):
         assert sol.success and abs(sol.y[1, -1] / np.exp(-5.0) - 1) < 1e-3
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e6, 1e9])
+def test_the_solution_between_the_steps_of_a_very_stiff_problem(rate):
+    def tied(t, y):
+        return [-rate * (y[0] - np.sin(t)) + np.cos(t)]
+
+    t = np.linspace(0, 10, 101)
+    sol = odekit.solve_ivp(tied, (0, 10), [0.0], "radau", t_eval=t, rtol=1e-6, atol=1e-9)
+    assert sol.success and np.abs(sol.y[0] - np.sin(t)).max() < 1e-5
