@@ -1,12 +1,53 @@
 """Calling Python functions from compiled code, and looking at what they return."""
 
+import contextlib
 import ctypes
 import math
+import signal
+import threading
 import warnings
 
 import numpy as np
 
 from . import _jit, _wrap
+
+
+class _Here(threading.local):
+    """Ctrl-C in this thread: whether it came, and whether the user's function is running."""
+
+    pending = False
+    inside = False
+
+
+_here = _Here()
+
+
+@contextlib.contextmanager
+def interrupts():
+    """Let no Ctrl-C get lost in the calls back into Python.
+
+    Outside of the user's function, on the way there and back, ctypes would print a KeyboardInterrupt and go on. There it is
+    only noted, and raised by the next call.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def note(_number, _frame):
+        _here.pending = True
+        if _here.inside:
+            raise KeyboardInterrupt
+
+    _here.pending = False
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        pending, _here.pending = _here.pending, False
+    if pending:
+        raise KeyboardInterrupt
 
 
 def python_kernel(function, shape, args):
@@ -28,7 +69,9 @@ def python_kernel(function, shape, args):
     dtype = np.complex128 if shape.complex_state and shape.returns != "number" else np.float64
 
     def call(t, y, out):
+        before = _here.inside
         try:
+            _here.inside = True
             state = np.array(y).view(np.complex128) if shape.complex_state else np.array(y)
             target = out.view(dtype)
             if shape.in_place:
@@ -37,7 +80,13 @@ def python_kernel(function, shape, args):
                 target[:] = slope
             else:
                 target[:] = as_numbers(function(t, state[:, None] if shape.vectorized else state, *args), shape)
+            _here.inside = before
+            if _here.pending:
+                raise KeyboardInterrupt
         except BaseException as error:
+            _here.inside = before
+            if isinstance(error, KeyboardInterrupt):
+                _here.pending = False
             kernel.raised.append(error)
             return _wrap.RAISED
         return _wrap.OK

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from . import _callback, _jit, _wrap
+from . import _callback, _wrap
 from ._capture import ignores_first_argument, names_used
 from ._wrap import Shape, Unsupported
 from .solvers import state

@@ -119,7 +119,7 @@ class _Scope:
         if any(v.name in aliases for _, v in value.kws):  # such as out=y
             return True
         places = [k for k, v in enumerate(value.args) if getattr(v, "name", "") in aliases]
-        ufunc = getattr(np, name, None)
+        ufunc = vars(np).get(name)  # getattr warns of old names
         if isinstance(ufunc, np.ufunc) and any(k >= ufunc.nin for k in places):
             return True
         if places and name in ("copyto", "put", "fill_diagonal"):

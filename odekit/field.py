@@ -143,6 +143,10 @@ class UserField:
         message = f"{name} cannot be compiled and runs as Python, about a hundred times slower: {error}"
         warnings.warn(message, OdekitPerformanceWarning, stacklevel=_wrap.stack_level())
 
+    def calls_python(self):
+        """Whether any of the user's functions is, or may be, called back in Python."""
+        return callable(self.jac) or not all(k.compiled for k in (self.kernel, *self.kernels_used))
+
     def kernels(self):
         """What the integrators need.
 

@@ -1,10 +1,11 @@
 """`solve_ivp`: one trajectory, with SciPy's interface and meaning."""
 
+import contextlib
 import math
 
 import numpy as np
 
-from . import _checks, _progress
+from . import _callback, _checks, _progress
 from .field import UserField
 from .separable import Separable, SeparableField
 from .solution import Retcode, Solution, describe
@@ -125,7 +126,8 @@ def solve_ivp(
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1
-        trajectory = integration.run()
+        with _callback.interrupts() if field.calls_python() else contextlib.nullcontext():
+            trajectory = integration.run()
 
     solution = _solution(
         trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps

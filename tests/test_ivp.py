@@ -1,11 +1,14 @@
 """`solve_ivp`: its interface, what it does with bad input, how it fails, how it is interrupted."""
 
+import _thread
 import math
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -267,3 +270,23 @@ def test_an_interrupt_inside_a_python_right_hand_side():
     with pytest.warns(odekit.OdekitPerformanceWarning), pytest.raises(KeyboardInterrupt) as info:
         odekit.solve_ivp(Slow(), (0, 1000), [1.0], rtol=1e-9)
     assert info.value.solution.t.size > 1
+
+
+@pytest.mark.parametrize("method", ["auto", "radau"])
+def test_no_interrupt_is_lost_on_the_way_to_python(method):
+    calls = []
+
+    def rhs(t, y):  # the list keeps Numba away
+        calls.append(t)
+        return [y[1], -y[0]]
+
+    for delay in (0.1, 0.15, 0.2, 0.25):  # most of the time is spent between the user's function and the integrator
+        timer = threading.Timer(delay, _thread.interrupt_main)
+        timer.start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", odekit.OdekitPerformanceWarning)
+            with pytest.raises(KeyboardInterrupt) as info:
+                odekit.solve_ivp(rhs, (0, 1e9), [1.0, 0.0], method, max_step=0.1, t_eval=[0.0], max_steps=10**9)
+        timer.join()
+        assert info.value.solution.steps[-1] > 0
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
