@@ -111,3 +111,15 @@ def test_a_nonstiff_problem_never_compiles_the_implicit_method():
     )
     run.run()
     assert isinstance(field.kernels(), Kernels) and run.fn[state.DENSE + 1] == 0
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6])
+@pytest.mark.parametrize("rate", [1e3, 1e4])
+def test_a_smooth_stiff_problem_is_not_left_to_the_explicit_method(rate, rtol):
+    def tied(t, y):
+        return [-rate * (y[0] - np.sin(t)) + np.cos(t)]
+
+    t = np.linspace(0, 10, 101)
+    sol = odekit.solve_ivp(tied, (0, 10), [0.0], t_eval=t, rtol=rtol, atol=1e-9)
+    assert sol.success and sol.naccept + sol.nreject < 300
+    assert np.abs(sol.y[0] - np.sin(t)).max() < 10 * rtol
