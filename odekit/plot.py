@@ -9,7 +9,7 @@ Examples
 >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0], rtol=1e-6)
 >>> ax = odekit.plot.phase(sol, 0, 1)
 >>> ax.get_xlabel(), ax.get_ylabel()
-('$y_0$', '$y_1$')
+('$y_{0}$', '$y_{1}$')
 """
 
 import contextlib
