@@ -114,15 +114,16 @@ class UserField:
         else:
             _callback.as_numbers(function(self.t0, state_argument, *self.args), self.shape)
 
-    def kernel_of(self, function, shape):
-        """A compiled kernel, or a call back into Python after one warning."""
+    def kernel_of(self, function, shape, state=None):
+        """A compiled kernel, or a call back into Python after one warning; `state` is what it gets first (default: y0)."""
         try:
             if self._unpackable is not None:
                 raise Unsupported(str(self._unpackable))
             kernel = _wrap.compile_kernel(function, shape, self.structure)
             if kernel.agrees is None:
                 plain = getattr(function, "py_func", function)
-                kernel.agrees = _callback.agrees(kernel, plain, shape, self.t0, self.y0, self.args, self.parameters)
+                y = self.y0 if state is None else state
+                kernel.agrees = _callback.agrees(kernel, plain, shape, self.t0, y, self.args, self.parameters)
             if not kernel.agrees:
                 raise Unsupported("compiled by Numba, it gives other numbers than in Python")
         except Unsupported as error:

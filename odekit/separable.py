@@ -124,8 +124,8 @@ class SeparableField(UserField):
         m = self.y0.size // 2
         part = Shape(m)
         velocity, force = self.system.velocity, self.system.force
-        self.velocity = 0 if velocity is None else self.kernel_of(velocity, part).address
-        self.force = self.kernel_of(force, part).address
+        self.velocity = 0 if velocity is None else self.kernel_of(velocity, part, self.y0[m:]).address
+        self.force = self.kernel_of(force, part, self.y0[:m]).address
         if _jit.JIT_DISABLED:
             kernel = _callback.python_kernel(self.function, self.shape, self.args)
             self.kernels_used.append(kernel)
