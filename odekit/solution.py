@@ -159,11 +159,17 @@ class Solution:
             names.append(current)
         return names
 
-    def to_xarray(self):
-        """The trajectory as an `xarray.Dataset` (needs xarray)."""
+    def to_xarray(self, **labels):
+        """The trajectory as an `xarray.Dataset` (needs xarray).
+
+        Parameters
+        ----------
+        **labels
+            ``names``, ``units`` and ``time_unit``, see `odekit.storage.save`.
+        """
         from .storage import to_xarray
 
-        return to_xarray(self)
+        return to_xarray(self, **labels)
 
     def __getitem__(self, name):
         """SciPy's results are dictionaries too: ``sol["t"]`` is ``sol.t``."""

@@ -35,7 +35,7 @@ _TEXTS = ("method", "retcode", "message")
 _PARTS = np.array(["re", "im"])
 
 
-def save(path, sol, overwrite=False, compression=1):
+def save(path, sol, overwrite=False, compression=1, *, names=None, units=None, time_unit="1"):
     """Write a solution to a file.
 
     Stored are the trajectory, events, step times, changes of method, tolerances, counts, how it ended, the parameters,
@@ -51,18 +51,27 @@ def save(path, sol, overwrite=False, compression=1):
         Whether an existing file may be replaced.
     compression : int or None
         Level of gzip (0 to 9), or None for no compression.
+    names : sequence of str, length n, optional
+        Names of the components, as labels of the dimension ``component``.
+    units : str or sequence of str, length n, optional
+        Unit of all components, or of each: an attribute of ``y``, or the coordinate ``component_unit``.
+    time_unit : str
+        Unit of the independent variable, such as ``"s"``.
 
     Raises
     ------
     FileExistsError
         If `path` exists and `overwrite` is False.
+    ValueError
+        If there are not n names or units.
     """
     variables = {}
-    for name, variable in _variables(sol).items():
+    labels = _Labels(sol, names, units, time_unit)
+    for name, variable in _variables(sol, labels).items():
         variables[name] = _split_complex(variable) if variable.data.dtype.kind == "c" else variable
     if any("part" in variable.dims for variable in variables.values()):
         variables["part"] = Variable(("part",), _PARTS)
-    write(path, KIND, VERSION, variables, _attributes(sol), overwrite, compression)
+    write(path, KIND, VERSION, variables, _attributes(sol, labels), overwrite, compression)
 
 
 def load(path, max_bytes=MAX_BYTES):
@@ -108,7 +117,7 @@ def metadata(path, max_bytes=MAX_BYTES):
     dict
         Method, tolerances, counts, how the integration ended, ``rhs_name``, ``rhs_source`` and ``rhs_sha256``,
         ``created_at`` (UTC, ISO 8601), versions (``odekit``, ``numba``, ``numpy``, ``h5py``, ``hdf5``, ``python``),
-        ``platform``.
+        ``platform``; ``names`` and ``units`` (JSON lists, or null), ``time_unit``.
 
     Raises
     ------
@@ -118,12 +127,14 @@ def metadata(path, max_bytes=MAX_BYTES):
     return read(path, KIND, VERSION, max_bytes)[1]
 
 
-def to_xarray(sol):
+def to_xarray(sol, *, names=None, units=None, time_unit="1"):
     """A solution as an `xarray.Dataset`, as if it had been saved and opened by xarray (complex states stay complex).
 
     Parameters
     ----------
     sol : Solution
+    names, units, time_unit
+        As for `save`.
 
     Returns
     -------
@@ -133,25 +144,62 @@ def to_xarray(sol):
     """
     import xarray
 
+    labels = _Labels(sol, names, units, time_unit)
     content = {
         name: (variable.dims, variable.data, variable.attrs)
-        for name, variable in with_coordinates(_variables(sol)).items()
+        for name, variable in with_coordinates(_variables(sol, labels)).items()
     }
     coordinates = {name: value for name, value in content.items() if value[0] == (name,)}
     data = {name: value for name, value in content.items() if name not in coordinates}
-    return xarray.Dataset(data, coordinates, {"format": KIND, "format_version": VERSION, **_attributes(sol)})
+    return xarray.Dataset(data, coordinates, {"format": KIND, "format_version": VERSION, **_attributes(sol, labels)})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Solution -> variables and attributes
 
 
-def _variables(sol):
-    number = {"units": "1"}
+class _Labels:
+    """Names and units of the components, checked."""
+
+    def __init__(self, sol, names, units, time_unit):
+        n = len(np.asarray(sol.y))
+        self.names, self.units, self.time_unit = names, units, time_unit
+        if not isinstance(time_unit, str):
+            raise ValueError(f"time_unit={time_unit!r}; expected a string such as 's'")
+        for what, values in (("names", names), ("units", units)):
+            if values is None or (what == "units" and isinstance(values, str)):
+                continue
+            if isinstance(values, str) or len(values) != n or not all(isinstance(value, str) for value in values):
+                raise ValueError(f"{what}={values!r}; expected {n} strings, one for each component")
+        if names is not None and len(set(names)) != n:
+            raise ValueError(f"names={names!r}; expected {n} different ones")
+
+    @property
+    def state_unit(self):
+        """Attribute of the state: the unit that all components share, or where to find those of each."""
+        return {"units": self.units if isinstance(self.units, str) else "1" if self.units is None else "component_unit"}
+
+    def variables(self):
+        """Coordinates along the components."""
+        found = {}
+        if self.names is not None:
+            found["component"] = Variable(("component",), np.array(self.names))
+        if self.units is not None and not isinstance(self.units, str):
+            found["component_unit"] = Variable(("component",), np.array(self.units))
+        return found
+
+    def attributes(self):
+        """What `metadata` gives back."""
+        names, units = (None if v is None else [v] if isinstance(v, str) else list(v) for v in (self.names, self.units))
+        return {"names": json.dumps(names), "units": json.dumps(units), "time_unit": self.time_unit}
+
+
+def _variables(sol, labels):
+    number, state_unit = {"units": labels.time_unit}, labels.state_unit
     y = np.asarray(sol.y)
-    variables = {
+    variables = labels.variables() | {
         "time": Variable(("time",), np.asarray(sol.t, dtype=float), {**number, "long_name": "independent variable"}),
-        "y": Variable(("time", "component"), np.ascontiguousarray(y.T), {**number, "long_name": "state"}),
+        "y": Variable(("time", "component"), np.ascontiguousarray(y.T), {**state_unit, "long_name": "state"}),
         "step": Variable(
             ("step",), np.asarray(sol.steps, dtype=float), {**number, "long_name": "times of accepted steps"}
         ),
@@ -159,13 +207,13 @@ def _variables(sol):
     for name in ("rtol", "atol"):
         if np.ndim(getattr(sol, name)):
             variables[name] = Variable(
-                ("component",), np.broadcast_to(getattr(sol, name), len(y)).astype(float), number
+                ("component",), np.broadcast_to(getattr(sol, name), len(y)).astype(float), {"units": "1"}
             )
     for k, times in enumerate(sol.t_events or ()):
         times, dim = np.asarray(times, dtype=float), f"event_{k}"
         states = np.asarray(sol.y_events[k], dtype=y.dtype).reshape(times.size, len(y))
         variables[dim] = Variable((dim,), times, {**number, "long_name": f"times of event {k}"})
-        variables[f"y_{dim}"] = Variable((dim, "component"), states, {**number, "long_name": f"state at event {k}"})
+        variables[f"y_{dim}"] = Variable((dim, "component"), states, {**state_unit, "long_name": f"state at event {k}"})
     if sol.switches:
         variables["switch"] = Variable(
             ("switch",), np.array([s.t for s in sol.switches]), {**number, "long_name": "times of changes of method"}
@@ -187,7 +235,7 @@ def _split_complex(variable):
     return Variable((*variable.dims, "part"), parts, variable.attrs)
 
 
-def _attributes(sol):
+def _attributes(sol, labels):
     retcode = Retcode(sol.retcode)
     attributes = {
         "Conventions": "CF-1.11",
@@ -202,6 +250,7 @@ def _attributes(sol):
         "n_events": -1 if sol.t_events is None else len(sol.t_events),
         **{name: int(getattr(sol, name)) for name in _COUNTS},
         **{name: float(getattr(sol, name)) for name in ("rtol", "atol") if not np.ndim(getattr(sol, name))},
+        **labels.attributes(),
         **right_hand_side(sol.fun),
         **versions(),
     }

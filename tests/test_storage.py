@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+import odekit
 from odekit import _files
 from odekit.solution import Retcode, Solution, Switch
 from odekit.storage import KIND, OdekitFileError, load, metadata, save, to_xarray
@@ -416,3 +417,38 @@ def test_nothing_is_executed(path, monkeypatch):
     for name in ("eval", "exec"):
         monkeypatch.setattr(builtins, name, forbidden)
     load(path)
+
+
+def test_names_and_units(tmp_path):
+    sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 1), [1.0, 0.0], events=lambda t, y: y[0] - 0.9)
+    labels = {"names": ("x", "v"), "units": ("m", "m/s"), "time_unit": "s"}
+    path = tmp_path / "labelled.h5"
+    odekit.storage.save(path, sol, **labels)
+    assert np.array_equal(odekit.storage.load(path).y, sol.y)
+    about = odekit.storage.metadata(path)
+    assert (about["names"], about["units"], about["time_unit"]) == ('["x", "v"]', '["m", "m/s"]', "s")
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    with xarray.open_dataset(path, engine="h5netcdf") as opened:
+        for data in (opened, sol.to_xarray(**labels)):
+            assert list(data.component.values) == ["x", "v"] and data.time.units == "s"
+            assert list(data.component_unit.values) == ["m", "m/s"]
+            assert np.array_equal(data.y.sel(component="v").values, sol.y[1])
+    assert sol.to_xarray(units="K").y.units == "K"
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        ({"names": ("x",)}, "names=.*expected 2 strings"),
+        ({"names": "xv"}, "names=.*expected 2 strings"),
+        ({"names": ("x", "x")}, "different"),
+        ({"units": ("m", 1)}, "units=.*expected 2 strings"),
+        ({"time_unit": None}, "time_unit=None"),
+    ],
+)
+def test_labels_that_do_not_fit(tmp_path, labels, sentence):
+    sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 1), [1.0, 0.0])
+    with pytest.raises(ValueError, match=sentence):
+        odekit.storage.save(tmp_path / "wrong.h5", sol, **labels)
+    assert not list(tmp_path.iterdir())

@@ -37,7 +37,7 @@ def run(folder, pictures=True, end=1e11):
     if end == ROBER.t_span[1]:
         print(f"   largest relative error at the end, against the published reference: {ROBER.error(sol.y[:, -1]):.1e}")
 
-    storage.save(folder / "robertson.h5", sol, overwrite=True)
+    storage.save(folder / "robertson.h5", sol, overwrite=True, names=("y1", "y2", "y3"), time_unit="s")
     if not pictures:
         return ["robertson.h5"]
     draw(sol, folder / "robertson.png")

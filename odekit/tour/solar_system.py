@@ -20,6 +20,11 @@ YEAR = 365.25  # days
 OBLIQUITY = np.radians(23.4393)  # of the ecliptic; the table's frame is equatorial
 RTOL = 1e-12
 METHODS = ("dop853", "tsit5")
+LABELS = {
+    "names": [f"{body} {axis}" for part in ("xyz", "uvw") for body in BODIES for axis in part],
+    "units": ["AU"] * 18 + ["AU/d"] * 18,
+    "time_unit": "d",
+}
 
 
 def solve(method, end):
@@ -45,7 +50,7 @@ def run(folder, pictures=True, years=1000):
     off = np.abs(solve(METHODS[0], day).y[:18, -1] - SYSTEM.y_end[:18]).max()
     print(f"   positions after {day / YEAR:.1f} years, against the 45-digit reference: {off:.1e} AU off at most")
 
-    storage.save(folder / "solar-system.h5", solutions[METHODS[0]], overwrite=True)
+    storage.save(folder / "solar-system.h5", solutions[METHODS[0]], overwrite=True, **LABELS)
     if not pictures:
         return ["solar-system.h5"]
     draw(solutions, energies, folder / "solar-system.png")
