@@ -18,7 +18,7 @@ import functools
 import numpy as np
 
 from .. import _jit
-from ..solvers.explicit import HERMITE
+from ..solvers.hermite import HERMITE
 from .header import BLOCK, LANES, N_PARAMS, SLOT
 
 view1 = _jit.view1

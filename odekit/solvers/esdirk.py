@@ -15,7 +15,8 @@ import numpy as np
 
 from .. import _jit
 from . import jacobian, linalg, newton, state
-from .explicit import HERMITE, weighted_sum
+from .explicit import weighted_sum
+from .hermite import hermite, line
 
 MAX_ITERATIONS = 10  # OrdinaryDiffEq.jl, diffrax
 #: The Jacobian is kept while few iterations are enough or the rate is at most this (measured as for Radau).
@@ -165,8 +166,7 @@ def _finish(fn, iw, w, filtered, exponent):
 _NAMESPACE = {
     "view1": _jit.view1,
     "vector": state.vector,
-    "dense_coefficients": state.dense_coefficients,
-    **{name: getattr(state, name) for name in ["N", "T", "H", "T_NEW", "Y", "Y_NEW", "F0", "F1", "DEGREE", "ACCEPTED"]},
+    **{name: getattr(state, name) for name in ["N", "T", "H", "T_NEW", "Y", "Y_NEW", "F0", "F1", "ACCEPTED"]},
     **{f.__name__: f for f in (_place, _begin, _factorise, _solve_stage, _try_again, newton.failed, _finish)},
 }
 
@@ -221,7 +221,6 @@ def step(table):
     return _jit.exec_source("\n".join(lines) + "\n", f"step_{table.name}", _NAMESPACE)
 
 
-@functools.cache
 def dense(table):
     """Dense-output kernel of an ESDIRK method.
 
@@ -234,17 +233,4 @@ def dense(table):
     function
         ``dense(fn, iw, w, p) -> code``, see `odekit.solvers.state`.
     """
-    names = ["dy", "hf0", "hf1"]
-    rows = [(1.0, 0.0, 0.0)] if degree(table) == 1 else list(zip(*HERMITE, strict=True))
-    lines = [
-        f"def dense_{table.name}(fn, iw, w, p):",
-        "    n, h, q = iw[N], w[H], dense_coefficients(iw, w)",
-        "    y, y_new, f0, f1 = vector(iw, w, Y), vector(iw, w, Y_NEW), vector(iw, w, F0), vector(iw, w, F1)",
-        "    for i in range(n):",
-        "        dy, hf0, hf1 = y_new[i] - y[i], h * f0[i], h * f1[i]",
-        *[f"        q[{d}, i] = {weighted_sum(row, names).replace('[i]', '')}" for d, row in enumerate(rows)],
-        f"        for d in range({len(rows)}, iw[DEGREE]):",
-        "            q[d, i] = 0.0",
-        "    return 0",
-    ]
-    return _jit.exec_source("\n".join(lines) + "\n", f"dense_{table.name}", _NAMESPACE)
+    return line if degree(table) == 1 else hermite

@@ -8,9 +8,7 @@ import math
 
 from .. import _jit
 from . import control, interpolant, state
-
-#: Hermite interpolation from both ends, as weights of (y_new - y, h f0, h f1) in theta, theta^2, theta^3.
-HERMITE = ((0.0, 3.0, -2.0), (1.0, -2.0, 1.0), (0.0, -1.0, 1.0))
+from .hermite import hermite
 
 _STATE_NAMES = (
     "ACCEPTED ATOL EIGENVALUE ERR_NORM F F0 F1 H H_FIXED H_NEXT N NFEV NONFINITE O_FIRST REJECTED REJECTED_ERROR RTOL SCRATCH "
@@ -232,23 +230,17 @@ def dense(table):
     function
         ``dense(fn, iw, w, p) -> code``: writes the coefficients Q of the step just accepted.
     """
+    if table.dense is None:
+        return hermite
     lines = [f"def dense_{table.name}(fn, iw, w, p):"] + _views(table)
     lines += ["    h, t, t_new = w[H], w[T], w[T_NEW]", "    Q = dense_coefficients(iw, w)"]
-    if table.dense is None:
-        names = ["dy", "f0", "f1"]
-        lines += ["    for i in range(n):", "        dy = y_new[i] - y[i]"]
-        for d in range(3):
-            a, b, c = (row[d] for row in HERMITE)
-            lines += [f"        Q[{d}, i] = {a!r} * dy + h * ({b!r} * f0[i] + {c!r} * f1[i])"]
-        degree = 3
-    else:
-        names = _stage_names(table)
-        for j, (c, row) in enumerate(zip(table.extra_c, table.extra_A, strict=True)):
-            lines += _stage(f"x{j}", f"t + {float(c)!r} * h", "z", row, names)
-            names = names + [f"x{j}"]
-            lines += ["    iw[NFEV] += 1"]
-        degree = len(table.dense[0])
-        lines += ["    for i in range(n):"] + _polynomial(table.dense, names)
+    names = _stage_names(table)
+    for j, (c, row) in enumerate(zip(table.extra_c, table.extra_A, strict=True)):
+        lines += _stage(f"x{j}", f"t + {float(c)!r} * h", "z", row, names)
+        names = names + [f"x{j}"]
+        lines += ["    iw[NFEV] += 1"]
+    degree = len(table.dense[0])
+    lines += ["    for i in range(n):"] + _polynomial(table.dense, names)
     lines += [f"    for d in range({degree}, Q.shape[0]):", "        for i in range(n):", "            Q[d, i] = 0.0"]
     lines += ["    return ACCEPTED"]
     return _jit.exec_source("\n".join(lines) + "\n", f"dense_{table.name}", _NAMESPACE)

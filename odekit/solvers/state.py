@@ -51,7 +51,6 @@ REJECTED = 15  # 1: the last attempt was rejected
 LAST_CODE = 16  # step code of the last attempt
 STIFF_COUNT = 17  # consecutive stiff (positive) or nonstiff (negative) verdicts
 JAC_KIND = 18  # one of the JAC_* below
-COMPONENT = 19  # first component that was not finite
 O_FIRST = 20  # where the workspace of the first method begins in w
 O_IMPLICIT = 21  # where the workspace of the implicit method begins in w
 DEGREE = 22  # degree of the dense-output polynomials
