@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numba import njit
 from scipy.integrate import solve_ivp
 
@@ -18,6 +19,8 @@ SCIPY = {
     "ARENSTORF": ("DOP853", 1e-12, 1e-12, 1e-5),
     "LORENZ": ("DOP853", 1e-12, 1e-12, 1e-8),
     "OUTER_SOLAR_SYSTEM": ("DOP853", 1e-10, 1e-12, 1e-3),
+    "BRUSS1D": ("Radau", 1e-6, 1e-6, 1e-6),
+    "BRUSS2D": ("BDF", 1e-6, 1e-6, 2e-3),
 }
 
 
@@ -28,6 +31,14 @@ def compiled(problem):
     return njit(problem.fun)
 
 
+def as_array(problem, matrix):
+    """A Jacobian in any of the forms that `Problem.jac` knows, as an (n, n) array."""
+    if problem.lband is not None:
+        offsets = np.arange(problem.uband, -problem.lband - 1, -1)
+        matrix = scipy.sparse.dia_matrix((matrix, offsets), shape=(problem.n, problem.n))
+    return matrix.toarray() if scipy.sparse.issparse(matrix) else matrix
+
+
 def test_every_problem_is_checked():
     assert SCIPY.keys() == PROBLEMS.keys()
 
@@ -36,7 +47,10 @@ def test_every_problem_is_checked():
 def test_reference_is_reached(problem):
     method, rtol, atol, expected = SCIPY[problem.name]
     fun, jac = compiled(problem), problem.jac
-    options = {"jac": lambda t, y: jac(t, y, *problem.args)} if jac and method == "Radau" else {}
+    options = {}
+    if jac and method in ("Radau", "BDF"):
+        convert = scipy.sparse.csc_matrix if problem.pattern else np.asarray
+        options = {"jac": lambda t, y: convert(as_array(problem, jac(t, y, *problem.args)))}
     sol = solve_ivp(
         lambda t, y: fun(t, y, *problem.args), problem.t_span, problem.y0, method, rtol=rtol, atol=atol, **options
     )
@@ -54,13 +68,24 @@ def test_compiled_equals_python(problem):
 def test_jacobian(name):
     problem = PROBLEMS[name]
     rng = np.random.default_rng(1)
-    y, direction = np.array(problem.y0) + rng.uniform(0.1, 0.2, len(problem.y0)), rng.normal(size=len(problem.y0))
+    y, direction = np.array(problem.y0) + rng.uniform(0.1, 0.2, problem.n), rng.normal(size=problem.n)
     step = 1e-6 * direction
     ahead, behind = (np.array(problem.fun(0.0, y + s, *problem.args)) for s in (step, -step))
     expected = (ahead - behind) / 2e-6
-    for jac in (problem.jac, njit(problem.jac)):
-        product = jac(0.0, y, *problem.args) @ direction
+    sparse = problem.pattern is not None and problem.lband is None  # Numba has no sparse matrices
+    for jac in (problem.jac,) if sparse else (problem.jac, njit(problem.jac)):
+        matrix = as_array(problem, jac(0.0, y, *problem.args))
+        np.testing.assert_array_equal(matrix[problem.jac_sparsity.toarray() == 0], 0.0)
+        product = matrix @ direction
         np.testing.assert_allclose(product, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", [name for name, problem in PROBLEMS.items() if problem.pattern])
+def test_patterns_are_no_larger_than_needed(name):
+    problem = PROBLEMS[name]
+    y = np.array(problem.y0) + np.random.default_rng(2).uniform(0.1, 0.2, problem.n)
+    matrix = as_array(problem, problem.jac(0.0, y, *problem.args))
+    np.testing.assert_array_equal(matrix != 0, problem.jac_sparsity.toarray() == 1)
 
 
 @pytest.mark.parametrize("name", [name for name, problem in PROBLEMS.items() if problem.energy])

@@ -1,7 +1,7 @@
 """Reference problems with published or independently computed reference solutions.
 
-What the methods are tested and compared on: five stiff problems, two nonstiff ones, a chaotic one and a Hamiltonian
-one. Each is a `Problem`; `PROBLEMS` maps names to them. The vector fields are plain SciPy-style functions that Numba
+What the methods are tested and compared on: five small stiff problems, two large ones, two nonstiff ones, a chaotic one
+and a Hamiltonian one. Each is a `Problem`; `PROBLEMS` maps names to them. The vector fields are plain SciPy-style functions that Numba
 compiles.
 
 Examples
@@ -13,6 +13,7 @@ Examples
 True
 """
 
+from .brusselator import BRUSS1D, BRUSS2D
 from .hamiltonian import OUTER_SOLAR_SYSTEM, outer_solar_system_energy
 from .nonstiff import ARENSTORF, LORENZ, PLEIADES
 from .problem import Problem
@@ -21,7 +22,19 @@ from .stiff import HIRES, OREGO, ROBER, VDPOL, VDPOLM
 #: All problems by name.
 PROBLEMS = {
     problem.name: problem
-    for problem in (ROBER, HIRES, OREGO, VDPOL, VDPOLM, PLEIADES, ARENSTORF, LORENZ, OUTER_SOLAR_SYSTEM)
+    for problem in (
+        ROBER,
+        HIRES,
+        OREGO,
+        VDPOL,
+        VDPOLM,
+        PLEIADES,
+        ARENSTORF,
+        LORENZ,
+        OUTER_SOLAR_SYSTEM,
+        BRUSS1D,
+        BRUSS2D,
+    )
 }
 
 __all__ = [*PROBLEMS, "PROBLEMS", "Problem", "outer_solar_system_energy"]

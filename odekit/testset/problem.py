@@ -1,6 +1,7 @@
 """What a reference problem is."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +17,9 @@ class Problem:
     fun : callable
         Vector field ``fun(t, y, *args)``.
     jac : callable or None
-        Its Jacobian ``jac(t, y, *args)``.
+        Its Jacobian ``jac(t, y, *args)``: an (n, n) array, for Numba too; where `lband` and `uband` are given, packed as
+        SciPy's LSODA wants it, ``packed[uband + i - j, j]`` with shape (lband + uband + 1, n); a SciPy sparse matrix
+        where n is large and there is no band.
     t_span : tuple of float
     y0 : tuple of float
     args : tuple
@@ -28,6 +31,12 @@ class Problem:
         Where the problem and the reference come from.
     energy : callable or None
         A conserved quantity ``energy(y, *args)``.
+    lband, uband : int or None
+        Numbers of diagonals of the Jacobian below and above the main one, if it is banded.
+    pattern : callable or None
+        ``pattern(n)``: where the Jacobian may differ from zero, as a SciPy sparse matrix; see `jac_sparsity`.
+    jumps : tuple of float
+        Times at which the vector field jumps (for `tstops`).
     """
 
     name: str
@@ -40,6 +49,30 @@ class Problem:
     digits: int
     source: str
     energy: Callable | None = None
+    lband: int | None = None
+    uband: int | None = None
+    pattern: Callable | None = None
+    jumps: tuple = ()
+
+    @property
+    def n(self):
+        """Dimension of the state."""
+        return len(self.y0)
+
+    @functools.cached_property
+    def jac_sparsity(self):
+        """Where the Jacobian may differ from zero: a SciPy sparse matrix of ones, shape (n, n).
+
+        Without a `pattern` it is read off the Jacobian at two states without symmetry.
+        """
+        import scipy.sparse
+
+        if self.pattern is not None:
+            return self.pattern(self.n)
+        states = np.array(self.y0) + np.random.default_rng(0).uniform(0.1, 0.2, (2, self.n))
+        return scipy.sparse.csc_matrix(
+            sum((self.jac(self.t_span[0], y, *self.args) != 0).astype(float) for y in states).clip(max=1)
+        )
 
     def error(self, y):
         """Largest relative error of `y` against the reference at the end.
