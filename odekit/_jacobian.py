@@ -83,9 +83,11 @@ def _complex_step(field, time):
         )
     except Unsupported:
         return None
-    # a second point, because a kink such as |y| may lie at the first, and y0 is often zero
-    probes = (field.y0, field.y0 * (1 + AGREEMENT) + AGREEMENT**2)
-    return kernel if all(_agrees(field, kernel, y, time) for y in probes) else None
+    if kernel.agrees is None:  # as with the field's own kernel, one comparison is enough
+        # a second point, because a kink such as |y| may lie at the first, and y0 is often zero
+        probes = (field.y0, field.y0 * (1 + AGREEMENT) + AGREEMENT**2)
+        kernel.agrees = all(_agrees(field, kernel, y, time) for y in probes)
+    return kernel if kernel.agrees else None
 
 
 def _agrees(field, kernel, y, time):
