@@ -85,6 +85,20 @@ def _call_linear(typingctx, address, lu, pivots, b, n):
     return signature, codegen
 
 
+@intrinsic
+def _call_matrix(typingctx, address, fn, iw, w, p, b, matrix):
+    signature = types.int64(types.int64, fn, iw, w, p, b, types.int64)
+
+    def codegen(context, builder, signature, args):
+        integers, floats = LONG.as_pointer(), DOUBLE.as_pointer()
+        kinds = [integers, integers, floats, floats, floats, LONG]
+        arrays = zip(signature.args[1:6], args[1:6], kinds[:5], strict=True)
+        pointers = [builder.bitcast(_data(context, builder, ty, v), kind) for ty, v, kind in arrays]
+        return call_at(builder, args[0], LONG, kinds, [*pointers, args[6]])
+
+    return signature, codegen
+
+
 def view_intrinsic(element, ndim):
     """An intrinsic ``view(base, offset, shape...)`` on the float64 array or pointer `base`."""
 
@@ -160,6 +174,10 @@ if JIT_DISABLED:
         """Call a kernel of `odekit.solvers.linalg` by its address; returns its status."""
         return functions[int(address)](lu, pivots, b, n)
 
+    def call_matrix(address, fn, iw, w, p, b, matrix):
+        """Call a kernel of `odekit.solvers.linalg` by its address; returns its step code."""
+        return functions[int(address)](fn, iw, w, p, b, matrix)
+
     def view1(base, offset, n):
         """View of `n` numbers from `offset` on."""
         return base[offset : offset + n]
@@ -178,5 +196,6 @@ if JIT_DISABLED:
 
 else:
     call_scalar, call_step, call_linear = _call_scalar, _call_step, _call_linear
+    call_matrix = _call_matrix
     view1, view2 = view_intrinsic(types.float64, 1), view_intrinsic(types.float64, 2)
     view1c, view2c = view_intrinsic(types.complex128, 1), view_intrinsic(types.complex128, 2)

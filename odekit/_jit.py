@@ -29,6 +29,7 @@ from ._address import (
     JIT_DISABLED,
     SCALAR_CTYPE,
     call_linear,
+    call_matrix,
     call_scalar,
     call_step,
     functions,
@@ -40,7 +41,7 @@ from ._address import (
 )
 
 __all__ = [
-    "JIT_DISABLED", "SCALAR_CTYPE", "call_linear", "call_scalar", "call_step", "functions", "state_view_intrinsics",
+    "JIT_DISABLED", "SCALAR_CTYPE", "call_linear", "call_matrix", "call_scalar", "call_step", "functions", "state_view_intrinsics",
     "view1", "view1c", "view2", "view2c",
 ]  # fmt: skip
 
@@ -67,6 +68,9 @@ STEP_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p)
 #: ``int64 f(double *lu, int32 *pivots, double *b, int64 n)``: factorisations and solves; complex numbers are two doubles.
 LINEAR_SIGNATURE = types.int64(_f8p, types.CPointer(types.int32), _f8p, types.int64)
 
+#: ``int64 f(int64 *fn, int64 *iw, double *w, double *p, double *b, int64 matrix)``: factorises, or solves for b in place.
+MATRIX_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p, _f8p, types.int64)
+
 
 @functools.cache
 def package_stamp(networks=False):
@@ -82,7 +86,7 @@ def package_stamp(networks=False):
     str
     """
     digest = hashlib.sha256()
-    sources = [_PACKAGE / "_jit.py", _PACKAGE / "_address.py", *_PACKAGE.glob("solvers/*.py")]
+    sources = [_PACKAGE / "_jit.py", _PACKAGE / "_address.py", *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [_PACKAGE / "vmath.py", *_PACKAGE.glob("nn/*.py")]
     for path in sorted(sources):

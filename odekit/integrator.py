@@ -243,9 +243,11 @@ class Integrator:
         """
         run = self._run
         sizes = [S.N, S.DEGREE, S.P_SIZE]
-        if set(state) != {"iw", "w"} or state["iw"].size != run.iw.size or (state["iw"][sizes] != run.iw[sizes]).any():
+        alike = set(state) == {"iw", "w"} and (state["iw"][sizes] == run.iw[sizes]).all()
+        if alike:
+            run.prepare_for(state["iw"])
+        if not alike or state["iw"].size != run.iw.size:
             raise ValueError("the state is of an integrator with another problem or method")
-        run._prepare(int(state["iw"][S.MODE]))
         run.iw[:] = state["iw"]
         run.w = state["w"].copy()
         run._view_vectors()

@@ -54,7 +54,7 @@ SAME_GRID = 1e-12
 #: ... and by less than this to the rule that counts equal steps: t + h rounds.
 EQUAL_STEP = 1e-6
 
-# vectors of the workspace, counted from behind J (n*n) and the factors (n*n)
+# vectors of the workspace, behind the matrices
 _D = 0  # backward differences; row j - 1 holds the j-th, up to order + 2
 _CORRECTION = 7  # y_new - prediction, in the end the (order + 1)-st difference
 _PSI = 8  # what the history contributes to the equation
@@ -70,15 +70,14 @@ _C_LU = newton.H_LU  # c of the factorisation in use
 
 
 def workspace(n):
-    """Floats of workspace."""
-    return 2 * n * n + 11 * n
+    """Floats of workspace, besides the matrices."""
+    return 11 * n
 
 
 @_jit.core
 def _place(iw, k):
     """Where the k-th vector of the workspace begins in w."""
-    n = iw[state.N]
-    return iw[state.O_IMPLICIT] + 2 * n * n + k * n
+    return iw[state.O_VECTORS] + k * iw[state.N]
 
 
 @_jit.core
@@ -126,17 +125,14 @@ def _set_grid(iw, w):
 
 
 @_jit.core
-def _factorise(fn, iw, w):
-    """Factorise ``I - c J`` unless the factors at hand are near enough; 0, or 1 where it is singular."""
-    n, c = iw[state.N], w[state.H] / ALPHA[iw[_ORDER]]
+def _factorise(fn, iw, w, p):
+    """Factorise ``I - c J`` unless the factors at hand are near enough; step code."""
+    c = w[state.H] / ALPHA[iw[_ORDER]]
     if newton.factors_fit(iw, w, c, LU_CHANGE):
-        return 0
-    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-    linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, c, lu)
-    status = _jit.call_linear(fn[state.FACTOR_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), lu, n)
-    iw[state.NLU] += 1
-    newton.record_factors(iw, w, status, c)
-    return status
+        return state.ACCEPTED
+    code = linalg.factorise(fn, iw, w, p, 0, 1.0, c)
+    newton.record_factors(iw, w, code, c)
+    return code
 
 
 @_jit.core
@@ -169,8 +165,6 @@ def _iterate(fn, iw, w, p):
     D, d = _jit.view2(w, _place(iw, _D), MAX_ORDER + 2, n), _jit.view1(w, _place(iw, _CORRECTION), n)
     psi, increment = _jit.view1(w, _place(iw, _PSI), n), _jit.view1(w, _place(iw, _INCREMENT), n)
     inverse = _jit.view1(w, _place(iw, _INVERSE), n)
-    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-    pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
     _predict(iw, w)
     for i in range(n):
         history = 0.0
@@ -189,7 +183,9 @@ def _iterate(fn, iw, w, p):
             return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), y_new), k
         for i in range(n):
             increment[i] = damping * (c * increment[i] - psi[i] - d[i])
-        _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, increment, n)
+        code = linalg.solve(fn, iw, w, p, 0, increment)
+        if code != state.ACCEPTED:
+            return code, k
         size = newton.norm(increment, inverse)
         if not np.isfinite(size):
             return state.NONFINITE, k
@@ -244,8 +240,9 @@ def step(fn, iw, w, p):
     again = code == state.ACCEPTED
     while again:
         again = False
-        if _factorise(fn, iw, w) != 0:
-            return newton.failed(iw, w, state.SINGULAR)
+        code = _factorise(fn, iw, w, p)
+        if code != state.ACCEPTED:
+            return newton.failed(iw, w, code)
         code, iterations = _iterate(fn, iw, w, p)
         if code == state.NEWTON_FAILED or code == state.NONFINITE:
             w[newton.FACTOR] = 1.0

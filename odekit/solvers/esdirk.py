@@ -27,7 +27,7 @@ DEADBAND_MIN, DEADBAND_MAX = 0.9, 1.2
 FACTOR_MIN, FACTOR_MAX = 0.2, 10.0
 LU_SAME_STEP = 1e-6  # steps that differ by less, as rounding of t makes them, share a factorisation
 
-# vectors of the workspace, counted from behind J (n*n) and the factors (n*n)
+# vectors of the workspace, behind the matrices
 _Z = 0  # the stage's unknown
 _INCREMENT = 1  # right-hand side and solution of the linear system; the error estimate
 _INVERSE = 2  # inverse weights of the norms
@@ -42,15 +42,14 @@ def degree(table):
 
 
 def workspace(table, n):
-    """Floats of workspace for n components."""
-    return 2 * n * n + (_SLOPES + table.stages - 2) * n
+    """Floats of workspace for n components, besides the matrices."""
+    return (_SLOPES + table.stages - 2) * n
 
 
 @_jit.core
 def _place(iw, k):
     """Where the k-th vector of the workspace begins in w."""
-    n = iw[state.N]
-    return iw[state.O_IMPLICIT] + 2 * n * n + k * n
+    return iw[state.O_VECTORS] + k * iw[state.N]
 
 
 @_jit.core
@@ -64,18 +63,15 @@ def _begin(fn, iw, w, p):
 
 
 @_jit.core
-def _factorise(fn, iw, w, gamma):
+def _factorise(fn, iw, w, p, gamma):
     """Factorise ``I - h gamma J`` unless the factors at hand are those of this step; step code."""
-    n, h = iw[state.N], w[state.H]
+    h = w[state.H]
     iw[_ITERATIONS] = 0
     if newton.factors_fit(iw, w, h, LU_SAME_STEP):
         return state.ACCEPTED
-    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-    linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0, h * gamma, lu)
-    status = _jit.call_linear(fn[state.FACTOR_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), lu, n)
-    iw[state.NLU] += 1
-    newton.record_factors(iw, w, status, h)
-    return state.ACCEPTED if status == 0 else state.SINGULAR
+    code = linalg.factorise(fn, iw, w, p, 0, 1.0, h * gamma)
+    newton.record_factors(iw, w, code, h)
+    return code
 
 
 @_jit.core
@@ -85,8 +81,6 @@ def _solve_stage(fn, iw, w, p, t, gamma, k):
     base, argument = state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.SCRATCH)
     z, d = _jit.view1(w, _place(iw, _Z), n), _jit.view1(w, _place(iw, _INCREMENT), n)
     inverse = _jit.view1(w, _place(iw, _INVERSE), n)
-    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-    pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
     tol = newton.tolerance(state.vector(iw, w, state.RTOL))
     factor = newton.first_factor(w[newton.FACTOR], 0.0)
     size_old = 0.0
@@ -98,7 +92,9 @@ def _solve_stage(fn, iw, w, p, t, gamma, k):
             return state.rhs_raised(w, t, argument, argument)
         for i in range(n):
             d[i] = h_gamma * d[i] - z[i]
-        _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, d, n)
+        code = linalg.solve(fn, iw, w, p, 0, d)
+        if code != state.ACCEPTED:
+            return code
         size = newton.norm(d, inverse)
         if not np.isfinite(size):
             return state.NONFINITE
@@ -128,15 +124,16 @@ def _try_again(fn, iw, w, p, code):
 
 
 @_jit.core
-def _finish(fn, iw, w, filtered, exponent):
+def _finish(fn, iw, w, p, filtered, exponent):
     """Judge the error estimate and choose the next step; step code."""
     n, h = iw[state.N], w[state.H]
     y, y_new, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
     rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
     error, inverse = _jit.view1(w, _place(iw, _INCREMENT), n), _jit.view1(w, _place(iw, _INVERSE), n)
     if filtered:
-        lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-        _jit.call_linear(fn[state.SOLVE_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), error, n)
+        code = linalg.solve(fn, iw, w, p, 0, error)
+        if code != state.ACCEPTED:
+            return newton.failed(iw, w, code)
     finite = 0.0
     for i in range(n):
         inverse[i] = max(abs(y[i]), abs(y_new[i]))
@@ -195,7 +192,7 @@ def step(table):
         "    code = _begin(fn, iw, w, p)",
         "    again = code == ACCEPTED",
         "    while again:",
-        f"        code = _factorise(fn, iw, w, {gamma!r})",
+        f"        code = _factorise(fn, iw, w, p, {gamma!r})",
     ]
     for s in range(1, table.stages):
         known = f" + h * ({weighted_sum(table.A[s][:s], slopes)})" if any(table.A[s][:s]) else ""
@@ -216,7 +213,7 @@ def step(table):
         "    for i in range(n):",
         "        y_new[i] += z[i]",
         f"        error[i] = h * ({weighted_sum(table.b_err, slopes)})",
-        f"    return _finish(fn, iw, w, {table.filter_error}, {1.0 / (table.embedded_order + 1)!r})",
+        f"    return _finish(fn, iw, w, p, {table.filter_error}, {1.0 / (table.embedded_order + 1)!r})",
     ]
     return _jit.exec_source("\n".join(lines) + "\n", f"step_{table.name}", _NAMESPACE)
 

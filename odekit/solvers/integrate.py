@@ -12,7 +12,7 @@ from .. import _jit
 from ..solution import Retcode, Switch
 from . import auto, control, driver, events, linalg
 from . import state as S
-from .jacobian import kernel as jacobian_kernel
+from .linalg.dense import Dense, addresses_by_kind
 from .problem import SCRATCH_VECTORS
 from .trajectory import Trajectory
 
@@ -100,7 +100,7 @@ class Integration:
             SCRATCH_VECTORS * n if implicit else 0,
             max(m.degree for m in methods),
             kernels.directions.size,
-            methods[0].workspace(n),
+            0 if methods[0].implicit else methods[0].workspace(n),
         )
         fn, iw, w = self.fn, self.iw, self.w
         self._view_vectors()
@@ -189,8 +189,9 @@ class Integration:
 
     def start(self):
         """Start, or start anew, from the present t and y: no history, a first step of its own; returns a driver reason."""
-        iw, mode = self.iw, int(self.iw[S.MODE])
+        mode = int(self.iw[S.MODE])
         self._prepare(mode)
+        iw = self.iw
         iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED] = 1, 0, 0, 0
         self.w[S.LOG_ERR_OLD] = 0.0
         return _start(self.fn, iw, self.w, self.p, self.methods[mode].error_order, self.first_step)
@@ -203,21 +204,35 @@ class Integration:
         method = self.methods[mode]
         self.fn[S.STEP + mode] = S.step_address(method.make_step())
         self.fn[S.DENSE + mode] = S.step_address(method.make_dense())
-        if mode == auto.IMPLICIT and len(self.methods) == 2:
-            # matrices of n by n are allocated when they are needed: most problems never turn stiff
-            self.w = S.extended(self.iw, self.w, method.workspace(int(self.iw[S.N])))
-            self._view_vectors()
         if method.implicit:
-            self.fn[S.JACOBIAN] = S.step_address(jacobian_kernel)
-            for place, address in linalg.addresses(int(self.iw[S.N]), method.complex_matrices).items():
-                self.fn[place] = address
-            jacobian = self.kernels.jacobian(method.time_derivative)
-            self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
-            self.iw[S.TIME_KIND] = jacobian.time
-            if jacobian.matrix is not None:
-                n = int(self.iw[S.N])
-                start = int(self.iw[S.O_IMPLICIT])
-                self.w[start : start + n * n] = jacobian.matrix.ravel()
+            self._prepare_matrices(method)
+
+    def prepare_for(self, iw):
+        """Make ready the methods that an integer array of another integration has in use, and no others."""
+        last = len(self.methods) - 1
+        if iw.size == S.IW_HEADER and self.iw.size > iw.size:  # it has not come to the implicit method yet
+            self._prepared.discard(last)
+            self.iw = self.iw[: iw.size].copy()
+        elif iw.size > S.IW_HEADER:
+            self._prepare(last)
+        self._prepare(int(iw[S.MODE]))
+
+    def _prepare_matrices(self, method):
+        """The Jacobian and room for the matrices, when they are needed: most problems never turn stiff."""
+        n = int(self.iw[S.N])
+        jacobian = self.kernels.jacobian(method.time_derivative)
+        structure = Dense(n) if jacobian.structure is None else jacobian.structure
+        self.iw, self.w = linalg.install(
+            self.fn, self.iw, self.w, structure, method.complex_matrices, method.workspace(n)
+        )
+        self._view_vectors()
+        for place, address in addresses_by_kind(n, method.complex_matrices > 0).items():
+            self.fn[place] = address
+        self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
+        self.iw[S.TIME_KIND] = jacobian.time
+        if jacobian.matrix is not None:
+            start = int(self.iw[S.O_IMPLICIT])
+            self.w[start : start + structure.jacobian_size] = structure.pack(jacobian.matrix)
 
     def _loop(self):
         attempts = FIRST_ATTEMPTS

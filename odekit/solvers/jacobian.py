@@ -1,6 +1,7 @@
 """The Jacobian of the vector field, for the Newton iterations of the implicit methods.
 
-It is the first n*n numbers of their workspace, row by row.
+It is the first iw[J_SIZE] numbers of their workspace; how they are ordered, and how they are found where there is no kernel
+that writes them all, is the business of its structure, see `odekit.solvers.linalg`.
 """
 
 import numpy as np
@@ -20,95 +21,89 @@ _AT_END = state.FAMILY_INT + 30  # arguments of the kernel: where it evaluates,
 _BASE_EXACT = state.FAMILY_INT + 31  # and whether f is exact there
 
 
-@_jit.core
-def spectral_bound(J):
-    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
-    n = J.shape[0]
-    by_rows = by_columns = 0.0
-    for i in range(n):
-        row = column = 0.0
-        for j in range(n):
-            row += abs(J[i, j])
-            column += abs(J[j, i])
-        by_rows, by_columns = max(by_rows, row), max(by_columns, column)
-    return min(by_rows, by_columns)
+# ---------------------------------------------------------------------------------------------------------------------
+# for the kernels of the structures
 
 
 @_jit.core
-def _all_finite(J):
-    """Whether no number of J is NaN or infinite (the product with zero is then zero)."""
+def point(iw, w):
+    """Time, state and slope where the Jacobian is wanted, at the start or at the end of the step."""
+    if iw[_AT_END] == 1:
+        return w[state.T_NEW], state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
+    return w[state.T], state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
+
+
+@_jit.core
+def begin(fn, iw, w, p):
+    """Call the kernel that writes the Jacobian, or make the slope exact from which differences start; step code."""
+    t, y, f = point(iw, w)
+    status = 0
+    if iw[state.JAC_KIND] == state.JAC_KERNEL:
+        values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
+        status = _jit.call_scalar(fn[state.JAC], t, y, values, p)
+    elif iw[state.JAC_KIND] == state.JAC_DIFFERENCE and iw[_BASE_EXACT] == 0:
+        iw[state.NFEV] += 1
+        status = _jit.call_scalar(fn[state.F], t, y, f, p)
+    if status != 0:
+        return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), y)
+    if iw[state.JAC_KIND] != state.JAC_CONSTANT:
+        iw[state.NJEV] += 1
+    return state.ACCEPTED
+
+
+@_jit.core
+def finish(iw, w, bound):
+    """Note a new Jacobian, with a bound of its spectral radius; step code."""
+    values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
     total = 0.0
-    for i in range(J.shape[0]):
-        for j in range(J.shape[1]):
-            total += 0.0 * J[i, j]
-    return total == 0.0
+    for value in values:
+        total += 0.0 * value  # not zero if one number is NaN or infinite
+    w[state.EIGENVALUE] = bound
+    iw[state.LU_VALID] = 0
+    iw[state.JAC_FRESH] = 1 if total == 0.0 else 0
+    return state.ACCEPTED if total == 0.0 else state.NONFINITE
 
 
 @_jit.core
-def _differences(fn, iw, w, p, t, y, f, J):
-    """Forward differences, one call of the field per column.
-
-    The increment is the square root of the rounding unit times the component or its tolerance, whichever is larger, and not
-    below what the rounding of f asks for (CVODE). It points where the step leads to.
-    """
+def least_increment(iw, w, y, f):
+    """Increment of a difference quotient, in units of a component's tolerance, that the rounding of f asks for (CVODE)."""
     n = iw[state.N]
-    h = w[state.H]
-    rtol, atol, out = (
-        state.vector(iw, w, state.RTOL),
-        state.vector(iw, w, state.ATOL),
-        state.vector(iw, w, state.SCRATCH),
-    )
+    rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
     norm = 0.0
     for i in range(n):
         weight = rtol[i] * abs(y[i]) + atol[i]
         norm += (f[i] / weight) ** 2 if weight > 0.0 else 0.0
-    least = ROUNDINGS * abs(h) * EPS * n * np.sqrt(norm / n)
-    for j in range(n):
-        kept = y[j]
-        weight = rtol[j] * abs(kept) + atol[j]
-        increment = max(SQRT_EPS * max(abs(kept), weight), least * weight)
-        if not increment > 0.0:
-            increment = SQRT_EPS
-        y[j] = kept + (increment if h * f[j] >= 0.0 else -increment)
-        increment = y[j] - kept  # as represented
-        status = _jit.call_scalar(fn[state.F], t, y, out, p)
-        iw[state.NFEV] += 1
-        if status != 0:
-            code = state.rhs_raised(w, t, out, y)
-            y[j] = kept
-            return code
-        y[j] = kept
-        for i in range(n):
-            J[i, j] = (out[i] - f[i]) / increment
-    return state.ACCEPTED
+    return ROUNDINGS * abs(w[state.H]) * EPS * n * np.sqrt(norm / n)
 
 
-def kernel(fn, iw, w, p):
-    """Bring the Jacobian to the start or the end of the step, as `evaluate` asks for; step code."""
-    n = iw[state.N]
-    scratch = state.vector(iw, w, state.SCRATCH)
-    at_end = iw[_AT_END] == 1
-    t = w[state.T_NEW] if at_end else w[state.T]
-    y = state.vector(iw, w, state.Y_NEW if at_end else state.Y)
-    f = state.vector(iw, w, state.F1 if at_end else state.F0)
-    J = _jit.view2(w, iw[state.O_IMPLICIT], n, n)
-    if iw[state.JAC_KIND] == state.JAC_KERNEL:
-        iw[state.NJEV] += 1
-        if _jit.call_scalar(fn[state.JAC], t, y, _jit.view1(w, iw[state.O_IMPLICIT], n * n), p) != 0:
-            return state.rhs_raised(w, t, scratch, y)
-    elif iw[state.JAC_KIND] == state.JAC_DIFFERENCE:
-        if iw[_BASE_EXACT] == 0:
-            iw[state.NFEV] += 1
-            if _jit.call_scalar(fn[state.F], t, y, f, p) != 0:
-                return state.rhs_raised(w, t, scratch, y)
-        iw[state.NJEV] += 1
-        code = _differences(fn, iw, w, p, t, y, f, J)
-        if code != state.ACCEPTED:
-            return code
-    w[state.EIGENVALUE] = spectral_bound(J)
-    iw[state.LU_VALID] = 0
-    iw[state.JAC_FRESH] = 1 if _all_finite(J) else 0
-    return state.ACCEPTED if iw[state.JAC_FRESH] == 1 else state.NONFINITE
+@_jit.core
+def increment(y, slope, weight, least):
+    """Increment of a component for a difference quotient.
+
+    The square root of the rounding unit times the component or its tolerance, whichever is larger, and not below what the
+    rounding of f asks for (CVODE). It points where the step leads to.
+
+    Parameters
+    ----------
+    y, slope : float
+        The component and its change in the step.
+    weight : float
+        Its tolerance.
+    least : float
+        From `least_increment`.
+
+    Returns
+    -------
+    float
+    """
+    size = max(SQRT_EPS * max(abs(y), weight), least * weight)
+    if not size > 0.0:
+        size = SQRT_EPS
+    return size if slope >= 0.0 else -size
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# for the methods
 
 
 @_jit.core
@@ -138,14 +133,12 @@ def evaluate(fn, iw, w, p, at_end, f_is_exact):
 @_jit.core
 def prepare(fn, iw, w, p, f_is_exact):
     """At the beginning of an attempt: evaluate the Jacobian if there is none or a new one is wanted; step code."""
-    n = iw[state.N]
     first = iw[state.FIRST_STEP] == 1
     if iw[state.JAC_KIND] == state.JAC_CONSTANT:
-        if first:
-            w[state.EIGENVALUE] = spectral_bound(_jit.view2(w, iw[state.O_IMPLICIT], n, n))
-    elif iw[state.JAC_FRESH] == 0 and (first or iw[JAC_WANTED] == 1):
-        return evaluate(fn, iw, w, p, False, f_is_exact or first)
-    return state.ACCEPTED
+        wanted = first  # for its bound
+    else:
+        wanted = iw[state.JAC_FRESH] == 0 and (first or iw[JAC_WANTED] == 1)
+    return evaluate(fn, iw, w, p, False, f_is_exact or first) if wanted else state.ACCEPTED
 
 
 @_jit.core

@@ -28,9 +28,9 @@ class Method:
     make_step, make_dense : callable
         Return the core functions, see `odekit.solvers.state`.
     workspace : callable
-        ``workspace(n)``: floats of workspace.
-    complex_matrices : bool
-        Whether it factorises complex matrices.
+        ``workspace(n)``: floats of workspace, besides the matrices of an implicit method.
+    complex_matrices : int
+        How many complex matrices it factorises.
     separable : bool
         Whether it needs a separable system.
     time_derivative : bool
@@ -46,7 +46,7 @@ class Method:
     make_step: Callable
     make_dense: Callable
     workspace: Callable
-    complex_matrices: bool = False
+    complex_matrices: int = 0
     separable: bool = False
     time_derivative: bool = False
 
@@ -106,7 +106,7 @@ def _implicit(name, module):
         lambda: module.step,
         lambda: module.dense,
         module.workspace,
-        name == "radau",
+        1 if name == "radau" else 0,
     )
 
 

@@ -55,9 +55,9 @@ def tolerance(rtol):
 
 
 @_jit.core
-def record_factors(iw, w, status, h):
-    """Note that a matrix of step h has been factorised, with what status (0, or 1: singular)."""
-    iw[state.LU_VALID] = 1 - status
+def record_factors(iw, w, code, h):
+    """Note that a matrix of step h has been factorised, with what code."""
+    iw[state.LU_VALID] = 1 if code == state.ACCEPTED else 0
     w[H_LU] = h
     w[FACTOR] = max(w[FACTOR], FACTOR_NEW)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import state as S
+from .linalg import Structure
 
 #: Scratch floats behind the parameters, in multiples of n: what a complex-step Jacobian needs (a complex state and slope).
 SCRATCH_VECTORS = 4
@@ -18,19 +19,22 @@ class Jacobian:
     Attributes
     ----------
     kind : int
-        `state.JAC_DIFFERENCE`, `state.JAC_KERNEL` or `state.JAC_CONSTANT`.
+        One of `state.JAC_DIFFERENCE`, `state.JAC_KERNEL`, `state.JAC_CONSTANT` and `state.JAC_DIRECTION`.
     address : int
         Of the kernel.
-    matrix : ndarray, (n, n), or None
-        The constant Jacobian.
+    matrix : array_like, sparse matrix or None
+        The constant Jacobian, of shape (n, n).
     time : int
         Where df/dt comes from: `state.TIME_DIFFERENCE`, `state.TIME_KERNEL` or `state.TIME_NONE`.
+    structure : odekit.solvers.linalg.Structure or None
+        None: dense.
     """
 
     kind: int = S.JAC_DIFFERENCE
     address: int = 0
     matrix: np.ndarray | None = None
     time: int = S.TIME_DIFFERENCE
+    structure: Structure | None = None
 
 
 def _by_differences(time_derivative=False):

@@ -15,7 +15,8 @@ References
 import numpy as np
 
 from .. import _jit
-from . import jacobian, linalg, newton, state
+from . import jacobian, newton, state
+from .linalg import dense as linalg
 
 ORDER, ERROR_ORDER, DEGREE = 5, 3, 3
 

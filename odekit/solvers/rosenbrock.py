@@ -31,30 +31,24 @@ LU_SAME_STEP = 1e-12
 _ERR_OLD = state.FAMILY_FLOAT + 2  # place in w: error norm of the last accepted step
 
 
-# The workspace: J (n*n), df/dt (n), the factors (n*n), the stages u_i.
+# The workspace behind the matrices: the stages u_i.
 
 
 def workspace(table, n):
-    """Floats of workspace for n components."""
-    return 2 * n * n + (1 + table.stages) * n
+    """Floats of workspace for n components, besides the matrices."""
+    return table.stages * n
 
 
 @_jit.core
 def _rate(iw):
-    """Where df/dt begins in w."""
-    return iw[state.O_IMPLICIT] + iw[state.N] * iw[state.N]
-
-
-@_jit.core
-def _factors(iw):
-    """Where the factors begin in w."""
-    return _rate(iw) + iw[state.N]
+    """Where df/dt begins in w: behind the Jacobian, whose kernel may write both."""
+    return iw[state.O_IMPLICIT] + iw[state.J_SIZE]
 
 
 @_jit.core
 def _stage(iw, i):
     """Where the unknown of stage i begins in w."""
-    return _factors(iw) + (iw[state.N] + i) * iw[state.N]
+    return iw[state.O_VECTORS] + i * iw[state.N]
 
 
 @_jit.core
@@ -84,7 +78,7 @@ def _rate_by_differences(fn, iw, w, p):
 @_jit.core
 def _begin(fn, iw, w, p, gamma):
     """Derivatives at the start of the step, and the factorisation; step code."""
-    n, h = iw[state.N], w[state.H]
+    h = w[state.H]
     iw[jacobian.JAC_WANTED] = 1  # in every step; after a rejection the one at hand is still the right one
     code = jacobian.prepare(fn, iw, w, p, True)
     again = iw[state.REJECTED] == 1 and iw[state.FIRST_STEP] == 0
@@ -92,19 +86,9 @@ def _begin(fn, iw, w, p, gamma):
         code = _rate_by_differences(fn, iw, w, p)
     if code != state.ACCEPTED or newton.factors_fit(iw, w, h, LU_SAME_STEP):
         return code
-    lu = _jit.view2(w, _factors(iw), n, n)
-    linalg.shifted(_jit.view2(w, iw[state.O_IMPLICIT], n, n), 1.0 / (h * gamma), 1.0, lu)
-    status = _jit.call_linear(fn[state.FACTOR_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), lu, n)
-    iw[state.NLU] += 1
-    newton.record_factors(iw, w, status, h)
-    return state.ACCEPTED if status == 0 else state.SINGULAR
-
-
-@_jit.core
-def _solve(fn, iw, w, u):
-    n = iw[state.N]
-    lu = _jit.view2(w, _factors(iw), n, n)
-    _jit.call_linear(fn[state.SOLVE_REAL], lu, linalg.pivots_view(iw, state.IW_HEADER, n), u, n)
+    code = linalg.factorise(fn, iw, w, p, 0, 1.0 / (h * gamma), 1.0)
+    newton.record_factors(iw, w, code, h)
+    return code
 
 
 @_jit.core
@@ -159,12 +143,21 @@ _NAMESPACE = {
     "call_scalar": _jit.call_scalar,
     "view1": _jit.view1,
     **{name: getattr(state, name) for name in _NAMES.split()},
-    **{f.__name__: f for f in (_rate, _stage, _begin, _solve, _finish, newton.failed)},
+    **{f.__name__: f for f in (_rate, _stage, _begin, _finish, linalg.solve, newton.failed)},
 }
 
 
 def _stage_views(table):
     return [f"    u{i} = view1(w, _stage(iw, {i}), n)" for i in range(table.stages)]
+
+
+def _solve(i):
+    """Source of the linear system of a stage."""
+    return [
+        f"    code = solve(fn, iw, w, p, 0, u{i})",
+        "    if code != ACCEPTED:",
+        "        return failed(iw, w, code)",
+    ]
 
 
 def _stage_source(table, i, unknowns):
@@ -180,7 +173,7 @@ def _stage_source(table, i, unknowns):
         f"        return rhs_raised(w, {time}, z, {argument})",
         "    for i in range(n):",
         f"        u{i}[i] = {slope}[i] + per_h * ({weighted_sum(table.C[i], unknowns)}){rate}",
-        f"    _solve(fn, iw, w, u{i})",
+        *_solve(i),
     ]
 
 
@@ -210,7 +203,7 @@ def step(table):
         f"    iw[NFEV] += {table.stages - 1}",
         "    for i in range(n):",
         f"        u0[i] = f0[i] + {float(table.d[0])!r} * h * rate[i]",
-        "    _solve(fn, iw, w, u0)",
+        *_solve(0),
     ]
     for i in range(1, table.stages):
         lines += _stage_source(table, i, unknowns)

@@ -3,8 +3,9 @@
 Everything that a running integration knows lives in
 
 * ``fn`` (int64): addresses of the kernels in use. Valid in this process only.
-* ``iw`` (int64): sizes, flags and counters, then the pivots of the linear solver.
-* ``w`` (float64): scalars (t, h, controller memory), vectors (y, f, tolerances), then the method's own workspace.
+* ``iw`` (int64): sizes, flags and counters, then the pivots of the linear solver and the structure of its matrices.
+* ``w`` (float64): scalars (t, h, controller memory), vectors (y, f, tolerances), then the method's own workspace; that of
+  an implicit method begins with the Jacobian, df/dt and the factors, see `odekit.solvers.linalg`.
 * ``p`` (float64): the parameters of the vector field, then scratch memory for its Jacobian.
 
 A copy of ``iw`` and ``w`` is therefore a checkpoint. A *stepper* is a function ``step(fn, iw, w, p) -> code``: it
@@ -22,14 +23,16 @@ from .. import _jit
 
 # fn: addresses -------------------------------------------------------------------------------------------------------
 F = 0  # vector field, scalar kernel
-JAC = 1  # Jacobian, scalar kernel that writes n*n numbers row by row
+JAC = 1  # Jacobian, scalar kernel that writes iw[J_SIZE] numbers, or derivatives along a direction: see JAC_KIND
 EVENTS = 2  # event functions, scalar kernel that writes iw[N_EVENTS] numbers
 STEP = 3  # stepper; STEP + 1 is the implicit stepper of an automatic pair
 DENSE = 5  # dense output; DENSE + 1 likewise
 JACOBIAN = 7  # evaluates the Jacobian, whatever its source: see `odekit.solvers.jacobian`
 FACTOR_REAL, SOLVE_REAL, FACTOR_COMPLEX, SOLVE_COMPLEX = 8, 9, 10, 11  # see `odekit.solvers.linalg`
 VELOCITY, FORCE = 12, 13  # halves of a separable system, see `odekit.solvers.symplectic`
-FN_SIZE = 14
+FACTOR, SOLVE = 14, 15  # of the linear systems, whatever their structure: see `odekit.solvers.linalg`
+PRECONDITIONER = 16
+FN_SIZE = 17
 
 # iw: sizes, flags, counters ------------------------------------------------------------------------------------------
 W_SIZE = 0
@@ -62,9 +65,20 @@ SWITCH_REASON = 27
 NFAIL = 28  # nonlinear iterations that did not converge (also counted as rejections)
 TIME_KIND = 29  # one of the TIME_* below: where df/dt comes from, for the methods that need it
 FAMILY_INT = 32  # 32 numbers that belong to the implicit family
-IW_HEADER = 64  # then n pivots
+# the matrices of an implicit method
+O_FACTORS = 64  # where the factors begin in w
+FACTOR_SIZE = 65  # floats of the factors of one real matrix
+O_VECTORS = 66  # where the vectors of the implicit method begin in w, behind the matrices
+O_DERIVATIVE = 67  # where the scratch memory for the evaluation of the Jacobian begins in w
+O_STRUCTURE = 68  # where the integers of the structure begin in iw
+J_SIZE = 69  # floats of the Jacobian
+LBAND, UBAND = 70, 71
+N_COLOURS = 72  # evaluations that give a whole Jacobian of the structure
+IW_HEADER = 80  # then the pivots and the structure
 
-JAC_DIFFERENCE, JAC_KERNEL, JAC_CONSTANT = 0, 1, 2
+#: By differences; by a kernel that writes the whole Jacobian; constant; by a kernel that writes the derivative along a
+#: direction, given the state and the direction one behind the other.
+JAC_DIFFERENCE, JAC_KERNEL, JAC_CONSTANT, JAC_DIRECTION = 0, 1, 2, 3
 #: By differences; by the Jacobian's kernel, which writes it behind the matrix; nothing to do, as the field ignores t.
 TIME_DIFFERENCE, TIME_KERNEL, TIME_NONE = 0, 1, 2
 
@@ -83,7 +97,11 @@ T_FAIL = 10  # where the vector field raised; its argument is in the scratch vec
 DIRECTION = 11  # +1 or -1
 H_FIXED = 12  # step of a fixed-step method
 STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the negative real axis
+SHIFTS = (
+    20  # shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES
+)
 FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit family
+MAX_MATRICES = 4  # of a method: one real, the others complex
 W_HEADER = 64  # then the vectors below, each n long
 
 # w: vectors, counted in multiples of n after the header --------------------------------------------------------------
@@ -130,7 +148,7 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0):
         Degree of the dense-output polynomials.
     n_events : int
     workspace : int
-        Floats of workspace of the method.
+        Floats of workspace of an explicit method; an implicit one gets its own by `extended`.
 
     Returns
     -------
@@ -139,7 +157,7 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0):
     o_events = W_HEADER + (N_VECTORS + degree) * n
     o_first = o_events + 2 * n_events
     fn = np.zeros(FN_SIZE, dtype=np.int64)
-    iw = np.zeros(IW_HEADER + n, dtype=np.int64)
+    iw = np.zeros(IW_HEADER, dtype=np.int64)
     w = np.zeros(o_first + workspace)
     p = np.zeros(n_params + scratch)
     iw[W_SIZE], iw[P_SIZE], iw[IW_LENGTH], iw[N] = w.size, p.size, iw.size, n
@@ -148,25 +166,24 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0):
     return fn, iw, w, p
 
 
-def extended(iw, w, workspace):
-    """The state array `w` with room for a second method, the implicit one of an automatic pair.
+def extended(iw, w, floats, integers):
+    """The state arrays with room for an implicit method.
 
     Parameters
     ----------
     iw, w : ndarray
-        `iw` is told the new place and size.
-    workspace : int
-        Floats of workspace of the implicit method.
+    floats, integers : int
+        Sizes of its workspace in `w`, and of what it keeps in `iw`.
 
     Returns
     -------
-    ndarray
+    iw, w : ndarray
+        New arrays; the old contents come first.
     """
-    iw[O_IMPLICIT] = w.size
-    longer = np.zeros(w.size + workspace)
-    longer[: w.size] = w
-    iw[W_SIZE] = longer.size
-    return longer
+    more, longer = np.zeros(IW_HEADER + integers, dtype=np.int64), np.zeros(w.size + floats)
+    more[:IW_HEADER], longer[: w.size] = iw[:IW_HEADER], w
+    more[O_IMPLICIT], more[W_SIZE], more[IW_LENGTH] = w.size, longer.size, more.size
+    return more, longer
 
 
 @functools.cache

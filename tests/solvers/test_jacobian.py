@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from odekit import _jit
-from odekit.solvers import jacobian, state
+from odekit.solvers import jacobian, linalg, state
+from odekit.solvers.linalg.dense import Dense, spectral_bound
 
 if _jit.JIT_DISABLED:
     pytest.skip("needs a compiled field", allow_module_level=True)
@@ -30,9 +31,9 @@ def address():
 
 def evaluate(address, y, h=1e-3, f=None, f_is_exact=True, limit=np.inf, atol=1e-8):
     """State arrays and step code after one evaluation at t = 0.7."""
-    fn, iw, w, p = state.allocate(3, 1, workspace=9)
+    fn, iw, w, p = state.allocate(3, 1)
+    iw, w = linalg.install(fn, iw, w, Dense(3), 0, 0)
     fn[state.F], p[0] = address, limit
-    fn[state.JACOBIAN] = state.step_address(jacobian.kernel)
     w[state.T], w[state.H] = 0.7, h
     place = state.W_HEADER + 3 * np.arange(state.N_VECTORS)
     y_view, f_view = w[place[state.Y] :][:3], w[place[state.F0] :][:3]
@@ -81,5 +82,5 @@ def test_what_cannot_be_evaluated(address):
 
 def test_spectral_bound():
     J = np.array([[1.0, 100.0], [0.0, -2.0]])
-    assert jacobian.spectral_bound(J) == 101.0
-    assert jacobian.spectral_bound(np.array([[0.0, 3.0], [1.0, 0.0]])) == 3.0
+    assert spectral_bound(J) == 101.0
+    assert spectral_bound(np.array([[0.0, 3.0], [1.0, 0.0]])) == 3.0

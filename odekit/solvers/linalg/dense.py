@@ -1,4 +1,4 @@
-"""Dense LU factorisation with partial pivoting, real and complex, for the matrices of the implicit methods.
+"""Dense matrices: LU factorisation with partial pivoting, real and complex. The Jacobian is kept row by row.
 
 Factors are stored the way LAPACK does, column by column: ``lu[j, i]`` holds row i of column j. Elimination and both
 triangular solves then work along contiguous memory and vectorise without reordering a sum. The diagonal of U is replaced by
@@ -7,7 +7,7 @@ its reciprocal, because a factorisation is used for many solves.
 Small matrices are factorised here, large ones by LAPACK's ``getrf``, which Numba carries under a name that survives
 the disk cache. Both leave the same factors, so that one solve serves them.
 
-The steppers reach these kernels by their addresses: each is compiled once, and not again inside every stepper.
+The methods reach these kernels by their addresses: each is compiled once, and not again inside every stepper.
 """
 
 import functools
@@ -15,8 +15,9 @@ import functools
 import numpy as np
 from numba import types
 
-from .. import _address, _jit
-from . import state
+from ... import _address, _jit
+from .. import jacobian, state
+from . import Structure, factors_place, kernel_address
 
 #: From this dimension on LAPACK is used. Measured on one core, microseconds, own against LAPACK: real n=16 0.8/1.1,
 #: n=32 4.2/4.2, n=64 20/16, n=128 155/76; complex n=16 1.5/2.0, n=24 4.0/4.5, n=32 9.2/7.7, n=64 71/35.
@@ -188,7 +189,7 @@ def _address_of(core, is_complex):
         return _jit.cfunc_address(function, _jit.LINEAR_SIGNATURE, **_jit.CORE_OPTIONS)
 
 
-def addresses(n, complex_too):
+def addresses_by_kind(n, complex_too):
     """Addresses of the kernels for matrices of a dimension, by their places in ``fn``.
 
     Parameters
@@ -227,3 +228,129 @@ def _factor_python(lu, pivots, _b, _n):
 def _solve_python(lu, pivots, b, _n):
     solve(lu, pivots, b)
     return 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# the structure
+
+
+@_jit.core
+def spectral_bound(J):
+    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
+    n = J.shape[0]
+    by_rows = by_columns = 0.0
+    for i in range(n):
+        row = column = 0.0
+        for j in range(n):
+            row += abs(J[i, j])
+            column += abs(J[j, i])
+        by_rows, by_columns = max(by_rows, row), max(by_columns, column)
+    return min(by_rows, by_columns)
+
+
+@_jit.core
+def _differences(fn, iw, w, p, J):
+    """Forward differences, one call of the field per column; step code."""
+    t, y, f = jacobian.point(iw, w)
+    h, out = w[state.H], state.vector(iw, w, state.SCRATCH)
+    rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
+    least = jacobian.least_increment(iw, w, y, f)
+    for j in range(y.size):
+        kept = y[j]
+        y[j] = kept + jacobian.increment(kept, h * f[j], rtol[j] * abs(kept) + atol[j], least)
+        increment = y[j] - kept  # as represented
+        status = _jit.call_scalar(fn[state.F], t, y, out, p)
+        iw[state.NFEV] += 1
+        if status != 0:
+            code = state.rhs_raised(w, t, out, y)
+            y[j] = kept
+            return code
+        y[j] = kept
+        for i in range(y.size):
+            J[i, j] = (out[i] - f[i]) / increment
+    return state.ACCEPTED
+
+
+def jacobian_dense(fn, iw, w, p):
+    """Evaluate the Jacobian, see `odekit.solvers.jacobian.evaluate`."""
+    J = _jit.view2(w, iw[state.O_IMPLICIT], iw[state.N], iw[state.N])
+    code = jacobian.begin(fn, iw, w, p)
+    if code == state.ACCEPTED and iw[state.JAC_KIND] == state.JAC_DIFFERENCE:
+        code = _differences(fn, iw, w, p, J)
+    return jacobian.finish(iw, w, spectral_bound(J)) if code == state.ACCEPTED else code
+
+
+_FACTOR = """
+def {name}(fn, iw, w, p, b, matrix):
+    n, place = iw[N], factors_place(iw, matrix)
+    J, pivots = view2(w, iw[O_IMPLICIT], n, n), pivots_view(iw, IW_HEADER, n * (matrix + 1))[n * matrix :]
+    shift, imaginary, scale = w[SHIFTS + 3 * matrix], w[SHIFTS + 3 * matrix + 1], w[SHIFTS + 3 * matrix + 2]
+    if {has_complex} and matrix > 0:
+        shifted(J, complex(shift, imaginary), scale, view2c(w, place, n, n))
+        status = factor_complex(view2c(w, place, n, n), pivots)
+    else:
+        shifted(J, shift, scale, view2(w, place, n, n))
+        status = factor_real(view2(w, place, n, n), pivots)
+    return ACCEPTED if status == 0 else SINGULAR
+"""
+_SOLVE = """
+def {name}(fn, iw, w, p, b, matrix):
+    n, place = iw[N], factors_place(iw, matrix)
+    pivots = pivots_view(iw, IW_HEADER, n * (matrix + 1))[n * matrix :]
+    if {has_complex} and matrix > 0:
+        solve(view2c(w, place, n, n), pivots, view1c(b, 0, n))
+    else:
+        solve(view2(w, place, n, n), pivots, view1(b, 0, n))
+    return ACCEPTED
+"""
+_NAMES = "N O_IMPLICIT IW_HEADER SHIFTS ACCEPTED SINGULAR"
+_NAMESPACE = {
+    **{name: getattr(state, name) for name in _NAMES.split()},
+    **{view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")},
+    "factors_place": factors_place,
+    "pivots_view": pivots_view,
+    "shifted": shifted,
+    "solve": solve,
+}
+
+
+@functools.cache
+def _kernels(factor_real, factor_complex):
+    """Cores of the factorisation and of the solve; without complex matrices nothing is compiled for them."""
+    has_complex = factor_complex is not None
+    parts = [f.__name__.strip("_") for f in (factor_real, factor_complex) if f is not None]
+    namespace = {**_NAMESPACE, "factor_real": factor_real, "factor_complex": factor_complex or factor_real}
+    names = "_".join(["factor_dense", *parts]), "solve_dense" + has_complex * "_complex"
+    return [
+        _jit.exec_source(source.format(name=name, has_complex=has_complex), name, namespace)
+        for source, name in zip((_FACTOR, _SOLVE), names, strict=True)
+    ]
+
+
+class Dense(Structure):
+    """A Jacobian of n by n numbers."""
+
+    @property
+    def jacobian_size(self):
+        """Floats of the Jacobian."""
+        return self.n**2
+
+    @property
+    def factor_size(self):
+        """Floats of the factors of one real matrix."""
+        return self.n**2
+
+    def pack(self, matrix):
+        """The numbers row by row."""
+        matrix = matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
+        return np.ascontiguousarray(matrix, dtype=np.float64).ravel()
+
+    def jacobian_kernel(self):
+        """Core that evaluates the Jacobian."""
+        return jacobian_dense
+
+    def addresses(self, complex_matrices):
+        """Addresses of the kernels, by their places in ``fn``."""
+        complex_core = factor_core(self.n, True) if complex_matrices else None
+        factor, solve_core = _kernels(factor_core(self.n, False), complex_core)
+        return {state.FACTOR: kernel_address(factor), state.SOLVE: kernel_address(solve_core)}

@@ -1,0 +1,195 @@
+"""The linear systems of the implicit methods: one interface, whatever the structure of the Jacobian.
+
+A *structure* (dense, banded, sparse, matrix-free; one file each) decides how many floats the Jacobian and its factors need,
+how the Jacobian is evaluated, and how ``(shift I - scale J) x = b`` is factorised and solved. A method knows none of that:
+it calls `factorise` and `solve`, which reach the kernels of the structure by their addresses.
+
+A method may keep several factorised matrices of one Jacobian, numbered from 0: the first is real, the others are complex.
+In ``w`` its workspace holds, one behind the other: the Jacobian, df/dt (n numbers, for the methods that use it), the
+factors of each matrix, scratch memory for the evaluation of the Jacobian, and from ``iw[O_VECTORS]`` on the method's own
+vectors. The pivots of each matrix and the integers of the structure lie behind the header of ``iw``.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from ... import _jit
+from .. import state
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Structure:
+    """Structure of the Jacobian of n equations, of which each kind of matrix is a subclass.
+
+    Attributes
+    ----------
+    n : int
+    """
+
+    n: int
+
+    #: How it is called in messages.
+    name = "dense"
+    lband = uband = 0
+    #: Evaluations of the field that give a whole Jacobian.
+    n_colours = 0
+    #: Floats of scratch memory for the evaluation of the Jacobian.
+    scratch_size = 0
+
+    @property
+    def jacobian_size(self):
+        """Floats of the Jacobian."""
+        raise NotImplementedError
+
+    @property
+    def factor_size(self):
+        """Floats of the factors of one real matrix; a complex one needs twice as many."""
+        raise NotImplementedError
+
+    @property
+    def integers(self):
+        """What the kernels find from ``iw[O_STRUCTURE]`` on."""
+        return np.empty(0, dtype=np.int64)
+
+    def pack(self, matrix):
+        """The numbers of a Jacobian, given as an array or a sparse matrix, in the order in which the kernels keep them."""
+        raise NotImplementedError
+
+    def jacobian_kernel(self):
+        """Core that evaluates the Jacobian, see `odekit.solvers.jacobian`."""
+        raise NotImplementedError
+
+    def addresses(self, complex_matrices):
+        """Addresses of the kernels, by their places in ``fn``.
+
+        Parameters
+        ----------
+        complex_matrices : int
+            How many complex matrices the method factorises.
+
+        Returns
+        -------
+        dict
+        """
+        raise NotImplementedError
+
+
+def pivots_size(n, matrices):
+    """Integers of 64 bits that hold n pivots of 32 bits for each matrix."""
+    return (n * matrices + 1) // 2
+
+
+def install(fn, iw, w, structure, complex_matrices, vectors):
+    """Make room for an implicit method and its matrices, and note where everything is.
+
+    Parameters
+    ----------
+    fn, iw, w : ndarray
+        State of the integrator.
+    structure : Structure
+    complex_matrices : int
+        How many complex matrices the method factorises, besides a real one.
+    vectors : int
+        Floats of the method's own workspace.
+
+    Returns
+    -------
+    iw, w : ndarray
+        New state arrays.
+    """
+    n, matrices = structure.n, 1 + complex_matrices
+    size, factors = structure.jacobian_size, structure.factor_size * (1 + 2 * complex_matrices)
+    pivots, integers = pivots_size(n, matrices), structure.integers
+    iw, w = state.extended(iw, w, size + n + factors + structure.scratch_size + vectors, pivots + integers.size)
+    iw[state.J_SIZE], iw[state.FACTOR_SIZE] = size, structure.factor_size
+    iw[state.O_FACTORS] = iw[state.O_IMPLICIT] + size + n
+    iw[state.O_DERIVATIVE] = iw[state.O_FACTORS] + factors
+    iw[state.O_VECTORS] = iw[state.O_DERIVATIVE] + structure.scratch_size
+    iw[state.O_STRUCTURE] = state.IW_HEADER + pivots
+    iw[state.LBAND], iw[state.UBAND], iw[state.N_COLOURS] = structure.lband, structure.uband, structure.n_colours
+    iw[iw[state.O_STRUCTURE] :] = integers
+    fn[state.JACOBIAN] = state.step_address(structure.jacobian_kernel())
+    for place, address in structure.addresses(complex_matrices).items():
+        fn[place] = address
+    return iw, w
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# for the kernels of the structures
+
+
+@functools.cache
+def kernel_address(core):
+    """Address of a kernel that factorises or solves.
+
+    Parameters
+    ----------
+    core : function
+        Plain Python function ``core(fn, iw, w, p, b, matrix) -> step code``.
+
+    Returns
+    -------
+    int
+    """
+    if _jit.JIT_DISABLED:
+        return _jit.python_address(core)
+    with _jit.announced(core.__name__):
+        return _jit.cfunc_address(core, _jit.MATRIX_SIGNATURE, **_jit.CORE_OPTIONS)
+
+
+@_jit.core
+def factors_place(iw, matrix):
+    """Where the factors of a matrix begin in w."""
+    return iw[state.O_FACTORS] + max(0, 2 * matrix - 1) * iw[state.FACTOR_SIZE]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# for the methods
+
+
+@_jit.core
+def factorise(fn, iw, w, p, matrix, shift, scale):
+    """Factorise ``shift I - scale J``.
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+        State of the integrator.
+    matrix : int
+        Its number among the matrices of the method.
+    shift : float or complex
+        Complex where the number is not 0.
+    scale : float
+
+    Returns
+    -------
+    int
+        Step code: `ACCEPTED`, `SINGULAR`, or why it could not be formed.
+    """
+    w[state.SHIFTS + 3 * matrix] = shift.real
+    w[state.SHIFTS + 3 * matrix + 1] = shift.imag
+    w[state.SHIFTS + 3 * matrix + 2] = scale
+    iw[state.NLU] += 1
+    return _jit.call_matrix(fn[state.FACTOR], fn, iw, w, p, w, matrix)
+
+
+@_jit.core
+def solve(fn, iw, w, p, matrix, b):
+    """Solve with a matrix that `factorise` has seen.
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+        State of the integrator.
+    matrix : int
+    b : ndarray, shape (n,)
+        Right-hand side, complex where the matrix is; on return the solution.
+
+    Returns
+    -------
+    int
+        Step code: `ACCEPTED`, `NEWTON_FAILED` where an iteration did not converge, or why it could not go on.
+    """
+    return _jit.call_matrix(fn[state.SOLVE], fn, iw, w, p, b, matrix)
