@@ -9,7 +9,7 @@ from .rosenbrock_tables import ROSENBROCK
 from .tables import ESDIRK, EXPLICIT
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Method:
     """One integration method.
 

@@ -8,7 +8,7 @@ from .tableau import square
 _TOLERANCE = 4e-15  # of sums, relative to the sum of the absolute values of their terms
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # known by identity: to hash all numbers takes longer than a solve
 class RosenbrockTable:
     """A Rosenbrock method in the form that multiplies no vector by the Jacobian (Hairer & Wanner II, IV.7).
 

@@ -10,7 +10,7 @@ import math
 _TOLERANCE = 1e-15  # of sums, relative to the sum of the absolute values of their terms
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # known by identity: to hash all numbers takes longer than a solve
 class ExplicitTable:
     """An explicit Runge-Kutta method.
 
@@ -88,7 +88,7 @@ class ExplicitTable:
         return self.c[-1] == 1.0 and tuple(self.A[-1]) == tuple(self.b)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # known by identity: to hash all numbers takes longer than a solve
 class EsdirkTable:
     """A stiffly accurate singly diagonally implicit method with an explicit first stage.
 
