@@ -5,6 +5,7 @@ Compiled code freezes them, so a change must recompile; and plain Python helpers
 
 import builtins
 import dis
+import functools
 import types
 
 import numpy as np
@@ -28,7 +29,9 @@ def surroundings(function):
     """
     scope = function.__globals__
     found = {name: scope[name] for name in _names(function.__code__) if name in scope}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+    if function.__closure__ is None:
+        return found
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__, strict=True):
         try:
             found[name] = cell.cell_contents
         except ValueError:  # not assigned yet
@@ -36,13 +39,10 @@ def surroundings(function):
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def _names(code):
     """Names in a code object and in those nested in it; attributes are among them, which does no harm."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names(constant)
-    return names
+    return frozenset(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
 _PLAIN = (int, float, complex, bool, str, bytes, type(None))
@@ -68,7 +68,7 @@ def names_used(function, _seen=None):
     if not isinstance(function, types.FunctionType) or id(function) in seen:
         return set()
     seen.add(id(function))
-    names = _names(function.__code__)
+    names = set(_names(function.__code__))
     for value in surroundings(function).values():
         if _is_helper(value) or is_jitted(value):
             names |= names_used(value, seen)
@@ -114,26 +114,27 @@ def snapshot(function, opaque, _seen=None):
     """
     seen = set() if _seen is None else _seen
     options = ()
-    if is_jitted(function):
+    if not isinstance(function, types.FunctionType):
+        if not is_jitted(function):
+            opaque.append(function)
+            return (id(function),)
         options, function = (id(function),), function.py_func
         opaque.append(function)
-    if not isinstance(function, types.FunctionType):
-        opaque.append(function)
-        return (id(function),)
     if function.__code__ in seen:
         return (function.__code__,)
     seen.add(function.__code__)
     picture = [function.__code__, options]
     values = sorted(surroundings(function).items())
-    values += enumerate(function.__defaults__ or ())
-    values += sorted((function.__kwdefaults__ or {}).items())
+    if function.__defaults__ or function.__kwdefaults__:
+        values += enumerate(function.__defaults__ or ())
+        values += sorted((function.__kwdefaults__ or {}).items())
     for name, value in values:
-        if isinstance(value, np.ndarray):
+        if isinstance(value, _PLAIN) or (isinstance(value, tuple) and all(isinstance(v, _PLAIN) for v in value)):
+            frozen = repr(value)  # 0.0 and -0.0, 1 and 1.0 are not the same
+        elif isinstance(value, np.ndarray):
             frozen = (value.shape, value.dtype.str, value.tobytes())
         elif _is_helper(value) or is_jitted(value):
             frozen = snapshot(value, opaque, seen)
-        elif isinstance(value, _PLAIN) or (isinstance(value, tuple) and all(isinstance(v, _PLAIN) for v in value)):
-            frozen = repr(value)  # 0.0 and -0.0, 1 and 1.0 are not the same
         else:
             opaque.append(value)
             frozen = id(value)

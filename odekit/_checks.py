@@ -35,13 +35,14 @@ def state(y0):
         y = np.array(y0)
         if y.dtype.kind not in "biufc":
             raise TypeError
-        y = y.astype(np.complex128 if y.dtype.kind == "c" else np.float64)
+        y = y.astype(np.complex128 if y.dtype.kind == "c" else np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(f"y0={y0!r:.80}; expected a vector of numbers") from None
     if y.ndim != 1:
         raise ValueError(f"`y0` must be 1-dimensional, but its shape is {y.shape}")
-    if not np.isfinite(y).all():
-        where = int(np.flatnonzero(~np.isfinite(y))[0])
+    finite = np.isfinite(y)
+    if np.count_nonzero(finite) < y.size:
+        where = int(np.flatnonzero(~finite)[0])
         raise ValueError(f"All components of the initial state `y0` must be finite. y0[{where}] is {y[where]}")
     return y
 
@@ -88,35 +89,43 @@ def events(given):
 
 
 def tolerances(rtol, atol, y0):
-    """Tolerances as vectors of the length of the state."""
+    """Tolerances as vectors of the length of the state, and the smallest `rtol`."""
     n = y0.size
-    vectors = []
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        try:
-            vector = np.array(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name}={value!r}; expected a number or {n} numbers") from None
-        if vector.ndim > 1 or vector.size not in (1, n):
-            raise ValueError(f"`{name}` has wrong shape: {vector.shape}, expected a number or {n} numbers")
-        if not (vector.min(initial=0.0) >= 0.0 and vector.max(initial=0.0) < math.inf):  # NaN fails both
-            raise ValueError(f"`{name}` must be finite and not negative, but it is {value!r}")
-        full = np.empty(n)
-        full[:] = vector
-        vectors.append(full)
-    if vectors[0].min(initial=1.0) < SMALLEST_RTOL:
+    relative, tightest = _tolerance("rtol", rtol, n)
+    absolute, smallest = _tolerance("atol", atol, n)
+    if tightest < SMALLEST_RTOL:
         warnings.warn(
             f"At least one element of `rtol` is too small. Setting `rtol = np.maximum(rtol, {SMALLEST_RTOL})`.",
             stacklevel=3,
         )
-        vectors[0] = np.maximum(vectors[0], SMALLEST_RTOL)
-    if vectors[1].min(initial=1.0) == 0.0:
-        unscaled = np.flatnonzero((vectors[1] == 0) & (y0 == 0))
+        relative, tightest = np.maximum(relative, SMALLEST_RTOL), SMALLEST_RTOL
+    if smallest == 0.0:
+        unscaled = np.flatnonzero((absolute == 0) & (y0 == 0))
         if unscaled.size:
             raise ValueError(
                 f"atol={atol!r} with y0[{unscaled[0]}] = 0: an error relative to zero cannot be controlled; "
                 "give that component an atol > 0"
             )
-    return vectors
+    return relative, absolute, tightest
+
+
+def _tolerance(name, value, n):
+    """A tolerance as a vector, and its smallest component (infinity where there is none)."""
+    try:
+        given = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={value!r}; expected a number or {n} numbers") from None
+    if given.ndim > 1 or given.size not in (1, n):
+        raise ValueError(f"`{name}` has wrong shape: {given.shape}, expected a number or {n} numbers")
+    if given.size == 1:  # no reductions, which take ten times as long as the rest
+        smallest = largest = given.item()
+    else:
+        smallest, largest = given.min(initial=math.inf), given.max(initial=0.0)
+    if not (smallest >= 0.0 and largest < math.inf):  # NaN fails both
+        raise ValueError(f"`{name}` must be finite and not negative, but it is {value!r}")
+    vector = np.empty(n)
+    vector[:] = given
+    return vector, smallest
 
 
 def output_times(t_eval, t0, t1):

@@ -1,7 +1,5 @@
 """Where the Jacobian of the user's function comes from."""
 
-import dataclasses
-
 import numpy as np
 
 from . import _callback, _wrap
@@ -55,7 +53,7 @@ def choose(field, time_derivative=False):
 
 
 def _user_jacobian(field):
-    shape = dataclasses.replace(field.shape, returns="matrix", in_place=False, vectorized=False)
+    shape = field.shape._replace(returns="matrix", in_place=False, vectorized=False)
     value = getattr(field.jac, "py_func", field.jac)(field.t0, field.y0.copy(), *field.args)
     _callback.as_numbers(value, shape)
     if field.complex_state:
@@ -78,9 +76,7 @@ def _complex_step(field, time):
     if field.native or not field.kernel.compiled or field.complex_state or names_used(field.function) & NOT_HOLOMORPHIC:
         return None
     try:
-        kernel = _wrap.compile_kernel(
-            field.function, dataclasses.replace(field.shape, derivative=True, time=time), field.structure
-        )
+        kernel = _wrap.compile_kernel(field.function, field.shape._replace(derivative=True, time=time), field.structure)
     except Unsupported:
         return None
     if kernel.agrees is None:  # as with the field's own kernel, one comparison is enough

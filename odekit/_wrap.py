@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
@@ -61,8 +61,7 @@ class ScalarKernel:
     agrees: bool | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """What a function receives and returns.
 
     Attributes
@@ -105,6 +104,26 @@ def _argument_type(kind, *shape):
     return types.Array(element, len(shape[0]), "C")
 
 
+def known_kernel(function, shape, structure):
+    """The kernel of a function that has been compiled before, and has been found to give Python's numbers, or None.
+
+    Parameters
+    ----------
+    function, shape, structure
+        As for `compile_kernel`.
+
+    Returns
+    -------
+    ScalarKernel or None
+    """
+    code = getattr(getattr(function, "py_func", function), "__code__", None)
+    known = None if code is None else _compiled.get(code)
+    if known is None:
+        return None
+    kernel, _ = known.get((shape, structure, snapshot(function, [])), (None, None))
+    return kernel if isinstance(kernel, ScalarKernel) and kernel.agrees else None
+
+
 def compile_kernel(function, shape, structure):
     """Compile a user's function.
 
@@ -132,15 +151,17 @@ def compile_kernel(function, shape, structure):
     opaque: list = []
     key = (shape, structure, snapshot(function, opaque))
     known = _compiled.setdefault(code, {})
-    if key not in known:
+    entry = known.get(key)
+    if entry is None:
         _hint(function, sum(k[:2] == key[:2] for k in known))
         try:
-            known[key] = (_compile(function, shape, structure), opaque)
+            kernel = _compile(function, shape, structure)
         except Unsupported as error:
-            known[key] = (error, opaque)
+            kernel = error
         except Exception as error:  # Numba raises its own errors and, for odd code, nearly any other
-            known[key] = (Unsupported(_reason(function, error)), opaque)
-    kernel, _ = known[key]
+            kernel = Unsupported(_reason(function, error))
+        entry = known[key] = (kernel, opaque)
+    kernel, _ = entry
     if isinstance(kernel, Unsupported):
         raise kernel
     return kernel

@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import functools
 import math
 import warnings
 import weakref
@@ -89,11 +90,18 @@ class UserField:
         except TypeError as error:
             self.structure, self.parameters, self._unpackable = None, np.empty(0), error
         self.native = _native.native_kernel(self.function)
-        if self.native is None:
-            self._check_call()
-        elif self._unpackable is not None:
+        if self.native is not None and self._unpackable is not None:
             raise self._unpackable
-        self.kernel = self.native or self._compile()
+        self.kernel = self.native or self._known() or self._checked()
+
+    def _known(self):
+        """The kernel of a function that has been checked, compiled and compared with Python before, or None."""
+        return None if self._unpackable is not None else _wrap.known_kernel(self.function, self.shape, self.structure)
+
+    def _checked(self):
+        """A kernel, after a look at the Python function."""
+        self._check_call()
+        return self._compile()
 
     def _compile(self):
         return self.kernel_of(self.function, self.shape)
@@ -163,7 +171,7 @@ class UserField:
     def _events(self):
         if not self.event_functions:
             return 0, np.empty(0)
-        shape = dataclasses.replace(self.shape, returns="number", in_place=False, vectorized=False)
+        shape = self.shape._replace(returns="number", in_place=False, vectorized=False)
         kernels = [self.kernel_of(function, shape) for function in self.event_functions]
         directions = np.array([float(getattr(function, "direction", 0)) for function in self.event_functions])
         return _together([kernel.address for kernel in kernels], self.kernels_used), directions
@@ -203,8 +211,8 @@ class UserField:
             if kernel.raised:
                 return kernel.raised.pop()
         y = y.view(self.y0.dtype)
-        number = dataclasses.replace(self.shape, returns="number", in_place=False)
-        matrix = dataclasses.replace(self.shape, returns="matrix", in_place=False)
+        number = self.shape._replace(returns="number", in_place=False)
+        matrix = self.shape._replace(returns="matrix", in_place=False)
         calls = [(self.function, self.shape)]
         if event_raised:
             calls = [(function, number) for function in self.event_functions]
@@ -243,6 +251,11 @@ def _together(addresses, keep):
         trampoline = _jit.SCALAR_CTYPE(run)
         keep.append(ScalarKernel(0, False, trampoline))
         return ctypes.cast(trampoline, ctypes.c_void_p).value
+    return _in_turn(tuple(addresses))
+
+
+@functools.cache
+def _in_turn(addresses):
     lines = [
         f"    if call_scalar({address}, t, y, view1(out, {k}, 1), p) != 0:\n        return 1"
         for k, address in enumerate(addresses)

@@ -67,8 +67,9 @@ class Integrator:
         state = _checks.state(y0)
         args = _checks.arguments(args)
         width = 2 if state.dtype.kind == "c" else 1
-        tolerances = [np.repeat(vector, width) for vector in _checks.tolerances(rtol, atol, state)]
-        _, methods = resolve(method, state.size, np.min(tolerances[0], initial=math.inf))
+        *tolerances, tightest = _checks.tolerances(rtol, atol, state)
+        tolerances = [np.repeat(vector, width) for vector in tolerances]
+        _, methods = resolve(method, state.size, tightest)
         if not math.isfinite(t_bound):
             raise ValueError(f"t_bound={t_bound!r}; expected a finite time (extend moves it on)")
         _checks.steps(first_step, max_step, 1, abs(t_bound - t0), methods[0])

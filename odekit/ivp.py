@@ -103,8 +103,8 @@ def solve_ivp(
     event_list, terminal = _checks.events(events)
     if math.isinf(t1) and n > 0 and not any(math.isfinite(count) for count in terminal):
         raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
-    rtol_vector, atol_vector = _checks.tolerances(rtol, atol, state)
-    name, methods = resolve(method, n, np.min(rtol_vector, initial=math.inf))
+    rtol_vector, atol_vector, tightest = _checks.tolerances(rtol, atol, state)
+    name, methods = resolve(method, n, tightest)
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
     _checks.sparsity(jac_sparsity, n)

@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -119,6 +120,9 @@ class SeparableField(UserField):
 
         super().__init__(full, t0, y0, args, jac, events)
 
+    def _known(self):
+        """None: the halves are looked up one by one."""
+
     def _compile(self):
         """Kernels of both halves, and one that calls them in turn."""
         m = self.y0.size // 2
@@ -130,16 +134,7 @@ class SeparableField(UserField):
             kernel = _callback.python_kernel(self.function, self.shape, self.args)
             self.kernels_used.append(kernel)
             return kernel
-        copy = [f"    for i in range({m}):", f"        view1(dy, 0, {m})[i] = view1(y, {m}, {m})[i]"]
-        call = [
-            f"    if call_scalar({self.velocity}, t, view1(y, {m}, {m}), view1(dy, 0, {m}), p) != 0:",
-            "        return 1",
-        ]
-        lines = ["def separable_field(t, y, dy, p):", *(copy if velocity is None else call)]
-        lines += [f"    return call_scalar({self.force}, t, view1(y, 0, {m}), view1(dy, {m}, {m}), p)"]
-        namespace = {"call_scalar": _jit.call_scalar, "view1": _jit.view1}
-        function = _jit.exec_source("\n".join(lines) + "\n", "separable_field", namespace)
-        address = _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, cache=False)
+        address = _halves_together(self.velocity, self.force, m)
         return dataclasses.replace(self.kernels_used[-1], address=address, compiled=False)
 
     def kernels(self):
@@ -150,3 +145,18 @@ class SeparableField(UserField):
         odekit.solvers.problem.Kernels
         """
         return dataclasses.replace(super().kernels(), velocity=self.velocity, force=self.force)
+
+
+@functools.cache
+def _halves_together(velocity, force, m):
+    """Address of a scalar kernel that calls the kernels of both halves; a velocity of 0 is the identity."""
+    copy = [f"    for i in range({m}):", f"        view1(dy, 0, {m})[i] = view1(y, {m}, {m})[i]"]
+    call = [
+        f"    if call_scalar({velocity}, t, view1(y, {m}, {m}), view1(dy, 0, {m}), p) != 0:",
+        "        return 1",
+    ]
+    lines = ["def separable_field(t, y, dy, p):", *(call if velocity else copy)]
+    lines += [f"    return call_scalar({force}, t, view1(y, 0, {m}), view1(dy, {m}, {m}), p)"]
+    namespace = {"call_scalar": _jit.call_scalar, "view1": _jit.view1}
+    function = _jit.exec_source("\n".join(lines) + "\n", "separable_field", namespace)
+    return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, cache=False)
