@@ -1,7 +1,7 @@
 """Reference problems with published or independently computed reference solutions.
 
-What the methods are tested and compared on: five small stiff problems, two large ones, two nonstiff ones, a chaotic one
-and a Hamiltonian one. Each is a `Problem`; `PROBLEMS` maps names to them. The vector fields are plain SciPy-style functions that Numba
+What the methods are tested and compared on: six small stiff problems, two large ones, two nonstiff ones, a chaotic one
+and three Hamiltonian ones. Each is a `Problem`; `PROBLEMS` maps names to them. The vector fields are plain SciPy-style functions that Numba
 compiles.
 
 Examples
@@ -14,8 +14,9 @@ True
 """
 
 from .brusselator import BRUSS1D, BRUSS2D
-from .hamiltonian import OUTER_SOLAR_SYSTEM, outer_solar_system_energy
+from .hamiltonian import DOUBLE_PENDULUM, KEPLER, OUTER_SOLAR_SYSTEM, outer_solar_system_energy
 from .nonstiff import ARENSTORF, LORENZ, PLEIADES
+from .pollution import POLLU
 from .problem import Problem
 from .stiff import HIRES, OREGO, ROBER, VDPOL, VDPOLM
 
@@ -28,9 +29,12 @@ PROBLEMS = {
         OREGO,
         VDPOL,
         VDPOLM,
+        POLLU,
         PLEIADES,
         ARENSTORF,
         LORENZ,
+        KEPLER,
+        DOUBLE_PENDULUM,
         OUTER_SOLAR_SYSTEM,
         BRUSS1D,
         BRUSS2D,

@@ -23,8 +23,32 @@ def _pleiades(t, y):
     return dy
 
 
+def _pleiades_jac(t, y):
+    jacobian = np.zeros((28, 28))
+    for i in range(14):
+        jacobian[i, 14 + i] = 1.0
+    for i in range(7):
+        for j in range(7):
+            if i == j:
+                continue
+            dx, dz = y[j] - y[i], y[7 + j] - y[7 + i]
+            r2 = dx * dx + dz * dz
+            pull = (j + 1) / (r2 * math.sqrt(r2))
+            xx, xz, zz = (
+                pull * (1.0 - 3.0 * dx * dx / r2),
+                -3.0 * pull * dx * dz / r2,
+                pull * (1.0 - 3.0 * dz * dz / r2),
+            )
+            for k, sign in ((j, 1.0), (i, -1.0)):
+                jacobian[14 + i, k] += sign * xx
+                jacobian[14 + i, 7 + k] += sign * xz
+                jacobian[21 + i, k] += sign * xz
+                jacobian[21 + i, 7 + k] += sign * zz
+    return jacobian
+
+
 PLEIADES = Problem(
-    "PLEIADES", _pleiades, None, (0.0, 3.0),
+    "PLEIADES", _pleiades, _pleiades_jac, (0.0, 3.0),
     (
         3.0, 3.0, -1.0, -3.0, 2.0, -2.0, 2.0, 3.0, -3.0, 2.0, 0.0, 0.0, -4.0, 4.0,
         0.0, 0.0, 0.0, 0.0, 0.0, 1.75, -1.5, 0.0, 0.0, 0.0, -1.25, 1.0, 0.0, 0.0,
@@ -55,6 +79,20 @@ def _arenstorf(t, y, mu):
     ]
 
 
+def _arenstorf_jac(t, y, mu):
+    jacobian = np.zeros((4, 4))
+    jacobian[0, 2] = jacobian[1, 3] = jacobian[2, 0] = jacobian[3, 1] = 1.0
+    jacobian[2, 3], jacobian[3, 2] = 2.0, -2.0
+    for mass, x in ((1.0 - mu, y[0] + mu), (mu, y[0] - (1.0 - mu))):
+        r2 = x * x + y[1] * y[1]
+        pull = mass * r2**-1.5
+        jacobian[2, 0] += pull * (3.0 * x * x / r2 - 1.0)
+        jacobian[2, 1] += pull * 3.0 * x * y[1] / r2
+        jacobian[3, 0] += pull * 3.0 * x * y[1] / r2
+        jacobian[3, 1] += pull * (3.0 * y[1] * y[1] / r2 - 1.0)
+    return jacobian
+
+
 def _arenstorf_jacobi(y, mu):
     """Jacobi's constant of the restricted three-body problem, as an energy."""
     earth = np.hypot(y[0] + mu, y[1])
@@ -63,7 +101,7 @@ def _arenstorf_jacobi(y, mu):
 
 
 ARENSTORF = Problem(
-    "ARENSTORF", _arenstorf, None, (0.0, 17.0652165601579625), (0.994, 0.0, 0.0, -2.00158510637908252), (0.012277471,),
+    "ARENSTORF", _arenstorf, _arenstorf_jac, (0.0, 17.0652165601579625), (0.994, 0.0, 0.0, -2.00158510637908252), (0.012277471,),
     # with these constants rounded to doubles the orbit closes to 1.4e-11
     (0.994, 0.0, 0.0, -2.00158510637908252), 10,
     "Arenstorf's periodic orbit (1963; Hairer, Norsett, Wanner, Solving ODEs I, II.0), as in mauro3/IVPTestSuite.jl "

@@ -35,6 +35,9 @@ class Problem:
         Numbers of diagonals of the Jacobian below and above the main one, if it is banded.
     pattern : callable or None
         ``pattern(n)``: where the Jacobian may differ from zero, as a SciPy sparse matrix; see `jac_sparsity`.
+    acceleration : callable or None
+        ``acceleration(t, q, *args)``, if the problem is ``q'' = acceleration`` with ``y = (q, q')`` (for
+        `odekit.second_order`).
     jumps : tuple of float
         Times at which the vector field jumps (for `tstops`).
     """
@@ -52,6 +55,7 @@ class Problem:
     lband: int | None = None
     uband: int | None = None
     pattern: Callable | None = None
+    acceleration: Callable | None = None
     jumps: tuple = ()
 
     @property
