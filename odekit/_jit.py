@@ -88,7 +88,7 @@ def package_stamp(networks=False):
     digest = hashlib.sha256()
     sources = [_PACKAGE / "_jit.py", _PACKAGE / "_address.py", *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
-        sources += [_PACKAGE / "vmath.py", *_PACKAGE.glob("nn/*.py")]
+        sources += [*_PACKAGE.glob("vmath/*.py"), *_PACKAGE.glob("nn/*.py")]
     for path in sorted(sources):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -117,7 +117,7 @@ class _PackageCacheLocator(caching._CacheLocator):
 
     def get_source_stamp(self):
         path = pathlib.Path(self._py_file)
-        return package_stamp(networks=path.name == "vmath.py" or path.parent.name == "nn")
+        return package_stamp(networks=path.parent.name in ("vmath", "nn"))
 
     def get_disambiguator(self):
         return str(self._lineno)

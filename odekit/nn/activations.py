@@ -9,6 +9,7 @@ import functools
 import numpy as np
 
 from .. import _jit, vmath
+from ..vmath.exponential import fast_expm1
 from .header import ORDER, scalar_address
 
 _scalar = _jit.njit(**{**_jit.CORE_OPTIONS, "forceinline": True})
@@ -16,7 +17,11 @@ _scalar = _jit.njit(**{**_jit.CORE_OPTIONS, "forceinline": True})
 
 @_scalar
 def _tanh(x):
-    a = vmath.tanh(x)
+    # within 2.5 ulp, and a third faster than `vmath.tanh`, which is within 1.5: a network is not that exact
+    argument = 2.0 * abs(x)
+    argument = 40.0 if argument > 40.0 else argument  # tanh(20) rounds to 1
+    e = fast_expm1(argument)
+    a = np.copysign(e / (e + 2.0), x)
     s = (1.0 - a) * (1.0 + a)
     return a, s, -2.0 * a * s
 
