@@ -8,9 +8,11 @@ from .integrator import Integrator
 from .ivp import solve_ivp
 from .separable import second_order, separable
 from .solution import Retcode, Solution, Switch
+from .solvers.stops import STOP
 
 __version__ = "0.1.0"
 __all__ = [
+    "STOP",
     "Integrator",
     "OdekitPerformanceWarning",
     "Retcode",

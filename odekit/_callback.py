@@ -199,7 +199,7 @@ def as_numbers(value, shape):
     if shape.returns == "number" or expected == (1,):
         allowed += [(), (1,)]
     if numbers.shape not in allowed:
-        what = {"vector": "fun", "matrix": "jac", "number": "an event function"}[shape.returns]
+        what = {"vector": "fun", "matrix": "jac", "number": "an event function (or isoutofdomain)"}[shape.returns]
         raise ValueError(
             f"{what} returned an array of shape {numbers.shape}; expected {expected} for a state of {shape.n}"
         )

@@ -14,7 +14,8 @@ def options(unknown):
     if unknown:
         names = ", ".join(sorted(unknown))
         raise TypeError(
-            f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, first_step, max_step, max_steps, tstops or progress"
+            f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, first_step, max_step, max_steps, tstops, "
+            "isoutofdomain, nonnegative, on_step or progress"
         )
 
 
@@ -71,6 +72,7 @@ def events(given):
     for function in functions:
         if not callable(function):
             raise TypeError(f"events contains a {type(function).__name__}; expected functions event(t, y, *args)")
+        callback("the attribute affect of an event", getattr(function, "affect", None))
         value = getattr(function, "terminal", None)
         message = f"The `terminal` attribute of each event must be a boolean or positive integer, but it is {value!r}"
         if value is None or value is False or (not isinstance(value, (bool, str)) and value == 0):
@@ -86,6 +88,37 @@ def events(given):
             raise ValueError(message)
         terminal.append(float(count))
     return functions, terminal
+
+
+def callback(name, value):
+    """Refuse what cannot be called."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} is {value!r:.80}; expected a function (t, y, ...) or None")
+
+
+def nonnegative(given, y0):
+    """Which components must not be negative: a vector of truth values for the real system, or None where none is named."""
+    if given is None or given is False:
+        return None
+    expected = f"nonnegative={given!r:.80}; expected True, or numbers of components from 0 to {y0.size - 1}"
+    marks = np.zeros(y0.size, dtype=bool)
+    try:
+        marks[slice(None) if given is True else [operator.index(i) for i in given]] = True
+    except (TypeError, IndexError):
+        raise ValueError(expected) from None
+    if y0.dtype.kind == "c":
+        raise ValueError("nonnegative is given, but the state is complex: complex numbers have no sign")
+    if (y0[marks] < 0).any():
+        where = int(np.flatnonzero(marks & (y0 < 0))[0])
+        raise ValueError(f"y0[{where}] = {y0[where]} is negative, but nonnegative names this component")
+    return marks
+
+
+def inside_domain(isoutofdomain, t0, y0, args):
+    """Refuse a start outside of the domain."""
+    callback("isoutofdomain", isoutofdomain)
+    if isoutofdomain is not None and getattr(isoutofdomain, "py_func", isoutofdomain)(t0, y0.copy(), *args):
+        raise ValueError(f"y0 lies outside the domain: isoutofdomain({t0!r}, y0) is true")
 
 
 def tolerances(rtol, atol, y0):

@@ -67,6 +67,7 @@ class UserField:
     jac : callable, array_like, sparse matrix or None
     events : list of callable
     vectorized : bool
+    isoutofdomain : callable or None
 
     Raises
     ------
@@ -76,13 +77,13 @@ class UserField:
         Whatever the function itself raises at the start.
     """
 
-    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False):
+    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None):
         self.t0, self.y0, self.args = t0, y0, args
         self.complex_state = y0.dtype.kind == "c"
         in_place = isinstance(fun, InPlace)
         self.function = fun.function if in_place else fun
         self.shape = Shape(y0.size, "vector", self.complex_state, in_place, vectorized)
-        self.jac, self.event_functions = jac, list(events)
+        self.jac, self.event_functions, self.isoutofdomain = jac, list(events), isoutofdomain
         self.kernels_used = []
         try:
             self.structure, self.parameters = pack(args)
@@ -164,15 +165,19 @@ class UserField:
         odekit.solvers.problem.Kernels
         """
         events, directions = self._events()
-        return Kernels(self.kernel.address, self.parameters, self.jacobian, events, directions)
+        domain = 0 if self.isoutofdomain is None else self.kernel_of(self.isoutofdomain, self._number()).address
+        return Kernels(self.kernel.address, self.parameters, self.jacobian, events, directions, domain)
+
+    def _number(self):
+        """What a function of the state that returns one number is like."""
+        return self.shape._replace(returns="number", in_place=False, vectorized=False)
 
     # events ------------------------------------------------------------------------------------------------------------
 
     def _events(self):
         if not self.event_functions:
             return 0, np.empty(0)
-        shape = self.shape._replace(returns="number", in_place=False, vectorized=False)
-        kernels = [self.kernel_of(function, shape) for function in self.event_functions]
+        kernels = [self.kernel_of(function, self._number()) for function in self.event_functions]
         directions = np.array([float(getattr(function, "direction", 0)) for function in self.event_functions])
         return _together([kernel.address for kernel in kernels], self.kernels_used), directions
 
@@ -192,7 +197,7 @@ class UserField:
 
     # exceptions --------------------------------------------------------------------------------------------------------
 
-    def exception(self, t, y, event_raised=False):
+    def exception(self, t, y, culprit="right-hand side"):
         """The exception behind a failure: what the user's own function raised.
 
         Parameters
@@ -200,8 +205,8 @@ class UserField:
         t : float
         y : ndarray
             Argument with which a compiled function raised, as the integrators know it (real).
-        event_raised : bool
-            Whether it was an event function; else it was the right-hand side, or the Jacobian.
+        culprit : str
+            What raised: ``"event function"``, ``"isoutofdomain"``, else the right-hand side or the Jacobian.
 
         Returns
         -------
@@ -211,11 +216,12 @@ class UserField:
             if kernel.raised:
                 return kernel.raised.pop()
         y = y.view(self.y0.dtype)
-        number = self.shape._replace(returns="number", in_place=False)
         matrix = self.shape._replace(returns="matrix", in_place=False)
         calls = [(self.function, self.shape)]
-        if event_raised:
-            calls = [(function, number) for function in self.event_functions]
+        if culprit == "event function":
+            calls = [(function, self._number()) for function in self.event_functions]
+        elif culprit == "isoutofdomain":
+            calls = [(self.isoutofdomain, self._number())]
         elif callable(self.jac):
             calls.append((self.jac, matrix))
         for function, shape in calls:

@@ -5,13 +5,14 @@ import math
 import numpy as np
 
 from . import _checks
+from ._callbacks import EventRecorder, step_callback
 from .field import UserField
 from .separable import Separable, SeparableField
 from .solution import Retcode, describe
-from .solvers import driver
+from .solvers import driver, outcome, stops
 from .solvers import state as S
 from .solvers.dense import DenseSolution
-from .solvers.integrate import Integration
+from .solvers.integrate import CallbackRaised, Integration
 from .solvers.methods import resolve
 
 
@@ -26,7 +27,7 @@ class Integrator:
     y0 : array_like, (n,)
     t_bound : float
         Where to end; it can be moved on with `extend`.
-    method, args, rtol, atol, jac, first_step, max_step
+    method, events, args, rtol, atol, jac, first_step, max_step, tstops, isoutofdomain, nonnegative, on_step
         As for `odekit.solve_ivp`.
 
     Attributes
@@ -37,10 +38,12 @@ class Integrator:
         Present state, a copy.
     h : float
         Size of the last step; 0 before the first.
+    t_events, y_events : list of lists
+        Per event function, the times of its zeros so far and the states there.
     retcode : Retcode or None
         None while there is something left to integrate.
     message : str
-        What a failure was, or that the end was reached.
+        Why it ended.
     switches : list of Switch
     nfev, njev, nlu, naccept, nreject : int
 
@@ -57,15 +60,27 @@ class Integrator:
     ...     pass
     >>> 1.5 < run.t < 2.5
     True
+
+    A step ends at an event that changes the state or is terminal:
+
+    >>> def floor(t, y):
+    ...     return y[0]
+    >>> floor.direction, floor.affect = -1, lambda t, y: [0.0, -0.9 * y[1]]
+    >>> ball = odekit.Integrator(lambda t, y: [y[1], -9.81], 0.0, [1.0, 0.0], 10.0, events=floor)
+    >>> while not ball.t_events[0]:
+    ...     _ = ball.step()
+    >>> round(ball.t, 3), round(float(ball.y[1]), 3)
+    (0.452, 3.987)
     """
 
     def __init__(
-        self, fun, t0, y0, t_bound, method="auto", *, args=None, rtol=1e-3, atol=1e-6, jac=None, first_step=None,
-        max_step=math.inf,
+        self, fun, t0, y0, t_bound, method="auto", *, events=None, args=None, rtol=1e-3, atol=1e-6, jac=None, first_step=None,
+        max_step=math.inf, tstops=None, isoutofdomain=None, nonnegative=None, on_step=None,
     ):  # fmt: skip
         t0, t_bound = _checks.span((t0, t_bound))
         state = _checks.state(y0)
         args = _checks.arguments(args)
+        event_list, terminal = _checks.events(events)
         width = 2 if state.dtype.kind == "c" else 1
         *tolerances, tightest = _checks.tolerances(rtol, atol, state)
         tolerances = [np.repeat(vector, width) for vector in tolerances]
@@ -74,37 +89,46 @@ class Integrator:
             raise ValueError(f"t_bound={t_bound!r}; expected a finite time (extend moves it on)")
         _checks.steps(first_step, max_step, 1, abs(t_bound - t0), methods[0])
         _checks.separable(methods[0], isinstance(fun, Separable))
-        self._field = (SeparableField if isinstance(fun, Separable) else UserField)(fun, t0, state, args, jac)
+        marks = _checks.nonnegative(nonnegative, state)
+        _checks.inside_domain(isoutofdomain, t0, state, args)
+        _checks.callback("on_step", on_step)
+        make = SeparableField if isinstance(fun, Separable) else UserField
+        self._field = make(fun, t0, state, args, jac, event_list, isoutofdomain=isoutofdomain)
+        recorder = EventRecorder(event_list, terminal, state.dtype, args)
+        self.t_events, self.y_events = recorder.times, recorder.states
+        # a few rows of log: the step just made, and what events have made of its end
         self._run = Integration(
             self._field.kernels(), (t0, t_bound), state.view(np.float64), methods, *tolerances, keep_dense=True,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=2**62,
+            stops=_checks.stops(tstops, t0, t_bound), nonnegative=marks, on_event=recorder,
+            on_step=step_callback(on_step, state.dtype), capacity=4,
         )  # fmt: skip
-        # one row of log: the step just made
-        n, run = state.size * width, self._run
-        run.log, run.logs = (np.empty(1), np.empty((1, n)), np.empty((1, run.degree, n))), []
         self.retcode, self.message = None, ""
         self._last = None
-        self._ended(run.start())
+        self._begin()
 
-    def _ended(self, reason):
+    def _begin(self):
+        reason = self._run.start()
+        self._ended(stops.zeros_at_start(self._run) if reason is None else reason)
+
+    def _ended(self, reason, raised=None):
         """Note that the integration has ended, if it has; raises what the user's function raised."""
-        if reason is None or reason == driver.CONTINUE:
+        if reason is None:
             return
         run = self._run
-        self.retcode = run.retcode(reason)
-        component = run._bad_component() if self.retcode == Retcode.NONFINITE else -1
-        values = {
-            "t": self.t,
-            "h": float(run.w[S.H]) or float(run.w[S.H_NEXT]),
-            "max_steps": "",
-            "culprit": "right-hand side",
-        }
-        error = None
-        if self.retcode == Retcode.RHS_RAISED:
-            error = self._field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH].copy())
+        self.retcode = outcome.retcode(run, reason)
+        component = outcome.bad_component(run) if self.retcode == Retcode.NONFINITE else -1
+        error, culprit = None, outcome.culprit(reason)
+        if raised is not None:
+            error, culprit = raised.__cause__, str(raised)
+        elif self.retcode == Retcode.RHS_RAISED:
+            error = self._field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH].copy(), culprit)
         self.message = describe(
             self.retcode,
-            **values,
+            t=self.t,
+            h=float(run.w[S.H]) or float(run.w[S.H_NEXT]),
+            max_steps="",
+            culprit=culprit,
             component=f", component {component}" if component >= 0 else "",
             error=type(error).__name__,
         )
@@ -148,21 +172,27 @@ class Integrator:
         Raises
         ------
         Exception
-            What the right-hand side raises.
+            What the right-hand side, an event or a callback raises.
         """
         run = self._run
         if self.retcode is not None:
             return False
-        before, start, accepted = self.t, run.vectors[S.Y].copy(), int(run.iw[S.NACCEPT])
-        reason = None
-        while reason is None and run.iw[S.NACCEPT] == accepted:
-            run.iw[S.N_LOG] = 0
-            reason = run.advance(1)
+        before, start, reason, raised = self.t, run.vectors[S.Y].copy(), None, None
+        accepted = int(run.iw[S.NACCEPT])
+        run.log.clear()
+        try:
+            while reason is None and (run.iw[S.NACCEPT] == accepted or run.iw[S.PENDING] == 1):
+                reason = run.advance(1)
+            if reason is None and self.t == run.w[S.T_END]:  # the end, or a known jump
+                reason = run.advance(1)
+            if run.on_step is not None and reason in (None, driver.DONE, driver.EVENT):
+                reason = run.report_step() or reason
+        except CallbackRaised as error:
+            reason, raised = driver.CALLBACK_RAISED, error
         if run.iw[S.NACCEPT] > accepted:
-            self._last = (before, start, run.log[2].copy())
-            if self.t == run.w[S.T_END]:
-                reason = driver.DONE
-        self._ended(reason)
+            times, states, coefficients = (part[0].copy() for part in run.log.buffer)
+            self._last = (np.array([before, times]), np.stack([start, states]), coefficients[None])
+        self._ended(reason, raised)
         return self.retcode is None
 
     def interpolant(self):
@@ -179,9 +209,7 @@ class Integrator:
         """
         if self._last is None:
             raise ValueError("there is no step yet to interpolate; call step() first")
-        before, start, coefficients = self._last
-        ends = np.array([before, self.t])
-        states = np.stack([start, self._run.vectors[S.Y]])
+        ends, states, coefficients = self._last
         return DenseSolution(ends, np.diff(ends), states, coefficients, self._field.y0.dtype)
 
     def extend(self, t_bound):
@@ -196,7 +224,8 @@ class Integrator:
             raise ValueError(
                 f"t_bound={t_bound!r}; expected a finite time beyond t = {self.t!r} in the direction of integration"
             )
-        run.w[S.T_END] = t_bound
+        run.stops[-1] = t_bound
+        run.aim()
         if self.retcode == Retcode.SUCCESS:
             self.retcode, self.message = None, ""
 
@@ -217,8 +246,9 @@ class Integrator:
         if t is not None:
             t, _ = _checks.span((t, run.w[S.T_END]))
             run.w[S.T] = t
+        run.begin, run.fired = self.t, {}
         self.retcode, self.message, self._last = None, "", None
-        self._ended(run.start())
+        self._begin()
 
     def state(self):
         """The exact state of the integration, to go on from later.
@@ -228,7 +258,9 @@ class Integrator:
         dict of ndarray
             For `restore`; the steps that follow are the same to the last bit.
         """
-        return {"iw": self._run.iw.copy(), "w": self._run.w.copy()}
+        run = self._run
+        fired = np.array([run.fired.get(k, (math.nan, 0)) for k in range(len(self.t_events))])
+        return {"iw": run.iw.copy(), "w": run.w.copy(), "stops": np.array(run.stops), "fired": fired}
 
     def restore(self, state):
         """Go back to a state that `state` gave, of this integrator or of one made alike.
@@ -244,7 +276,7 @@ class Integrator:
         """
         run = self._run
         sizes = [S.N, S.DEGREE, S.P_SIZE]
-        alike = set(state) == {"iw", "w"} and (state["iw"][sizes] == run.iw[sizes]).all()
+        alike = set(state) == {"iw", "w", "stops", "fired"} and (state["iw"][sizes] == run.iw[sizes]).all()
         if alike:
             run.prepare_for(state["iw"])
         if not alike or state["iw"].size != run.iw.size:
@@ -254,6 +286,12 @@ class Integrator:
         run._view_vectors()
         if run.iw[S.W_SIZE] != run.w.size:
             raise ValueError("the state is damaged: its arrays do not fit together")
+        run.stops = state["stops"].tolist()
+        run.fired = {k: (float(t), int(step)) for k, (t, step) in enumerate(state["fired"]) if not math.isnan(t)}
+        for times, states in zip(self.t_events, self.y_events, strict=True):
+            while times and (times[-1] - self.t) * run.w[S.DIRECTION] > 0:
+                times.pop()
+                states.pop()
         self.retcode, self.message, self._last = None, "", None
-        if self.t == run.w[S.T_END]:
+        if self.t == run.stops[-1]:
             self.retcode = Retcode.SUCCESS

@@ -6,11 +6,12 @@ import math
 import numpy as np
 
 from . import _callback, _checks, _progress
+from ._callbacks import EventRecorder, step_callback
 from .field import UserField
 from .separable import Separable, SeparableField
 from .solution import Retcode, Solution, describe
 from .solvers.dense import DenseSolution
-from .solvers.integrate import Integration
+from .solvers.integrate import CallbackRaised, Integration
 from .solvers.methods import resolve
 from .solvers.state import T
 
@@ -21,7 +22,7 @@ DEFAULT_MAX_STEPS = 1_000_000
 def solve_ivp(
     fun, t_span, y0, method="auto", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, *,
     rtol=1e-3, atol=1e-6, jac=None, jac_sparsity=None, first_step=None, max_step=math.inf, max_steps=DEFAULT_MAX_STEPS,
-    tstops=None, progress=False, **unknown,
+    tstops=None, isoutofdomain=None, nonnegative=None, on_step=None, progress=False, **unknown,
 ):  # fmt: skip
     """Integrate a system of ordinary differential equations ``dy/dt = fun(t, y, *args)``, ``y(t0) = y0``.
 
@@ -50,8 +51,13 @@ def solve_ivp(
     dense_output : bool
         Whether the result's ``sol`` is the solution as a function of time.
     events : callable or list of callables, optional
-        ``event(t, y, *args) -> float``; its zeros are located. Attributes: ``terminal`` (True, or the number of zeros
-        after which to stop), ``direction`` (+1 rising, -1 falling).
+        ``event(t, y, *args) -> float``; its zeros are located, also two in one step if they are an eighth of it apart.
+        Attributes: ``terminal`` (True, or the number of zeros after which to stop), ``direction`` (+1 rising, -1 falling,
+        in the direction of integration), ``affect``: a Python function ``affect(t, y, *args)`` that is called at each zero
+        but a terminal one and returns the new state, or changes `y` in place, or leaves it, or returns `odekit.STOP`. The
+        integration starts anew from a changed state: in ``t`` its time stands twice, before and after; `t_eval` and
+        ``sol`` give the state after it, ``y_events`` the one before. A function that is zero at the start (as after its
+        own ``affect``) acts at its next zero.
     vectorized : bool
         Whether `fun` expects y of shape (n, 1).
     args : tuple, optional
@@ -70,6 +76,12 @@ def solve_ivp(
         Limit of accepted and rejected steps.
     tstops : array_like, optional
         Times at which the right-hand side jumps: each is reached exactly, and the integration starts anew from there.
+    isoutofdomain : callable, optional
+        ``isoutofdomain(t, y, *args) -> bool``: a step that ends where it is true is halved and tried again.
+    nonnegative : bool or sequence of int, optional
+        True, or the numbers of the components that must not be negative: a step that makes one so is halved and tried again.
+    on_step : callable, optional
+        Python function ``on_step(t, y)``, called after each accepted step; True or `odekit.STOP` ends the integration.
     progress : bool
         Whether to show a progress bar (with tqdm, if it is installed).
 
@@ -83,7 +95,7 @@ def solve_ivp(
     ValueError, TypeError
         For input that makes no sense, before the first step.
     Exception
-        What `fun`, `jac` or an event raises, as it is, with the partial `Solution` as its attribute ``solution``; and
+        What `fun`, `jac`, an event or a callback raises, as it is, with the partial `Solution` as its attribute ``solution``; and
         KeyboardInterrupt likewise.
 
     Examples
@@ -110,24 +122,28 @@ def solve_ivp(
     _checks.sparsity(jac_sparsity, n)
     stops = _checks.stops(tstops, t0, t1)
     _checks.separable(methods[0], isinstance(fun, Separable))
+    marks = _checks.nonnegative(nonnegative, state)
+    _checks.inside_domain(isoutofdomain, t0, state, args)
+    _checks.callback("on_step", on_step)
 
     field = _attach_start(
-        SeparableField if isinstance(fun, Separable) else UserField, fun, t0, state, args, jac, event_list, vectorized
-    )
+        SeparableField if isinstance(fun, Separable) else UserField, fun, t0, state, args, jac, event_list, vectorized,
+        isoutofdomain,
+    )  # fmt: skip
     width = 2 if field.complex_state else 1
-    recorder = _EventRecorder(field, terminal)
+    recorder = EventRecorder(event_list, terminal, state.dtype, args)
     with _progress.bar(progress, t0, t1) as show:
         integration = Integration(
             field.kernels(), (t0, t1), state.view(np.float64), methods,
             *(vector if width == 1 else np.repeat(vector, width) for vector in (rtol_vector, atol_vector)),
             t_eval=times, keep_states=times is None, keep_dense=dense_output,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
-            stops=stops, on_event=recorder, progress=show,
+            stops=stops, nonnegative=marks, on_event=recorder, on_step=step_callback(on_step, state.dtype), progress=show,
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1
         with _callback.interrupts() if field.calls_python() else contextlib.nullcontext():
-            trajectory = integration.run()
+            trajectory, raised = _run(integration)
 
     solution = _solution(
         trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps
@@ -135,30 +151,27 @@ def solve_ivp(
     if trajectory.retcode == Retcode.INTERRUPTED:
         raise _with_solution(KeyboardInterrupt(solution.message), solution)
     if trajectory.retcode == Retcode.RHS_RAISED:
-        error = field.exception(trajectory.fail_t, trajectory.fail_y, trajectory.event_raised)
-        culprit = "event function" if trajectory.event_raised else "right-hand side"
+        if raised is None:
+            error, t, culprit = (
+                field.exception(trajectory.fail_t, trajectory.fail_y, trajectory.culprit),
+                trajectory.fail_t,
+                trajectory.culprit,
+            )
+        else:
+            error, t, culprit = raised.__cause__, trajectory.t, str(raised)
         solution.message = describe(
-            Retcode.RHS_RAISED, culprit=culprit, error=type(error).__name__, t=trajectory.fail_t, h=trajectory.h
+            Retcode.RHS_RAISED, culprit=culprit, error=type(error).__name__, t=t, h=trajectory.h
         )
         raise _with_solution(error, solution)
     return solution
 
 
-class _EventRecorder:
-    """Collects zeros of the event functions and says when a terminal one ends the integration."""
-
-    def __init__(self, field, terminal):
-        self.field, self.terminal = field, terminal
-        self.times = [[] for _ in terminal]
-        self.states = [[] for _ in terminal]
-
-    def __call__(self, integration, indices, times):
-        for k, t in zip(indices, times, strict=True):
-            self.times[k].append(t)
-            self.states[k].append(integration.state_at(t).view(self.field.y0.dtype))
-            if len(self.times[k]) >= self.terminal[k]:
-                return t
-        return None
+def _run(integration):
+    """The trajectory, and what a callback raised, if it did."""
+    try:
+        return integration.run(), None
+    except CallbackRaised as error:
+        return error.trajectory, error
 
 
 def _attach_start(make, fun, t0, state, *rest):
@@ -197,7 +210,7 @@ def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol
     y = np.ascontiguousarray(np.ascontiguousarray(y).view(dtype).T)
     if t.size == 0:  # an event came before the first output time: two empty lists, as SciPy gives
         t, y = [], []
-    has_events = bool(recorder.terminal)
+    has_events = bool(recorder.times)
     return Solution(
         t=t,
         y=y,

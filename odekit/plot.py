@@ -124,7 +124,7 @@ def step_sizes(sol, ax=None, **points):
     for k, name in enumerate(dict.fromkeys(names)):
         rows = names == name
         style = {"color": COLORS[k % len(COLORS)], "marker": ".", "markersize": 3, "linestyle": "none"}
-        ax.plot(sol.steps[1:][rows], np.abs(sol.h[rows]), **{**style, "label": f"{name}: {rows.sum()} steps", **points})
+        ax.plot(sol.ends[rows], np.abs(sol.h[rows]), **{**style, "label": f"{name}: {rows.sum()} steps", **points})
     for change in sol.switches:
         ax.axvline(change.t, color="0.6", linewidth=0.8, linestyle="--", zorder=0)
     ax.set_yscale("log")
@@ -315,5 +315,5 @@ def _curve(sol):
     if sol.sol is None or len(sol.steps) < 2:
         return sol.t, np.asarray(sol.y)
     inside = np.arange(DENSE_POINTS) / DENSE_POINTS
-    t = np.append(np.ravel(sol.steps[:-1, None] + sol.h[:, None] * inside), sol.steps[-1])
+    t = np.append(np.ravel(sol.steps[:-1, None] + np.diff(sol.steps)[:, None] * inside), sol.steps[-1])
     return t, sol.sol(t)

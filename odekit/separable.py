@@ -95,7 +95,7 @@ class SeparableField(UserField):
     Parameters
     ----------
     fun : Separable
-    t0, y0, args, jac, events, vectorized
+    t0, y0, args, jac, events, vectorized, isoutofdomain
         As for `UserField`.
 
     Raises
@@ -104,7 +104,7 @@ class SeparableField(UserField):
         If the state is complex, or has an odd number of components.
     """
 
-    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False):
+    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None):
         if y0.size % 2 or y0.dtype.kind == "c" or vectorized:
             raise ValueError(
                 f"a separable system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
@@ -118,7 +118,7 @@ class SeparableField(UserField):
             part = Shape(m)
             return np.concatenate([_callback.as_numbers(v, part) for v in (velocity, fun.force(t, y[:m], *args))])
 
-        super().__init__(full, t0, y0, args, jac, events)
+        super().__init__(full, t0, y0, args, jac, events, isoutofdomain=isoutofdomain)
 
     def _known(self):
         """None: the halves are looked up one by one."""

@@ -15,6 +15,8 @@ class Retcode(enum.IntEnum):
     """The end of the span was reached."""
     TERMINATED = 1
     """A terminal event ended the integration."""
+    STOPPED = 2
+    """A callback (`on_step`, or the ``affect`` of an event) asked to end the integration."""
     MAX_STEPS = -1
     """The step limit was reached. Common causes: a stiff problem with an explicit method, a tolerance far too small, a
     singularity that is approached ever more slowly."""
@@ -32,11 +34,17 @@ class Retcode(enum.IntEnum):
     """The right-hand side (or an event function) raised an exception; the exception carries the partial solution."""
     INTERRUPTED = -7
     """Ctrl-C; the KeyboardInterrupt carries the partial solution."""
+    EVENTS_ACCUMULATE = -8
+    """The ``affect`` of an event was called ever faster (Zeno behaviour), as for a bouncing ball that comes to rest."""
+    OUT_OF_DOMAIN = -9
+    """The steps led out of the domain that `isoutofdomain` or `nonnegative` states, however small they were. Common causes:
+    the exact solution leaves the domain; it starts on its border."""
 
 
 _REMEDIES = {
     Retcode.SUCCESS: "The solver successfully reached the end of the integration interval.",
     Retcode.TERMINATED: "A termination event occurred.",
+    Retcode.STOPPED: "A callback asked to stop at t = {t!r}.",
     Retcode.MAX_STEPS: "The limit of {max_steps} steps was reached at t = {t!r} with step size h = {h:.3g}. "
     "Raise max_steps, loosen rtol and atol, or, with an explicit method, try method='auto': the problem may be stiff.",
     Retcode.STEP_TOO_SMALL: "The step size h = {h:.3g} at t = {t!r} fell below the spacing of floating-point numbers. "
@@ -50,6 +58,11 @@ _REMEDIES = {
     "Check jac against fun, or leave jac out.",
     Retcode.RHS_RAISED: "The {culprit} raised {error} at t = {t!r}, in a step of size h = {h:.3g}.",
     Retcode.INTERRUPTED: "Interrupted at t = {t!r}, with step size h = {h:.3g}; the trajectory up to there is kept.",
+    Retcode.EVENTS_ACCUMULATE: "An event changed the state again and again at ever smaller distances, which have become too small "
+    "to tell at t = {t!r} (a bouncing ball comes to rest like this). Let its affect return odekit.STOP, or change what fun does, "
+    "once little happens.",
+    Retcode.OUT_OF_DOMAIN: "Every step from t = {t!r} leads out of the domain (isoutofdomain, nonnegative), with step sizes down "
+    "to h = {h:.3g}. The solution itself may leave it there: end the span earlier, check fun at the border, or tighten atol.",
 }
 
 
@@ -91,19 +104,20 @@ class Solution:
     t_events : list of ndarray, or None
         Per event function, the times of its zeros.
     y_events : list of ndarray, or None
-        Per event function, the states there, each (k, n).
+        Per event function, the states there, each (k, n): those before the event's ``affect``.
     nfev, njev, nlu : int
         Evaluations of the right-hand side (those for difference quotients included) and of the Jacobian, and LU
         factorisations.
     naccept, nreject : int
         Accepted and rejected steps.
     status : int
-        0: the end was reached, 1: a terminal event, -1: failure.
+        0: the end was reached, 1: a terminal event or a callback, -1: failure.
     retcode : Retcode
     message : str
     success : bool
     steps : ndarray, (naccept + 1,)
-        Start time, then the ends of all accepted steps, also where `t_eval` was given.
+        Start time, then the ends of all accepted steps, also where `t_eval` was given. A time at which the ``affect`` of an
+        event changed the state stands twice, as it does in `t`.
     switches : list of Switch
         Changes of method (``method="auto"``).
     method : str
@@ -136,24 +150,30 @@ class Solution:
 
     @property
     def success(self):
-        """Whether the end, or a terminal event, was reached."""
+        """Whether the end, or a wanted stop before it, was reached."""
         return self.retcode >= 0
 
     @property
     def status(self):
-        """SciPy's status: 0 end, 1 event, -1 failure."""
-        return max(int(self.retcode), -1)
+        """SciPy's status: 0 end, 1 event (or callback), -1 failure."""
+        return min(max(int(self.retcode), -1), 1)
 
     @property
     def h(self):
-        """Sizes of the accepted steps, (naccept,); step k goes from ``steps[k]`` to ``steps[k + 1]``."""
-        return np.diff(self.steps)
+        """Sizes of the accepted steps, (naccept,); their ends are in `ends`."""
+        sizes = np.diff(self.steps)
+        return sizes[sizes != 0]
+
+    @property
+    def ends(self):
+        """Ends of the accepted steps, (naccept,): `steps` without the start, each time once."""
+        return self.steps[1:][np.diff(self.steps) != 0]
 
     def methods_in_use(self):
         """Name of the method of each accepted step, list of length naccept."""
         names, current, pending = [], self.switches[0].source if self.switches else self.method, list(self.switches)
         forward = self.t_span[1] >= self.t_span[0]
-        for start in self.steps[:-1]:
+        for start in self.steps[:-1][np.diff(self.steps) != 0]:
             while pending and (pending[0].t <= start if forward else pending[0].t >= start):
                 current = pending.pop(0).target
             names.append(current)

@@ -9,7 +9,7 @@ from odekit import _jit
 
 
 @pytest.mark.skipif(_jit.JIT_DISABLED, reason="slow as plain Python")
-@pytest.mark.parametrize("name", ["ivp", "field", "plot", "storage"])
+@pytest.mark.parametrize("name", ["ivp", "integrator", "field", "plot", "storage"])
 def test_examples_in_docstrings(name):
     if name == "plot":
         pytest.importorskip("matplotlib").use("Agg")

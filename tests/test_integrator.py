@@ -157,3 +157,63 @@ def test_jumps_backward_and_with_output_times():
 def test_stops_that_make_no_sense(tstops):
     with pytest.raises(ValueError, match="tstops="):
         odekit.solve_ivp(switched, (0, 3), [0.0], tstops=tstops)
+
+
+# events and callbacks ----------------------------------------------------------------------------------------------------
+
+
+def floor(t, y):
+    return y[0]
+
+
+floor.direction, floor.affect = -1, lambda t, y: [0.0, -0.9 * y[1]]
+
+
+@pytest.mark.parametrize("method", ["auto", "bdf"])
+def test_events_step_by_step(method):
+    def fall(t, y):
+        return [y[1], -9.81]
+
+    seen = []
+    options = {"events": floor, "tstops": [0.2, 1.0], **TIGHT}
+    run = odekit.Integrator(fall, 0.0, [1.0, 0.0], 2.0, method, on_step=lambda t, y: seen.append(t), **options)
+    times, saved = [0.0], None
+    while run.step():
+        times.append(run.t)
+        if saved is None and run.t > 0.8:
+            saved = run.state()
+    times.append(run.t)
+    sol = odekit.solve_ivp(fall, (0, 2), [1.0, 0.0], method, **options)
+    assert run.retcode == Retcode.SUCCESS and np.array_equal(times[1:], sol.ends) and np.array_equal(seen, times[1:])
+    assert np.array_equal(run.y, sol.y[:, -1]) and np.array_equal(run.t_events[0], sol.t_events[0])
+    end, y = run.interpolant()(run.t), run.y
+    assert np.array_equal(end, y)
+    run.restore(saved)
+    assert len(run.t_events[0]) == 1
+    while run.step():
+        pass
+    assert np.array_equal(run.y, y) and np.array_equal(run.t_events[0], sol.t_events[0])
+    run.extend(3.0)
+    while run.step():
+        pass
+    assert run.t == 3.0 and len(run.t_events[0]) > 2
+
+
+def test_terminal_events_and_stops_step_by_step():
+    def zero(t, y):
+        return y[0]
+
+    zero.terminal = True
+    run = odekit.Integrator(oscillator, 0.0, [1.0, 0.0], 10.0, events=zero, nonnegative=[0], **TIGHT)
+    while run.step():
+        pass
+    assert run.retcode == Retcode.TERMINATED and run.t == run.t_events[0][0] == pytest.approx(np.pi / 2, abs=1e-6)
+    assert np.array_equal(run.interpolant()(run.t), run.y)
+    run = odekit.Integrator(oscillator, 0.0, [1.0, 0.0], 10.0, on_step=lambda t, y: t > 1, **TIGHT)
+    while run.step():
+        pass
+    assert run.retcode == Retcode.STOPPED and 1 < run.t < 3
+    run = odekit.Integrator(lambda t, y: [-1.0], 0.0, [1.0], 10.0, nonnegative=True)
+    while run.step():
+        pass
+    assert run.retcode == Retcode.OUT_OF_DOMAIN and 0.99 < run.t <= 1.0

@@ -10,7 +10,8 @@ from .driver import evaluate
 def _evaluate_many(starts, sizes, states, coefficients, segment, t, out):
     for k in range(t.size):
         s = segment[k]
-        evaluate(coefficients[s], states[s], (t[k] - starts[s]) / sizes[s], out, k)
+        theta = (t[k] - starts[s]) / sizes[s] if sizes[s] != 0.0 else 0.0
+        evaluate(coefficients[s], states[s], theta, out, k)
 
 
 class DenseSolution:
@@ -19,9 +20,10 @@ class DenseSolution:
     Parameters
     ----------
     ts : ndarray, (m + 1,)
-        Ends of the steps, in the direction of integration.
+        Ends of the steps, in the direction of integration; twice where the state jumps: there the value is the one after
+        the jump.
     sizes : ndarray, (m,)
-        Signed sizes of the steps; the last may reach beyond ``ts[-1]`` if an event ended the integration.
+        Signed sizes of the steps.
     states : ndarray, (m + 1, n)
         States at `ts`.
     coefficients : ndarray, (m, degree, n)

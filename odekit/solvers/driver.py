@@ -8,12 +8,14 @@ where this one stopped.
 import math
 
 from .. import _jit
-from . import auto
-from .events import event_between
+from . import auto, events
+from .hermite import hermite
 from .state import (
     ACCEPTED,
+    COSTLY_DENSE,
     DENSE,
     DIRECTION,
+    DOMAIN,
     EVENTS,
     F0,
     F1,
@@ -22,6 +24,7 @@ from .state import (
     H_OLD,
     JAC_FRESH,
     LAST_CODE,
+    LU_VALID,
     MAX_STEP,
     MAX_STEPS,
     MODE,
@@ -33,6 +36,9 @@ from .state import (
     NFAIL,
     NREJECT,
     O_EVENTS,
+    O_NONNEGATIVE,
+    OUT_OF_DOMAIN,
+    OUTSIDE,
     PENDING,
     REJECTED,
     RHS_RAISED,
@@ -52,12 +58,17 @@ from .state import (
 
 # why a call of `advance` returned
 CONTINUE, DONE, BUFFER_FULL, EVENT, SWITCH, STEPS_EXHAUSTED, STEP_TOO_SMALL, FIELD_RAISED, EVENT_RAISED = range(9)
-START_NOT_FINITE = 9  # not of `advance`: the vector field is not finite at the start
+DOMAIN_RAISED = 9
+# not of `advance`: the field is not finite at the start; an event fires ever faster; a callback stops or raises
+START_NOT_FINITE, EVENTS_ACCUMULATE, STOPPED, CALLBACK_RAISED = range(10, 14)
 
 END_STRETCH = 1.01  # a step is stretched by up to 1 % to reach the end, instead of leaving a sliver (Hairer, dopri5.f)
 #: Smallest step relative to |t|: ten times the spacing of numbers (SciPy's rule) ...
 MIN_STEP = 10.0 * 2.220446049250313e-16
 TINY = 5e-323  #: ... and around t = 0.
+OUTSIDE_FACTOR = 0.5  # of the step, where its end lies outside the domain
+
+_hermite = _jit.core(hermite)
 
 
 @_jit.core
@@ -134,6 +145,15 @@ def _attempt(fn, iw, w, p, log_t):
         h = w[T_NEW] - t  # the step that t really takes
     w[H] = h
     code = _jit.call_step(fn[STEP + iw[MODE]], fn, iw, w, p)
+    if code == ACCEPTED and (fn[DOMAIN] != 0 or iw[O_NONNEGATIVE] != 0):
+        outside = _outside(fn, iw, w, p)
+        if outside < 0:
+            return DOMAIN_RAISED
+        if outside > 0:
+            code = OUT_OF_DOMAIN
+            w[H_NEXT] = OUTSIDE_FACTOR * h
+            # the method's memory is of the step that it has accepted: it starts anew from t
+            iw[FIRST_STEP], iw[LU_VALID] = 1, 0
     iw[LAST_CODE] = code
     if code == RHS_RAISED:
         return FIELD_RAISED
@@ -143,6 +163,24 @@ def _attempt(fn, iw, w, p, log_t):
         if code in (NEWTON_FAILED, SINGULAR):
             iw[NFAIL] += 1
     return CONTINUE
+
+
+@_jit.core
+def _outside(fn, iw, w, p):
+    """Whether the end of the step lies outside the domain: 1, 0, or -1 where the user's function raised."""
+    y_new = vector(iw, w, Y_NEW)
+    if iw[O_NONNEGATIVE] != 0:
+        marks = _jit.view1(w, iw[O_NONNEGATIVE], y_new.size)
+        for i in range(y_new.size):
+            if marks[i] != 0.0 and y_new[i] < 0.0:
+                return 1
+    if fn[DOMAIN] != 0:
+        answer = _jit.view1(w, OUTSIDE, 1)
+        if _jit.call_scalar(fn[DOMAIN], w[T_NEW], y_new, answer, p) != 0:
+            rhs_raised(w, w[T_NEW], vector(iw, w, SCRATCH), y_new)
+            return -1
+        return 1 if answer[0] != 0.0 else 0
+    return 0
 
 
 @_jit.inlined_core
@@ -159,14 +197,21 @@ def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
             log_y[row, i] = y_new[i]
     served = iw[N_EVAL]
     output = served < t_eval.size and (t_new - t_eval[served]) * direction >= 0.0
-    event = False
+    event, known = False, False
     if iw[N_EVENTS] > 0:
         if _jit.call_scalar(fn[EVENTS], t_new, y_new, _jit.view1(w, iw[O_EVENTS] + iw[N_EVENTS], iw[N_EVENTS]), p) != 0:
             rhs_raised(w, t_new, vector(iw, w, SCRATCH), y_new)
             return EVENT_RAISED
-        event = event_between(iw, w, directions)
+        known = (iw[COSTLY_DENSE] >> iw[MODE]) & 1 == 0
+        code = _jit.call_step(fn[DENSE + iw[MODE]], fn, iw, w, p) if known else _hermite(fn, iw, w, p)
+        if code == RHS_RAISED:
+            return FIELD_RAISED
+        verdict = events.crossing_in_step(fn, iw, w, p, directions)
+        if verdict == events.RAISED:
+            return EVENT_RAISED
+        event = verdict == events.SOME
     if output or event or log_q.shape[0] > 0:
-        if _jit.call_step(fn[DENSE + iw[MODE]], fn, iw, w, p) == RHS_RAISED:
+        if not known and _jit.call_step(fn[DENSE + iw[MODE]], fn, iw, w, p) == RHS_RAISED:
             return FIELD_RAISED
         q = dense_coefficients(iw, w)
         if log_q.shape[0] > 0:

@@ -8,16 +8,15 @@ import time
 
 import numpy as np
 
-from .. import _jit
 from ..solution import Retcode, Switch
-from . import auto, control, driver, events, linalg
+from . import auto, driver, linalg, outcome, stops
 from . import state as S
 from .linalg.dense import Dense, addresses_by_kind
+from .logs import FIRST_CAPACITY, StepLog
 from .problem import SCRATCH_VECTORS
+from .start import start
 from .trajectory import Trajectory
 
-FIRST_CAPACITY = 256  # steps in the first log buffer; each further one is twice as large, up to
-LARGEST_BUFFER = 2**22  # floats
 CALL_SECONDS = 0.05  # a call of the driver lasts about this long, so that Ctrl-C and progress bars work
 FIRST_ATTEMPTS = 1000
 SWITCH_REASONS = {
@@ -28,38 +27,18 @@ SWITCH_REASONS = {
 }
 
 
-@_jit.kernel
-def _start(fn, iw, w, p, error_order, first_step):
-    """Evaluate the vector field and the event functions at the start, choose the first step; returns a driver reason."""
-    y, f0 = S.vector(iw, w, S.Y), S.vector(iw, w, S.F0)
-    w[S.T_FAIL] = w[S.T]
-    scratch = S.vector(iw, w, S.SCRATCH)
-    for i in range(y.size):
-        scratch[i] = y[i]
-    status = _jit.call_scalar(fn[S.F], w[S.T], y, f0, p)
-    iw[S.NFEV] += 1
-    if status != 0:
-        return driver.FIELD_RAISED
-    for i in range(f0.size):
-        if not abs(f0[i]) < math.inf:
-            return driver.START_NOT_FINITE
-    if iw[S.N_EVENTS] > 0:
-        status = _jit.call_scalar(fn[S.EVENTS], w[S.T], y, _jit.view1(w, iw[S.O_EVENTS], iw[S.N_EVENTS]), p)
-        if status != 0:
-            return driver.EVENT_RAISED
-    h = first_step
-    if h == 0.0:
-        h, status = control.initial_step(fn, iw, w, p, error_order)
-        if status != 0:
-            return driver.FIELD_RAISED
-        if not h < math.inf:  # a NaN: start tiny and let the steps find out
-            h = control.TINY_STEP * abs(w[S.T_END] - w[S.T])
-    w[S.H_NEXT] = w[S.H_FIXED] = math.copysign(h, w[S.DIRECTION])
-    return driver.CONTINUE
+class CallbackRaised(Exception):
+    """A callback of the user (not a kernel) raised an exception, which is the cause of this one.
+
+    Parameters
+    ----------
+    culprit : str
+        What raised.
+    """
 
 
 class Integration:
-    """One integration: the state arrays, the buffers and the loop.
+    """One integration: the state arrays, the log and the loop.
 
     Parameters
     ----------
@@ -79,90 +58,75 @@ class Integration:
     max_steps : int
     stops : sequence of float
         Times, in order, inside the span: each is reached exactly, and the integration starts anew from there.
+    nonnegative : ndarray of bool, (n,), optional
+        Components that must not be negative.
     on_event : callable or None
-        ``on_event(integration, indices, times)`` after a step in which event functions cross zero, sorted in time; returns
-        the time at which to end, or None.
+        ``on_event(k, t, y_left, y)`` for each zero of an event function in turn, see `odekit.solvers.stops`.
+    on_step : callable or None
+        ``on_step(t, y)`` after each accepted step; True ends the integration.
     progress : callable or None
         ``progress(t)`` about every 0.05 s.
+    capacity : int
+        Rows of the first buffer of the log.
     """
 
     def __init__(
         self, kernels, t_span, y0, methods, rtol, atol, *, t_eval=None, keep_states=True, keep_dense=False,
-        first_step=0.0, max_step=math.inf, max_steps=10**6, stops=(), on_event=None, progress=None,
+        first_step=0.0, max_step=math.inf, max_steps=10**6, stops=(), nonnegative=None, on_event=None, on_step=None,
+        progress=None, capacity=FIRST_CAPACITY,
     ):  # fmt: skip
-        self.kernels, self.methods, self.on_event, self.progress = kernels, methods, on_event, progress
+        self.kernels, self.methods, self.progress = kernels, methods, progress
+        self.on_event, self.on_step = on_event, on_step
+        self.begin = t_span[0]
         self.stops = [*stops, t_span[1]]  # the ends of this stretch and of those to come
         n = y0.size
         implicit = any(m.implicit for m in methods)
+        self.degree = max(m.degree for m in methods)
         self.fn, self.iw, self.w, self.p = S.allocate(
             n,
             kernels.parameters.size,
             SCRATCH_VECTORS * n if implicit else 0,
-            max(m.degree for m in methods),
+            self.degree,
             kernels.directions.size,
             0 if methods[0].implicit else methods[0].workspace(n),
+            nonnegative,
         )
         fn, iw, w = self.fn, self.iw, self.w
         self._view_vectors()
         self.p[: kernels.parameters.size] = kernels.parameters
-        fn[S.F], fn[S.EVENTS] = kernels.field, kernels.events
+        fn[S.F], fn[S.EVENTS], fn[S.DOMAIN] = kernels.field, kernels.events, kernels.domain
         fn[S.VELOCITY], fn[S.FORCE] = kernels.velocity, kernels.force
         w[S.T] = t_span[0]
         w[S.DIRECTION] = 1.0 if t_span[1] >= t_span[0] else -1.0
-        self._aim()
+        self.aim()
         w[S.MAX_STEP] = max_step
         w[S.STABILITY_SIZE] = methods[0].stability_size
         iw[S.MAX_STEPS] = max_steps
-        iw[S.FIRST_STEP] = 1
+        iw[S.COSTLY_DENSE] = sum(m.costly_dense << mode for mode, m in enumerate(methods))
         self.vectors[S.Y], self.vectors[S.RTOL], self.vectors[S.ATOL] = y0, rtol, atol
         self.first_step = first_step
-        self.degree = max(m.degree for m in methods)
         self.t_eval = np.empty(0) if t_eval is None else t_eval
         self.y_eval = np.empty((self.t_eval.size, n))
-        if self.t_eval.size and self.t_eval[0] == t_span[0]:
-            self.y_eval[0] = y0
-            iw[S.N_EVAL] = 1
-        self.keep_states, self.keep_dense = keep_states or keep_dense, keep_dense
-        self.capacity = FIRST_CAPACITY
-        self.logs = []
+        self.serve_start()
+        self.log = StepLog(self, t_span[0], y0, self.degree, keep_states or keep_dense, keep_dense, capacity)
         self.switches = []
-        self.end_override = None  # (t, y) of a terminal event
+        self.fired = {}  # event function: time, and number of steps, at which it last changed the state
+        self._stepped = 0  # accepted steps that `on_step` has seen
         self._prepared = set()
         if len(methods) == 2:
             fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
-        self._new_log()
-        # the first row of the first log is the start
-        self.iw[S.N_LOG] = 1
-        self.log[0][0], self.log[1][:1] = t_span[0], y0
 
     def _view_vectors(self):
         """Name the state vectors in `w` (see `odekit.solvers.state`): row k of `vectors` is the k-th."""
         n = int(self.iw[S.N])
         self.vectors = self.w[S.W_HEADER : S.W_HEADER + S.N_VECTORS * n].reshape(S.N_VECTORS, n)
 
-    # buffers -----------------------------------------------------------------------------------------------------------
-
-    def _new_log(self):
-        n = int(self.iw[S.N])
-        rows = self.capacity
-        self.log = (
-            np.empty(rows),
-            np.empty((rows if self.keep_states else 0, n)),
-            np.empty((rows if self.keep_dense else 0, self.degree, n)),
-        )
-        self.iw[S.N_LOG] = 0
-        width = 1 + n * (self.keep_states + self.degree * self.keep_dense)
-        self.capacity = max(min(2 * rows, LARGEST_BUFFER // width), 16)
-
-    def _close_log(self):
-        used = int(self.iw[S.N_LOG])
-        self.logs.append(tuple(part[:used] for part in self.log))
-
-    def _logged(self):
-        """All logs as one: times, states, coefficients."""
-        if len(self.logs) == 1:
-            return tuple(part.copy() for part in self.logs[0])
-        return tuple(np.concatenate(parts) for parts in zip(*self.logs, strict=True))
+    def serve_start(self):
+        """The present state is an output, if its time is the next output time."""
+        served = int(self.iw[S.N_EVAL])
+        if served < self.t_eval.size and self.t_eval[served] == self.w[S.T]:
+            self.y_eval[served] = self.vectors[S.Y]
+            self.iw[S.N_EVAL] = served + 1
 
     # the loop ----------------------------------------------------------------------------------------------------------
 
@@ -172,29 +136,59 @@ class Integration:
         Returns
         -------
         Trajectory
+
+        Raises
+        ------
+        CallbackRaised
+            With the trajectory so far as its attribute ``trajectory``.
         """
         interrupted = False
         try:
             reason = self.start()
-            if reason == driver.CONTINUE:
+            if reason is None:
+                reason = stops.zeros_at_start(self)
+            if reason is None:
                 reason = self._loop()
         except KeyboardInterrupt:
             interrupted, reason = True, driver.CONTINUE
+        except CallbackRaised as error:
+            error.trajectory = self._trajectory(driver.CALLBACK_RAISED, False)
+            raise
         return self._trajectory(reason, interrupted)
 
-    def _aim(self):
+    def aim(self):
         """Head for the next stop: for the last number before it, where the field is still that of this side of a jump."""
         stop, last = self.stops[0], len(self.stops) == 1
         self.w[S.T_END] = stop if last else math.nextafter(stop, -self.w[S.DIRECTION] * math.inf)
 
-    def start(self):
-        """Start, or start anew, from the present t and y: no history, a first step of its own; returns a driver reason."""
+    def start(self, fired=()):
+        """Start, or start anew, from the present t and y: no history, a first step of its own.
+
+        Parameters
+        ----------
+        fired : sequence of int
+            Event functions that have just had their zero.
+
+        Returns
+        -------
+        int or None
+            Reason of the driver, if there is no start.
+        """
         mode = int(self.iw[S.MODE])
         self._prepare(mode)
-        iw = self.iw
-        iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED] = 1, 0, 0, 0
-        self.w[S.LOG_ERR_OLD] = 0.0
-        return _start(self.fn, iw, self.w, self.p, self.methods[mode].error_order, self.first_step)
+        iw, w, method = self.iw, self.w, self.methods[mode]
+        iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED], iw[S.STIFF_COUNT] = 1, 0, 0, 0, 0
+        w[S.LOG_ERR_OLD] = 0.0
+        if (
+            method.error_order == 0 and not method.implicit
+        ):  # what a compensated sum carries along belongs to the state before
+            w[iw[S.O_FIRST] : iw[S.O_FIRST] + iw[S.N]] = 0.0
+        ends = iw[S.O_EVENTS] + iw[S.N_EVENTS]
+        w[ends : ends + iw[S.N_EVENTS]] = 0.0
+        for k in fired:
+            w[ends + k] = 1.0
+        reason = start(self.fn, iw, w, self.p, method.error_order, self.first_step, self.begin)
+        return None if reason == driver.CONTINUE else reason
 
     def _prepare(self, mode):
         """Make a method ready: its addresses, and for an implicit one the Jacobian."""
@@ -238,7 +232,9 @@ class Integration:
         attempts = FIRST_ATTEMPTS
         while True:
             started, before = time.perf_counter(), self._attempted()
-            reason = self.advance(attempts)
+            reason = self.advance(attempts if self.on_step is None else 1)
+            if self.on_step is not None and reason in (None, driver.EVENT):
+                reason = self.report_step() or reason
             if reason is not None:
                 return reason
             elapsed, made = time.perf_counter() - started, self._attempted() - before
@@ -250,27 +246,39 @@ class Integration:
     def _attempted(self):
         return int(self.iw[S.NACCEPT] + self.iw[S.NREJECT])
 
+    def report_step(self):
+        """Call `on_step` for a step that is accepted and done with; a driver reason if it ends the integration, else None."""
+        accepted = int(self.iw[S.NACCEPT])
+        if accepted == self._stepped or self.iw[S.PENDING] == 1:
+            return None
+        self._stepped = accepted
+        return driver.STOPPED if self.on_step(float(self.w[S.T]), self.vectors[S.Y].copy()) else None
+
     def advance(self, attempts):
         """Advance by at most so many attempts; None, or the reason for which the integration has ended."""
         reason = driver.advance(
-            self.fn, self.iw, self.w, self.p, attempts, *self.log, self.t_eval, self.y_eval, self.kernels.directions
+            self.fn,
+            self.iw,
+            self.w,
+            self.p,
+            attempts,
+            *self.log.buffer,
+            self.t_eval,
+            self.y_eval,
+            self.kernels.directions,
         )
         if reason == driver.CONTINUE:
             return None
         if reason == driver.BUFFER_FULL:
-            self._close_log()
-            self._new_log()
+            self.log.next_buffer()
             return None
         if reason == driver.SWITCH:
             self._record_switch()
             return None
         if reason == driver.EVENT:
-            return self._handle_events()
+            return stops.handle_zeros(self)
         if reason == driver.DONE and len(self.stops) > 1:
-            self.w[S.T] = self.log[0][self.iw[S.N_LOG] - 1] = self.stops.pop(0)
-            self._aim()
-            restarted = self.start()
-            return None if restarted == driver.CONTINUE else restarted
+            return stops.pass_stop(self)
         if reason == driver.STEP_TOO_SMALL and len(self.methods) == 2 and self.iw[S.MODE] == auto.EXPLICIT:
             # while an automatic solve is explicit its failure is not final: the implicit method gets its chance
             self.w[S.H_NEXT] = math.copysign(abs(self.w[S.H_OLD]) or abs(self.w[S.H]) * 1e6, self.w[S.DIRECTION])
@@ -288,23 +296,6 @@ class Integration:
         reason = SWITCH_REASONS[int(self.iw[S.SWITCH_REASON])]
         self.switches.append(Switch(float(self.w[S.T]), names[1 - mode], names[mode], reason))
 
-    def _handle_events(self):
-        """Locate the zeros in the step just accepted; a driver reason if that ends the integration, else None."""
-        iw, w = self.iw, self.w
-        m, start = int(iw[S.N_EVENTS]), int(iw[S.O_EVENTS])
-        before, after = w[start : start + m], w[start + m : start + 2 * m]
-        active = [k for k in range(m) if events.crosses(before[k], after[k], self.kernels.directions[k])]
-        scratch = np.empty(m)
-        times = [events.locate(self.fn, iw, w, self.p, k, scratch) for k in active]
-        if any(math.isnan(t) for t in times):
-            return driver.EVENT_RAISED
-        order = sorted(range(len(active)), key=lambda i: w[S.DIRECTION] * times[i])
-        end = self.on_event(self, [active[i] for i in order], [times[i] for i in order])
-        if end is None:
-            return None
-        self.end_override = (end, self.state_at(end))
-        return driver.EVENT
-
     def state_at(self, t):
         """State at a time within the step just accepted, by its dense output."""
         w = self.w
@@ -321,51 +312,15 @@ class Integration:
 
     def _trajectory(self, reason, interrupted):
         iw, w = self.iw, self.w
-        self._close_log()
-        steps, states, coefficients = self._logged()
-        sizes = steps[1:] - steps[:-1]
-        served = int(iw[S.N_EVAL])
-        if self.end_override is not None:
-            end = self.end_override[1]
-            steps[-1], states[-1:] = self.end_override
-            while served and (self.t_eval[served - 1] - steps[-1]) * w[S.DIRECTION] > 0:
-                served -= 1
-        else:
-            end = self.vectors[S.Y_NEW if iw[S.PENDING] else S.Y].copy()
-        retcode = Retcode.INTERRUPTED if interrupted else self.retcode(reason)
+        steps, states, coefficients = self.log.joined()
+        retcode = Retcode.INTERRUPTED if interrupted else outcome.retcode(self, reason)
         return Trajectory(
-            steps, states, coefficients[1:], sizes, self.y_eval[:served], end, retcode,
+            steps, states, coefficients, steps[1:] - steps[:-1], self.y_eval[: int(iw[S.N_EVAL])],
+            self.vectors[S.Y_NEW if iw[S.PENDING] else S.Y].copy(), retcode,
             float(steps[-1]), float(w[S.H]) or float(w[S.H_NEXT]), float(w[S.T_FAIL]), self.vectors[S.SCRATCH].copy(),
-            reason == driver.EVENT_RAISED, self._bad_component() if retcode == Retcode.NONFINITE else -1, self.switches,
+            outcome.culprit(reason), outcome.bad_component(self) if retcode == Retcode.NONFINITE else -1, self.switches,
             *(int(iw[k]) for k in (S.NFEV, S.NJEV, S.NLU, S.NACCEPT, S.NREJECT)),
         )  # fmt: skip
-
-    def _bad_component(self):
-        """First component of the state that was not finite, or -1."""
-        bad = np.flatnonzero(~np.isfinite(self.vectors[[S.Y_NEW, S.F0, S.F1, S.SCRATCH]]).all(axis=0))
-        return int(bad[0]) if bad.size else -1
-
-    def retcode(self, reason):
-        """Return code for a driver reason."""
-        if reason == driver.STEP_TOO_SMALL:
-            if self.switches and self.iw[S.FIRST_STEP]:
-                # the implicit method was the explicit one's last chance and made no step: tell the first failure
-                first = {auto.STEP_UNDERFLOW: Retcode.STEP_TOO_SMALL, auto.NOT_FINITE: Retcode.NONFINITE}
-                if int(self.iw[S.SWITCH_REASON]) in first:
-                    return first[int(self.iw[S.SWITCH_REASON])]
-            return {
-                S.NONFINITE: Retcode.NONFINITE,
-                S.NEWTON_FAILED: Retcode.NEWTON_FAILED,
-                S.SINGULAR: Retcode.SINGULAR,
-            }.get(int(self.iw[S.LAST_CODE]), Retcode.STEP_TOO_SMALL)
-        return {
-            driver.DONE: Retcode.SUCCESS,
-            driver.EVENT: Retcode.TERMINATED,
-            driver.STEPS_EXHAUSTED: Retcode.MAX_STEPS,
-            driver.FIELD_RAISED: Retcode.RHS_RAISED,
-            driver.EVENT_RAISED: Retcode.RHS_RAISED,
-            driver.START_NOT_FINITE: Retcode.NONFINITE,
-        }[reason]
 
 
 def integrate(kernels, t_span, y0, methods, rtol, atol, **options):

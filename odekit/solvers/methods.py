@@ -35,6 +35,8 @@ class Method:
         Whether it needs a separable system.
     time_derivative : bool
         Whether it needs the derivative of the field with respect to t, besides the Jacobian.
+    costly_dense : bool
+        Whether its dense output asks for evaluations of its own.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Method:
     complex_matrices: int = 0
     separable: bool = False
     time_derivative: bool = False
+    costly_dense: bool = False
 
 
 def _explicit(table):
@@ -63,6 +66,7 @@ def _explicit(table):
         lambda: explicit.step(table),
         lambda: explicit.dense(table),
         lambda n: floats * n,
+        costly_dense=bool(table.extra_c),
     )
 
 

@@ -58,6 +58,8 @@ class Kernels:
         Address of the event functions, a scalar kernel that writes `n_events` numbers.
     directions : ndarray, (n_events,)
         See `odekit.solvers.driver.advance`.
+    domain : int
+        Address of ``isoutofdomain``, a scalar kernel that writes one number, not 0 outside the domain; 0: no such limit.
     velocity, force : int
         Addresses of the two halves of a separable system, scalar kernels for m = n / 2 numbers; a velocity of 0 is the
         identity, a force of 0 means that the system is not given as a separable one.
@@ -68,5 +70,6 @@ class Kernels:
     jacobian: Callable[[bool], Jacobian] = _by_differences
     events: int = 0
     directions: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+    domain: int = 0
     velocity: int = 0
     force: int = 0

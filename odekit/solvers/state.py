@@ -32,7 +32,8 @@ FACTOR_REAL, SOLVE_REAL, FACTOR_COMPLEX, SOLVE_COMPLEX = 8, 9, 10, 11  # see `od
 VELOCITY, FORCE = 12, 13  # halves of a separable system, see `odekit.solvers.symplectic`
 FACTOR, SOLVE = 14, 15  # of the linear systems, whatever their structure: see `odekit.solvers.linalg`
 PRECONDITIONER = 16
-FN_SIZE = 17
+DOMAIN = 17  # whether a state is outside the domain, scalar kernel that writes one number (0: inside); 0: no such limit
+FN_SIZE = 18
 
 # iw: sizes, flags, counters ------------------------------------------------------------------------------------------
 W_SIZE = 0
@@ -54,16 +55,18 @@ REJECTED = 15  # 1: the last attempt was rejected
 LAST_CODE = 16  # step code of the last attempt
 STIFF_COUNT = 17  # consecutive stiff (positive) or nonstiff (negative) verdicts
 JAC_KIND = 18  # one of the JAC_* below
+O_NONNEGATIVE = 19  # where the marks of the components that must not be negative begin in w; 0: there are none
 O_FIRST = 20  # where the workspace of the first method begins in w
 O_IMPLICIT = 21  # where the workspace of the implicit method begins in w
 DEGREE = 22  # degree of the dense-output polynomials
-O_EVENTS = 23  # event values at the start and at the end of the step
+O_EVENTS = 23  # event values at the start and at the end of the step, and two rows of scratch
 JAC_FRESH = 24  # 1: the Jacobian was evaluated at the current (t, y)
 LU_VALID = 25
 FIRST_STEP = 26  # 1: no step has been accepted by the method in use
 SWITCH_REASON = 27
 NFAIL = 28  # nonlinear iterations that did not converge (also counted as rejections)
 TIME_KIND = 29  # one of the TIME_* below: where df/dt comes from, for the methods that need it
+COSTLY_DENSE = 30  # bit k: the dense output of the method of mode k asks for evaluations of its own
 FAMILY_INT = 32  # 32 numbers that belong to the implicit family
 # the matrices of an implicit method
 O_FACTORS = 64  # where the factors begin in w
@@ -97,19 +100,20 @@ T_FAIL = 10  # where the vector field raised; its argument is in the scratch vec
 DIRECTION = 11  # +1 or -1
 H_FIXED = 12  # step of a fixed-step method
 STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the negative real axis
-SHIFTS = (
-    20  # shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES
-)
+OUTSIDE = 14  # what the domain's kernel said last
+#: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
+SHIFTS = 20
 FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit family
 MAX_MATRICES = 4  # of a method: one real, the others complex
 W_HEADER = 64  # then the vectors below, each n long
 
 # w: vectors, counted in multiples of n after the header --------------------------------------------------------------
 Y, Y_NEW, F0, F1, RTOL, ATOL, SCRATCH = range(7)
-N_VECTORS = 7  # then Q (degree * n), event values (2 * n_events), then the methods' workspaces
+N_VECTORS = 7  # then Q (degree * n), event values (4 * n_events), marks of nonnegative components (0 or n), then the methods' workspaces
 
 # step codes ----------------------------------------------------------------------------------------------------------
 ACCEPTED, REJECTED_ERROR, NEWTON_FAILED, NONFINITE, RHS_RAISED, SINGULAR = range(6)
+OUT_OF_DOMAIN = 6  # set by the driver: the step was accepted, but its end lies outside the domain
 
 
 if _jit.JIT_DISABLED:
@@ -135,7 +139,7 @@ def rhs_raised(w, t, scratch, y):
     return RHS_RAISED
 
 
-def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0):
+def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0, nonnegative=None):
     """New state arrays for a problem of dimension `n`.
 
     Parameters
@@ -149,13 +153,16 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0):
     n_events : int
     workspace : int
         Floats of workspace of an explicit method; an implicit one gets its own by `extended`.
+    nonnegative : ndarray of bool, (n,), optional
+        Components that must not be negative.
 
     Returns
     -------
     fn, iw, w, p : ndarray
     """
     o_events = W_HEADER + (N_VECTORS + degree) * n
-    o_first = o_events + 2 * n_events
+    o_nonnegative = o_events + 4 * n_events
+    o_first = o_nonnegative + (0 if nonnegative is None else n)
     fn = np.zeros(FN_SIZE, dtype=np.int64)
     iw = np.zeros(IW_HEADER, dtype=np.int64)
     w = np.zeros(o_first + workspace)
@@ -163,6 +170,8 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0):
     iw[W_SIZE], iw[P_SIZE], iw[IW_LENGTH], iw[N] = w.size, p.size, iw.size, n
     iw[DEGREE], iw[N_EVENTS], iw[O_EVENTS] = degree, n_events, o_events
     iw[O_FIRST] = iw[O_IMPLICIT] = o_first
+    if nonnegative is not None:
+        iw[O_NONNEGATIVE], w[o_nonnegative:o_first] = o_nonnegative, nonnegative
     return fn, iw, w, p
 
 

@@ -123,7 +123,7 @@ def fixed_step_ends(iw, w, y_new, f1):
     return state.ACCEPTED if total == 0.0 else state.NONFINITE
 
 
-_NAMES = ["ACCEPTED", "F0", "F1", "FIRST_STEP", "FORCE", "H", "N", "NFEV", "O_FIRST", "SCRATCH", "T", "T_NEW"]
+_NAMES = ["ACCEPTED", "F0", "F1", "FORCE", "H", "N", "NFEV", "O_FIRST", "SCRATCH", "T", "T_NEW"]
 _NAMES += ["VELOCITY", "Y", "Y_NEW", "rhs_raised", "vector"]
 _NAMESPACE = {name: getattr(state, name) for name in _NAMES} | {
     "add": add,

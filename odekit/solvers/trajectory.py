@@ -14,13 +14,13 @@ class Trajectory:
     Attributes
     ----------
     steps : ndarray, (naccept + 1,)
-        Start time and the ends of the accepted steps.
+        Start time and the ends of the accepted steps; a time at which an event changed the state stands twice.
     states : ndarray, (naccept + 1, n), or (1, n)
         States at `steps`, if they were wanted; else only the first.
     coefficients : ndarray, (naccept, degree, n)
         Dense output of every step, if it was wanted.
     sizes : ndarray, (naccept,)
-        Step sizes; the last may reach beyond the end if an event ended the integration.
+        Step sizes; 0 where an event changed the state.
     outputs : ndarray, (m, n)
         States at the output times that were reached.
     end : ndarray, (n,)
@@ -30,8 +30,8 @@ class Trajectory:
         Where the integration ended and the step size then.
     fail_t, fail_y : float, ndarray
         Argument with which the vector field, or an event function, raised.
-    event_raised : bool
-        Whether it was an event function that raised.
+    culprit : str
+        What raised, if something did.
     component : int
         First component of the state that was not finite, or -1.
     switches : list of Switch
@@ -49,7 +49,7 @@ class Trajectory:
     h: float
     fail_t: float
     fail_y: np.ndarray
-    event_raised: bool
+    culprit: str
     component: int
     switches: list
     nfev: int

@@ -1,0 +1,53 @@
+"""The start of an integration, or of a new stretch of it: field, first step, event values."""
+
+import math
+
+from .. import _jit
+from . import control, driver, events
+from . import state as S
+
+
+@_jit.kernel
+def start(fn, iw, w, p, error_order, first_step, begin):
+    """Evaluate the vector field at the present t and y, choose the first step, evaluate the event functions.
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+        State; event functions that have just had their zero are marked by a 1 in the row of the end values.
+    error_order : int
+    first_step : float
+        0: chosen here.
+    begin : float
+        Time at which the whole integration began.
+
+    Returns
+    -------
+    int
+        `driver.CONTINUE`, or why there is no start.
+    """
+    y, f0 = S.vector(iw, w, S.Y), S.vector(iw, w, S.F0)
+    w[S.T_FAIL] = w[S.T]
+    scratch = S.vector(iw, w, S.SCRATCH)
+    for i in range(y.size):
+        scratch[i] = y[i]
+    status = _jit.call_scalar(fn[S.F], w[S.T], y, f0, p)
+    iw[S.NFEV] += 1
+    if status != 0:
+        return driver.FIELD_RAISED
+    for i in range(f0.size):
+        if not abs(f0[i]) < math.inf:
+            return driver.START_NOT_FINITE
+    h = first_step
+    if h == 0.0:
+        h, status = control.initial_step(fn, iw, w, p, error_order)
+        if status != 0:
+            return driver.FIELD_RAISED
+        if not h < math.inf:  # a NaN: start tiny and let the steps find out
+            h = control.TINY_STEP * abs(w[S.T_END] - w[S.T])
+    w[S.H_NEXT] = w[S.H_FIXED] = math.copysign(h, w[S.DIRECTION])
+    if iw[S.N_EVENTS] > 0:
+        reach = min(max(abs(w[S.T]), abs(w[S.T] - begin), h), abs(w[S.T_END] - w[S.T]) / (events.ARM_ULPS * events.EPS))
+        if events.arm(fn, iw, w, p, reach) == events.RAISED:
+            return driver.EVENT_RAISED
+    return driver.CONTINUE
