@@ -204,7 +204,7 @@ def test_terminal_events_and_stops_step_by_step():
         return y[0]
 
     zero.terminal = True
-    run = odekit.Integrator(oscillator, 0.0, [1.0, 0.0], 10.0, events=zero, nonnegative=[0], **TIGHT)
+    run = odekit.Integrator(oscillator, 0.0, [1.0, 0.0], 10.0, events=zero, **TIGHT)
     while run.step():
         pass
     assert run.retcode == Retcode.TERMINATED and run.t == run.t_events[0][0] == pytest.approx(np.pi / 2, abs=1e-6)

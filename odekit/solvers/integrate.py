@@ -179,9 +179,8 @@ class Integration:
         iw, w, method = self.iw, self.w, self.methods[mode]
         iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED], iw[S.STIFF_COUNT] = 1, 0, 0, 0, 0
         w[S.LOG_ERR_OLD] = 0.0
-        if (
-            method.error_order == 0 and not method.implicit
-        ):  # what a compensated sum carries along belongs to the state before
+        if method.error_order == 0 and not method.implicit:
+            # what a compensated sum carries along belongs to the state before
             w[iw[S.O_FIRST] : iw[S.O_FIRST] + iw[S.N]] = 0.0
         ends = iw[S.O_EVENTS] + iw[S.N_EVENTS]
         w[ends : ends + iw[S.N_EVENTS]] = 0.0

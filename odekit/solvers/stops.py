@@ -108,9 +108,9 @@ def _call_back(run, found):
         at = t if at is None else at
         if answer is STOP:
             stop = True
-            break
-        y = answer
-        changed.append(k)
+        else:
+            y = answer
+            changed.append(k)
     if at is None:
         return None
     _cut(run, at, y)
