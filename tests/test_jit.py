@@ -22,8 +22,8 @@ SOLVE = """
 REPORT = """
     from odekit import _jit
     from odekit.solvers import driver, integrate
-    hits = [sum(k.stats.cache_hits.values()) for k in (driver.advance, integrate._start)]
-    misses = [sum(k.stats.cache_misses.values()) for k in (driver.advance, integrate._start)]
+    hits = [sum(k.stats.cache_hits.values()) for k in (driver.advance, integrate.start)]
+    misses = [sum(k.stats.cache_misses.values()) for k in (driver.advance, integrate.start)]
     print(hits, misses, [f.cache_hits for f in _jit.functions.values() if "step_" in f.__name__ or f.__name__ == "step"])
 """
 
