@@ -25,7 +25,7 @@ __all__ = [
     "solve_ivp",
 ]
 
-_LAZY = ("nn", "storage", "plot", "testset")
+_LAZY = ("nn", "stability", "storage", "plot", "testset", "vmath")
 
 
 def __getattr__(name):

@@ -8,8 +8,11 @@ import pytest
 from odekit import _jit
 
 
+STABILITY = [f"stability.{name}" for name in ("jacobians", "spectra", "report", "lyapunov")]
+
+
 @pytest.mark.skipif(_jit.JIT_DISABLED, reason="slow as plain Python")
-@pytest.mark.parametrize("name", ["ivp", "integrator", "field", "plot", "storage"])
+@pytest.mark.parametrize("name", ["ivp", "integrator", "field", "plot", "storage", *STABILITY])
 def test_examples_in_docstrings(name):
     if name == "plot":
         pytest.importorskip("matplotlib").use("Agg")
