@@ -90,6 +90,40 @@ def test_band_draws_the_median(ax):
     np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), [2, 4])
 
 
+def test_work_precision(ax):
+    runs = {"tsit5": ([1e-3, 1e-6, 0.0], [1.0, 2.0, 3.0]), "vern9": ([1e-4, np.inf], [2.0, 3.0])}
+    assert plot.work_precision(runs, ax=ax) is ax
+    first, second = ax.get_lines()
+    np.testing.assert_array_equal(first.get_data(), [[1e-3, 1e-6], [1, 2]])  # no logarithm of an error of zero
+    np.testing.assert_array_equal(second.get_data(), [[1e-4], [2]])
+    assert (ax.get_xscale(), ax.get_yscale(), ax.xaxis_inverted()) == ("log", "log", True)
+    plot.work_precision({"more": ([1.0], [1.0])}, ax=ax, color="red")
+    assert ax.xaxis_inverted()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["tsit5", "vern9", "more"]
+
+
+def test_work_on_a_reference_problem():
+    errors, seconds = odekit.testset.work(odekit.testset.LORENZ, "tsit5", rtols=[1e-4, 1e-8], repeats=2)
+    assert errors[0] > 1e3 * errors[1] > 0
+    assert np.all(seconds > 0)
+
+
+@pytest.mark.parametrize("method", ["tsit5", "radau", "bdf"])
+def test_stability_region(method, ax):
+    plot.stability_region(method, ax=ax)
+    edge = np.concatenate([path.vertices for path in ax.collections[1].get_paths()])
+    factor = np.abs(odekit.stability.amplification(method, edge[:, 0] + 1j * edge[:, 1]))
+    np.testing.assert_allclose(factor, 1, atol=0.02)
+    assert len(edge) > 50
+    if method == "tsit5":
+        assert -3.6 < edge[:, 0].min() < -3.5
+
+
+def test_stability_region_refuses(ax):
+    with pytest.raises(ValueError, match="no stability function"):
+        plot.stability_region("auto", ax=ax)
+
+
 def test_save_writes_an_image(sol, tmp_path):
     with plot.style():
         axes = plot.new_axes(1, 2)

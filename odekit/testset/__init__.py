@@ -19,6 +19,7 @@ from .nonstiff import ARENSTORF, LORENZ, PLEIADES
 from .pollution import POLLU
 from .problem import Problem
 from .stiff import HIRES, OREGO, ROBER, VDPOL, VDPOLM
+from .work import work
 
 #: All problems by name.
 PROBLEMS = {
@@ -41,4 +42,4 @@ PROBLEMS = {
     )
 }
 
-__all__ = [*PROBLEMS, "PROBLEMS", "Problem", "outer_solar_system_energy"]
+__all__ = [*PROBLEMS, "PROBLEMS", "Problem", "outer_solar_system_energy", "work"]

@@ -1,52 +1,9 @@
-"""Pictures of trajectories, steps, vector fields and conserved quantities.
-
-Every function draws into `ax` (a new figure by default), names the axes and returns `ax`, so that calls can be combined and
-anything can be changed afterwards. matplotlib is imported when the first picture is drawn.
-
-Examples
---------
->>> import odekit
->>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0], rtol=1e-6)
->>> ax = odekit.plot.phase(sol, 0, 1)
->>> ax.get_xlabel(), ax.get_ylabel()
-('$y_{0}$', '$y_{1}$')
-"""
-
-import contextlib
+"""Pictures of solutions: components, phase portraits, steps, conserved quantities."""
 
 import numpy as np
 
-__all__ = [
-    "COLORS",
-    "band",
-    "energy_error",
-    "new_axes",
-    "phase",
-    "save",
-    "step_sizes",
-    "style",
-    "trajectory",
-    "vector_field",
-]
+from .figure import COLORS, axes
 
-#: Colours that colour-blind readers tell apart (Okabe and Ito, 2008), in the order of use.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-
-#: Settings of the package's own pictures, see `style`.
-STYLE = {
-    "font.size": 10,
-    "axes.labelsize": 10,
-    "axes.titlesize": 10,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "lines.linewidth": 1.4,
-    "figure.dpi": 100,
-}
 DENSE_POINTS = 10  # per step, of a curve that is drawn from a dense output
 
 
@@ -69,7 +26,7 @@ def trajectory(sol, ax=None, components=None, labels=None, **line):
     -------
     matplotlib.axes.Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     components = range(len(sol.y)) if components is None else components
     labels = [f"$y_{{{i}}}$" for i in components] if labels is None else labels
     t, y = _curve(sol)
@@ -97,7 +54,7 @@ def phase(sol, i=0, j=1, ax=None, **line):
     -------
     matplotlib.axes.Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     _, y = _curve(sol)
     ax.plot(y[i], y[j], **{"color": COLORS[0], **line})
     ax.set_xlabel(f"$y_{{{i}}}$")
@@ -119,7 +76,7 @@ def step_sizes(sol, ax=None, **points):
     -------
     matplotlib.axes.Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     names = np.array(sol.methods_in_use())
     for k, name in enumerate(dict.fromkeys(names)):
         rows = names == name
@@ -132,47 +89,6 @@ def step_sizes(sol, ax=None, **points):
     ax.set_ylabel("step size $h$")
     if names.size:
         ax.legend(markerscale=3)
-    return ax
-
-
-def vector_field(fun, xlim, ylim, ax=None, args=(), t=0.0, points=25, **lines):
-    """Stream lines of a field of two dimensions, darker where it is faster.
-
-    Parameters
-    ----------
-    fun : callable
-        ``fun(t, y, *args)``, two numbers.
-    xlim, ylim : (float, float)
-    ax : matplotlib.axes.Axes, optional
-    args : tuple
-    t : float
-    points : int
-        Along each side.
-    **lines
-        For ``ax.streamplot``.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
-    ax = _axes(ax)
-    x, y = np.linspace(*xlim, points), np.linspace(*ylim, points)
-    u, v = np.transpose([[np.asarray(fun(t, np.array([a, b]), *args), dtype=float) for a in x] for b in y], (2, 0, 1))
-    speed = np.hypot(u, v)
-    # from mid grey to nearly black: slow regions stay visible on white paper
-    shade = 0.45 + 0.55 * speed / max(np.nanmax(speed), np.finfo(float).tiny)
-    style = {
-        "color": shade,
-        "cmap": "Greys",
-        "norm": _unit_norm(),
-        "linewidth": 0.7,
-        "arrowsize": 0.8,
-        "density": 1.1,
-        "zorder": 0,
-    }
-    ax.streamplot(x, y, u, v, **{**style, **lines})
-    ax.set_xlim(xlim)
-    ax.set_ylim(ylim)
     return ax
 
 
@@ -198,7 +114,7 @@ def energy_error(t, energy, ax=None, relative=True, **line):
     ValueError
         For a relative error of a first value of 0.
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     t, energy = np.asarray(t, dtype=float), np.asarray(energy, dtype=float)
     if relative and energy[0] == 0:
         raise ValueError("the first energy is 0, so that there is no relative error: use relative=False")
@@ -227,88 +143,11 @@ def band(t, samples, ax=None, quantiles=(0.1, 0.9), **line):
     -------
     matplotlib.axes.Axes
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     low, middle, high = np.quantile(samples, (quantiles[0], 0.5, quantiles[1]), axis=1)
     (drawn,) = ax.plot(t, middle, **{"color": COLORS[0], **line})
     ax.fill_between(t, low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
     return ax
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# figures
-
-
-@contextlib.contextmanager
-def style():
-    """Within this context figures have the look of the package's own pictures.
-
-    Examples
-    --------
-    >>> import odekit
-    >>> with odekit.plot.style():
-    ...     axes = odekit.plot.new_axes(1, 2, size=(7, 3))
-    >>> len(axes)
-    2
-    """
-    with _matplotlib().rc_context(STYLE):
-        yield
-
-
-def new_axes(rows=1, columns=1, size=(6.0, 4.0), **options):
-    """Axes of a figure that is not shown, for pictures that go to a file.
-
-    Parameters
-    ----------
-    rows, columns : int
-    size : (float, float)
-        Inches.
-    **options
-        For ``Figure.subplots``.
-
-    Returns
-    -------
-    matplotlib.axes.Axes or ndarray of Axes
-        The figure is their attribute ``figure``.
-    """
-    _matplotlib()
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained").subplots(rows, columns, **options)
-
-
-def save(ax, path, dpi=150):
-    """Write the figure of `ax` to a file.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    path : path-like
-    dpi : int
-    """
-    ax.figure.savefig(path, dpi=dpi)
-
-
-def _matplotlib():
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError('odekit.plot needs matplotlib: pip install "odekit[plot]"') from error
-    return matplotlib
-
-
-def _axes(ax):
-    if ax is not None:
-        return ax
-    _matplotlib()
-    from matplotlib import pyplot
-
-    return pyplot.subplots(layout="constrained")[1]
-
-
-def _unit_norm():
-    from matplotlib.colors import Normalize
-
-    return Normalize(0.0, 1.0)
 
 
 def _curve(sol):
