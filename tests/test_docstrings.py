@@ -7,7 +7,6 @@ import pytest
 
 from odekit import _jit
 
-
 STABILITY = [f"stability.{name}" for name in ("jacobians", "spectra", "report", "lyapunov")]
 
 

@@ -148,7 +148,7 @@ class Integration:
             if reason is None:
                 reason = stops.zeros_at_start(self)
             if reason is None:
-                reason = self._loop()
+                reason = self.loop()
         except KeyboardInterrupt:
             interrupted, reason = True, driver.CONTINUE
         except CallbackRaised as error:
@@ -227,7 +227,7 @@ class Integration:
             start = int(self.iw[S.O_IMPLICIT])
             self.w[start : start + structure.jacobian_size] = structure.pack(jacobian.matrix)
 
-    def _loop(self):
+    def loop(self):
         attempts = FIRST_ATTEMPTS
         while True:
             started, before = time.perf_counter(), self._attempted()

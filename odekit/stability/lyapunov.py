@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import _checks, _jit
 from ..solution import Retcode, describe
-from ..solvers import driver
+from ..solvers import driver, outcome
 from ..solvers import state as S
 from ..solvers.integrate import Integration
 from ..solvers.methods import resolve
@@ -216,13 +216,11 @@ def _advance_to(run, reason, end):
     """Integrate to a time; a driver reason."""
     run.w[S.T_END] = end
     run.iw[S.N_LOG] = 0
-    if reason != driver.CONTINUE:
-        return reason
-    return run._loop()
+    return run.loop() if reason is None else reason
 
 
 def _raise(run, field, reason):
-    retcode = run.retcode(reason)
+    retcode = outcome.retcode(run, reason)
     if retcode == Retcode.RHS_RAISED:
         n = field.y0.size
         raise field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH][:n].copy())
