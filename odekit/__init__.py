@@ -4,6 +4,7 @@ import importlib
 
 from ._precompile import precompile
 from .field import OdekitPerformanceWarning, inplace
+from .hamiltonian import hamiltonian
 from .integrator import Integrator
 from .ivp import solve_ivp
 from .separable import second_order, separable
@@ -18,6 +19,7 @@ __all__ = [
     "Retcode",
     "Solution",
     "Switch",
+    "hamiltonian",
     "inplace",
     "precompile",
     "second_order",

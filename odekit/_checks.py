@@ -225,13 +225,18 @@ def steps(first_step, max_step, max_steps, length, method):
         raise ValueError(f"`max_steps` must be a positive integer, but it is {max_steps!r}")
 
 
-def separable(method, is_separable):
-    """Refuse a splitting method for a system that is not given as a separable one."""
+def system(method, is_separable, is_hamiltonian):
+    """Refuse a splitting method for a system that is not given as one it can split."""
     if method.separable and not is_separable:
         raise ValueError(
             f"method={method.name!r} needs a separable system: give fun as odekit.second_order(acceleration) or "
-            "odekit.separable(velocity, force); for a system that is not separable, implicit_midpoint, gauss4 and gauss6 "
-            "are symplectic"
+            "odekit.separable(velocity, force); for a system that is not separable, tao4, implicit_midpoint, gauss4 "
+            "and gauss6 are symplectic"
+        )
+    if method.hamiltonian and not is_hamiltonian:
+        raise ValueError(
+            f"method={method.name!r} needs a system of positions and momenta: give fun as odekit.hamiltonian(fun, omega), "
+            "with y = (q, p), positions first"
         )
 
 

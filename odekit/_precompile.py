@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .hamiltonian import hamiltonian
 from .ivp import solve_ivp
 from .separable import second_order
 from .solvers.methods import METHODS
@@ -29,8 +30,9 @@ def precompile(methods=None):
     for name in [*METHODS, "auto"] if methods is None else methods:
         method = METHODS.get(name)
         first_step = _STEP if method is not None and method.error_order == 0 else None
-        if method is not None and method.separable:
-            solve_ivp(second_order(_pull), _SPAN, [1.0, 0.0], method=name, first_step=first_step, dense_output=True)
+        if method is not None and (method.separable or method.hamiltonian):
+            system = second_order(_pull) if method.separable else hamiltonian(_oscillator, omega=1.0)
+            solve_ivp(system, _SPAN, [1.0, 0.0], method=name, first_step=first_step, dense_output=True)
         else:
             solve_ivp(
                 _decay, _SPAN, [1.0], method=name, first_step=first_step, dense_output=True, events=_never, jac=_jac
@@ -39,6 +41,10 @@ def precompile(methods=None):
 
 def _decay(t, y):
     return [-y[0]]
+
+
+def _oscillator(t, y):
+    return [y[1], -y[0]]
 
 
 def _pull(t, q):

@@ -6,8 +6,8 @@ import numpy as np
 
 from . import _checks
 from ._callbacks import EventRecorder, step_callback
-from .field import UserField
-from .separable import Separable, SeparableField
+from .hamiltonian import Hamiltonian, field_class
+from .separable import Separable
 from .solution import Retcode, describe
 from .solvers import driver, outcome, stops
 from .solvers import state as S
@@ -88,12 +88,11 @@ class Integrator:
         if not math.isfinite(t_bound):
             raise ValueError(f"t_bound={t_bound!r}; expected a finite time (extend moves it on)")
         _checks.steps(first_step, max_step, 1, abs(t_bound - t0), methods[0])
-        _checks.separable(methods[0], isinstance(fun, Separable))
+        _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
         marks = _checks.nonnegative(nonnegative, state)
         _checks.inside_domain(isoutofdomain, t0, state, args)
         _checks.callback("on_step", on_step)
-        make = SeparableField if isinstance(fun, Separable) else UserField
-        self._field = make(fun, t0, state, args, jac, event_list, isoutofdomain=isoutofdomain)
+        self._field = field_class(fun)(fun, t0, state, args, jac, event_list, isoutofdomain=isoutofdomain)
         recorder = EventRecorder(event_list, terminal, state.dtype, args)
         self.t_events, self.y_events = recorder.times, recorder.states
         # a few rows of log: the step just made, and what events have made of its end

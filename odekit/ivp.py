@@ -7,8 +7,8 @@ import numpy as np
 
 from . import _callback, _checks, _progress
 from ._callbacks import EventRecorder, step_callback
-from .field import UserField
-from .separable import Separable, SeparableField
+from .hamiltonian import Hamiltonian, field_class
+from .separable import Separable
 from .solution import Retcode, Solution, describe
 from .solvers.dense import DenseSolution
 from .solvers.integrate import CallbackRaised, Integration
@@ -33,7 +33,7 @@ def solve_ivp(
         ``fun(t, y, dydt, *args)`` marked with `odekit.inplace`; an ``@njit`` function; a Numba ``cfunc``, a ctypes
         function or an integer address of ``void f(double t, double *y, double *dydt, double *p)``. Python functions are
         compiled with Numba; one that Numba rejects is called through Python, after a warning that names the line.
-        Systems of positions and momenta: `odekit.second_order` and `odekit.separable`.
+        Systems of positions and momenta: `odekit.second_order`, `odekit.separable` and `odekit.hamiltonian`.
     t_span : (float, float)
         Start and end; the end may be smaller. An infinite end needs a terminal event.
     y0 : array_like, (n,)
@@ -43,9 +43,9 @@ def solve_ivp(
         and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is below 1e-6.
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``vern7``,
         ``dop853``, ``vern9``. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
-        ``kahanli8`` for separable systems, ``implicit_midpoint``, ``gauss4``, ``gauss6`` for all. Implicit, for stiff
-        problems: ``backward_euler``, ``trbdf2``, ``kvaerno3``, ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``,
-        ``radau``, ``bdf``. SciPy's names are accepted.
+        ``kahanli8`` for separable systems, ``tao2``, ``tao4``, ``tao6``, ``tao8`` for Hamiltonian ones, ``implicit_midpoint``,
+        ``gauss4``, ``gauss6`` for all. Implicit, for stiff problems: ``backward_euler``, ``trbdf2``, ``kvaerno3``,
+        ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``, ``radau``, ``bdf``. SciPy's names are accepted.
     t_eval : array_like, (m,), optional
         Output times, sorted in the direction of integration. Default: the ends of all steps.
     dense_output : bool
@@ -121,15 +121,12 @@ def solve_ivp(
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
     _checks.sparsity(jac_sparsity, n)
     stops = _checks.stops(tstops, t0, t1)
-    _checks.separable(methods[0], isinstance(fun, Separable))
+    _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
     marks = _checks.nonnegative(nonnegative, state)
     _checks.inside_domain(isoutofdomain, t0, state, args)
     _checks.callback("on_step", on_step)
 
-    field = _attach_start(
-        SeparableField if isinstance(fun, Separable) else UserField, fun, t0, state, args, jac, event_list, vectorized,
-        isoutofdomain,
-    )  # fmt: skip
+    field = _attach_start(field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain)
     width = 2 if field.complex_state else 1
     recorder = EventRecorder(event_list, terminal, state.dtype, args)
     with _progress.bar(progress, t0, t1) as show:

@@ -99,7 +99,7 @@ class Integration:
         w[S.T] = t_span[0]
         w[S.DIRECTION] = 1.0 if t_span[1] >= t_span[0] else -1.0
         self.aim()
-        w[S.MAX_STEP] = max_step
+        w[S.MAX_STEP], w[S.BINDING] = max_step, kernels.binding
         w[S.STABILITY_SIZE] = methods[0].stability_size
         iw[S.MAX_STEPS] = max_steps
         iw[S.COSTLY_DENSE] = sum(m.costly_dense << mode for mode, m in enumerate(methods))

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, esdirk, explicit, gauss, radau, rosenbrock, symplectic
+from . import bdf, esdirk, explicit, gauss, radau, rosenbrock, symplectic, tao
 from .hermite import DEGREE_OF_HERMITE, hermite
 from .rosenbrock_tables import ROSENBROCK
 from .tables import ESDIRK, EXPLICIT
@@ -33,6 +33,8 @@ class Method:
         How many complex matrices it factorises.
     separable : bool
         Whether it needs a separable system.
+    hamiltonian : bool
+        Whether it needs a system of positions and momenta.
     time_derivative : bool
         Whether it needs the derivative of the field with respect to t, besides the Jacobian.
     costly_dense : bool
@@ -50,6 +52,7 @@ class Method:
     workspace: Callable
     complex_matrices: int = 0
     separable: bool = False
+    hamiltonian: bool = False
     time_derivative: bool = False
     costly_dense: bool = False
 
@@ -129,6 +132,21 @@ def _splitting(table):
     )
 
 
+def _tao(name):
+    return Method(
+        name,
+        tao.COMPOSITIONS[name].order,
+        0,
+        False,
+        DEGREE_OF_HERMITE,
+        0.0,
+        lambda: tao.step(name),
+        lambda: hermite,
+        tao.workspace,
+        hamiltonian=True,
+    )
+
+
 def _gauss(name):
     return Method(
         name,
@@ -151,6 +169,7 @@ METHODS = {
     "radau": _implicit("radau", radau),
     "bdf": _implicit("bdf", bdf),
     **{name: _splitting(table) for name, table in symplectic.SPLITTINGS.items()},
+    **{name: _tao(name) for name in tao.COMPOSITIONS},
     **{name: _gauss(name) for name in gauss.NODES},
 }
 

@@ -63,6 +63,8 @@ class Kernels:
     velocity, force : int
         Addresses of the two halves of a separable system, scalar kernels for m = n / 2 numbers; a velocity of 0 is the
         identity, a force of 0 means that the system is not given as a separable one.
+    binding : float
+        Binding frequency of `odekit.solvers.tao`; 0: the system is not given as a Hamiltonian one.
     """
 
     field: int
@@ -73,3 +75,4 @@ class Kernels:
     domain: int = 0
     velocity: int = 0
     force: int = 0
+    binding: float = 0.0

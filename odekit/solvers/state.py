@@ -101,6 +101,7 @@ DIRECTION = 11  # +1 or -1
 H_FIXED = 12  # step of a fixed-step method
 STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the negative real axis
 OUTSIDE = 14  # what the domain's kernel said last
+BINDING = 15  # frequency that binds the two copies of `odekit.solvers.tao`
 #: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
 SHIFTS = 20
 FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit family

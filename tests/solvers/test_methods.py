@@ -18,7 +18,7 @@ from odekit.solvers.methods import ALIASES, resolve
 from odekit.solvers.methods import METHODS as ALL_METHODS
 
 METHODS = {
-    name: method for name, method in ALL_METHODS.items() if not method.separable
+    name: method for name, method in ALL_METHODS.items() if not (method.separable or method.hamiltonian)
 }  # those have tests of their own
 
 FIXED = [name for name, method in METHODS.items() if method.error_order == 0]
