@@ -6,16 +6,24 @@ from .fit import History, TrainingError, fit
 from .hnn import HNN
 from .mlp import MLP
 from .neural_ode import NeuralODE
-from .optimizers import Adam
+from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
 from .rollout import SolveError
+from .schedules import Cosine, Exponential, Piecewise
 
 __all__ = [
     "HNN",
+    "LBFGS",
     "MLP",
     "Adam",
+    "AdamW",
+    "Adamax",
+    "Cosine",
     "DerivativeModel",
+    "Exponential",
     "History",
     "NeuralODE",
+    "Piecewise",
+    "RMSprop",
     "SolveError",
     "TrainingError",
     "fit",

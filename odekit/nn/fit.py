@@ -1,16 +1,17 @@
 """The training loop, the same for every model."""
 
-import contextlib
 import dataclasses
-import sys
 import time
 from typing import Any
 
 import numpy as np
 
-from . import checks
-from .optimizers import Adam
+from . import checkpoint, checks
+from .batches import Batches
+from .lbfgs import minimise
+from .optimizers import LBFGS, Adam
 from .rollout import SolveError
+from .training_bar import training_bar
 
 
 class TrainingError(FloatingPointError):
@@ -32,6 +33,10 @@ class History:
         State of the optimiser after the last update; give it to `fit` to go on.
     interrupted : bool
         Whether Ctrl-C ended the training.
+    validation : ndarray, (m, 2)
+        Step and loss of each validation.
+    best_step : int or None
+        Step of the validation with the lowest loss, whose parameters the model has.
     """
 
     step: np.ndarray
@@ -39,34 +44,55 @@ class History:
     time: np.ndarray
     state: Any = None
     interrupted: bool = False
+    validation: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 2)))
+    best_step: int | None = None
 
     def __repr__(self):
         if not self.loss.size:
             return "<History: no steps>"
         ending = ", interrupted" if self.interrupted else ""
-        return f"<History: {self.loss.size} steps, loss {self.loss[0]:.3e} to {self.loss[-1]:.3e} in {self.time[-1]:.1f} s{ending}>"
+        best = "" if self.best_step is None else f", best validation at step {self.best_step}"
+        return (
+            f"<History: {self.loss.size} steps, loss {self.loss[0]:.3e} to {self.loss[-1]:.3e} in {self.time[-1]:.1f} s"
+            f"{best}{ending}>"
+        )
 
 
 def fit(
-    model, *data, optimizer=None, steps=1000, batch_size=None, rng=None, progress=False, callback=None, state=None, **named
+    model, *data, optimizer=None, steps=1000, batch_size=None, rng=None, clip_norm=None, validation=None,
+    validate_every=10, patience=None, checkpoint_path=None, checkpoint_every=100, resume=False, progress=False,
+    callback=None, state=None, **named,
 ):  # fmt: skip
-    """Train a model by a stochastic gradient method.
+    """Train a model by a gradient method.
 
     Parameters
     ----------
     model : NeuralODE, HNN or DerivativeModel
         Anything with `params`, ``loss_and_grad(*data)``, ``samples(*data)`` and ``select(rows, *data)``. Its parameters
-        are changed in place.
+        are changed in place. A model with a method ``draw(rng)`` gets the generator before each step.
     *data, **named
         What the model's `loss_and_grad` takes: (y0, t, target) or (x, dxdt).
-    optimizer : Adam, optional
-        ``Adam(1e-3)`` by default.
+    optimizer : Adam, AdamW, Adamax, RMSprop or LBFGS, optional
+        ``Adam(1e-3)`` by default. `LBFGS` takes all data in each step.
     steps : int
         Updates.
     batch_size : int, optional
         Trajectories, or samples, per step: every epoch goes once through all of them in random order. All by default.
     rng : None, int or numpy.random.Generator
         Source of that order; the same seed gives the same bits.
+    clip_norm : float, optional
+        A gradient that is longer is shortened to this length.
+    validation : tuple, optional
+        Data like `data` on which the loss is computed, too; at the end the model has the parameters that were best there.
+    validate_every : int
+        Steps between two validations.
+    patience : int, optional
+        Training ends after so many validations in a row without a lower loss.
+    checkpoint_path : path-like, optional
+        An HDF5 file that the state of the training is written to, every `checkpoint_every` steps and at the end.
+    checkpoint_every : int
+    resume : bool
+        Whether to go on from that file, if it exists, to the same bits as without an interruption.
     progress : bool
         Show a progress bar.
     callback : callable, optional
@@ -83,6 +109,8 @@ def fit(
     ------
     TrainingError
         If a loss or gradient is not finite, or a trajectory fails; the parameters are then those of the last good step.
+    OdekitFileError
+        If the file to go on from is damaged, or of another training.
 
     Examples
     --------
@@ -99,27 +127,207 @@ def fit(
     total = model.samples(*data)
     if batch_size is not None and not checks.count("batch_size", batch_size) <= total:
         raise ValueError(f"batch_size must be at most {total}, the number of samples, but it is {batch_size}")
-    batches = _batches(total, batch_size, np.random.default_rng(rng))
-    params = model.params
-    state = optimizer.init(params) if state is None else state
-    good = params.copy()
-    losses, seconds, interrupted = [], [], False
-    start = time.perf_counter()
-    with _bar(progress, steps) as show:
+    if clip_norm is not None:
+        checks.positive("clip_norm", clip_norm)
+    if patience is not None:
+        checks.count("patience", patience)
+        if validation is None:
+            raise ValueError("patience needs validation=(...): data on which to look for a lower loss")
+    checks.count("validate_every", validate_every)
+    checks.count("checkpoint_every", checkpoint_every)
+    if resume and checkpoint_path is None:
+        raise ValueError("resume=True needs checkpoint_path=...: the file to go on from")
+    if isinstance(optimizer, LBFGS):
+        if batch_size is not None or checkpoint_path is not None or validation is not None:
+            raise ValueError("LBFGS takes all data in each step: without batch_size, validation and checkpoint_path")
+        return _fit_lbfgs(model, data, optimizer, steps, progress, callback)
+    batches = Batches(total, batch_size, np.random.default_rng(rng))
+    watch = None if validation is None else _Validation(model, tuple(validation), validate_every, patience)
+    state = optimizer.init(model.params) if state is None else state
+    training = _Training(model, data, optimizer, state, batches, clip_norm, watch)
+    if checkpoint_path is not None:
+        training.keep_in(checkpoint_path, checkpoint_every, resume)
+    return training.run(steps, progress, callback)
+
+
+class _Training:
+    """One training: everything that a checkpoint has to hold, and the loop."""
+
+    def __init__(self, model, data, optimizer, state, batches, clip_norm, watch):
+        self.model, self.data, self.optimizer, self.state = model, data, optimizer, state
+        self.batches, self.clip_norm, self.watch = batches, clip_norm, watch
+        self.good = model.params.copy()
+        self.losses, self.seconds = [], []
+        self.path, self.every = None, 0
+
+    def run(self, steps, progress, callback):
+        """Train until so many steps are made, all in all."""
+        params, interrupted = self.model.params, False
+        start = time.perf_counter() - (self.seconds[-1] if self.seconds else 0.0)
+        done = self.watch is not None and self.watch.exhausted
+        with training_bar(progress, steps) as show:
+            try:
+                for step in range(len(self.losses), 0 if done else steps):
+                    loss, grad = self._evaluate(step)
+                    self.losses.append(loss)
+                    self.seconds.append(time.perf_counter() - start)
+                    show(step, loss)
+                    if callback is not None and callback(step, loss, self.model):
+                        break
+                    if self.watch is not None and self.watch.look(step):
+                        break
+                    self.good[:] = params
+                    if self.clip_norm is not None:
+                        _clip(grad, self.clip_norm)
+                    self.optimizer.update(params, grad, self.state)
+                    if self.path is not None and (step + 1) % self.every == 0:
+                        self.write()
+            except KeyboardInterrupt:
+                interrupted = True
+                del self.losses[len(self.seconds) :]
+        if self.path is not None and not interrupted and len(self.losses) % self.every:
+            self.write()
+        validation, best_step = np.empty((0, 2)), None
+        if self.watch is not None:
+            validation, best_step = self.watch.finish(interrupted)
+        return History(
+            np.arange(len(self.losses)), np.array(self.losses), np.array(self.seconds), self.state, interrupted,
+            validation, best_step,
+        )  # fmt: skip
+
+    def _evaluate(self, step):
+        """Loss and gradient, or a clear end with the last good parameters."""
+        model = self.model
+        rows = self.batches.next()
+        batch = self.data if rows is None else model.select(rows, *self.data)
+        if hasattr(model, "draw"):
+            model.draw(self.batches.rng)
         try:
-            for step in range(steps):
-                rows = next(batches)
-                loss, grad = _evaluate(model, data if rows is None else model.select(rows, *data), step, good)
-                losses.append(loss)
-                seconds.append(time.perf_counter() - start)
-                show(step, loss)
-                if callback is not None and callback(step, loss, model):
-                    break
-                good[:] = params
-                optimizer.update(params, grad, state)
+            loss, grad = model.loss_and_grad(*batch)
+        except SolveError as error:
+            model.params[:] = self.good
+            raise TrainingError(f"step {step}: {error} The parameters are those of the last good step.") from error
+        if not (np.isfinite(loss) and np.all(np.isfinite(grad))):
+            model.params[:] = self.good
+            what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
+            raise TrainingError(
+                f"step {step}: {what}. The parameters are those of the last good step; lower the learning rate, or scale "
+                "the data."
+            )
+        return loss, grad
+
+    # on disk -----------------------------------------------------------------------------------------------------------
+
+    def keep_in(self, path, every, resume):
+        """Write checkpoints to a file; first go on from it, if wanted."""
+        self.path, self.every = path, every
+        self.identity = {
+            "model": repr(self.model),
+            "optimizer": repr(self.optimizer),
+            "n_params": int(self.model.params.size),
+            "samples": int(self.batches.total),
+            "batch_size": int(self.batches.size or 0),
+        }
+        arrays = checkpoint.load(path, self.identity, self.batches) if resume else None
+        if arrays is None:
+            return
+        self.model.params[:] = arrays["params"]
+        self.good[:] = arrays["params"]
+        self.losses, self.seconds = arrays["loss"].tolist(), arrays["seconds"].tolist()
+        self.state.step = len(self.losses)
+        for name in self.state.arrays:
+            self.state.arrays[name][:] = arrays[f"state_{name}"]
+        if self.watch is not None and "validation" in arrays:
+            self.watch.restore(arrays["validation"], arrays["best"])
+
+    def write(self):
+        """Write the checkpoint."""
+        arrays = {"params": self.model.params, "loss": np.array(self.losses), "seconds": np.array(self.seconds)}
+        arrays |= {f"state_{name}": array for name, array in self.state.arrays.items()}
+        if self.watch is not None and self.watch.seen:
+            arrays |= {"validation": np.array(self.watch.seen).ravel(), "best": self.watch.best}
+        checkpoint.save(self.path, self.identity, arrays, self.batches)
+
+
+class _Validation:
+    """Losses on other data, and the parameters that were best there."""
+
+    def __init__(self, model, data, every, patience):
+        self.model, self.data, self.every, self.patience = model, data, every, patience
+        self.seen, self.best = [], model.params.copy()
+
+    @property
+    def exhausted(self):
+        """Whether patience is at its end."""
+        losses = [loss for _, loss in self.seen]
+        return self.patience is not None and bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= self.patience
+
+    def look(self, step):
+        """Validate if it is time; whether to end."""
+        if step % self.every:
+            return False
+        loss = float(self.model.loss_and_grad(*self.data)[0])
+        if not self.seen or loss < min(other for _, other in self.seen):
+            self.best[:] = self.model.params
+        self.seen.append((step, loss if np.isfinite(loss) else np.inf))
+        return self.exhausted
+
+    def restore(self, seen, best):
+        """Go back to what a checkpoint holds."""
+        self.seen = [(int(step), float(loss)) for step, loss in seen.reshape(-1, 2)]
+        self.best[:] = best
+
+    def finish(self, interrupted):
+        """All losses and the best step; the model gets the best parameters."""
+        if not self.seen:
+            return np.empty((0, 2)), None
+        if not interrupted:
+            self.model.params[:] = self.best
+        return np.array(self.seen), int(min(self.seen, key=lambda entry: entry[1])[0])
+
+
+def _fit_lbfgs(model, data, optimizer, steps, progress, callback):
+    start, good = time.perf_counter(), model.params.copy()
+    losses, seconds, interrupted = [], [], False
+
+    def evaluate(params):
+        model.params[:] = params
+        try:
+            loss, grad = model.loss_and_grad(*data)
+        except SolveError as error:
+            model.params[:] = good
+            raise TrainingError(
+                f"step {len(losses)}: {error} The parameters are those of the last good step."
+            ) from error
+        if not (np.isfinite(loss) and np.all(np.isfinite(grad))):
+            model.params[:] = good
+            raise TrainingError(
+                f"step {len(losses)}: the loss is {loss}. The parameters are those of the last good step; scale the data."
+            )
+        return loss, grad
+
+    with training_bar(progress, steps) as show:
+
+        def report(params, loss):
+            good[:] = model.params[:] = params
+            losses.append(loss)
+            seconds.append(time.perf_counter() - start)
+            show(len(losses) - 1, loss)
+            return callback is not None and callback(len(losses) - 1, loss, model)
+
+        try:
+            minimise(evaluate, model.params.copy(), optimizer, steps, report)
         except KeyboardInterrupt:
             interrupted = True
-    return History(np.arange(len(losses)), np.array(losses), np.array(seconds[: len(losses)]), state, interrupted)
+    model.params[:] = good
+    return History(np.arange(len(losses)), np.array(losses), np.array(seconds), None, interrupted)
+
+
+def _clip(grad, longest):
+    """Shorten a gradient in place."""
+    norm = float(np.sqrt(np.sum(np.square(grad))))
+    if norm > longest:
+        grad *= longest / norm
 
 
 def _in_order(model, data, named):
@@ -132,56 +340,3 @@ def _in_order(model, data, named):
         return inspect.signature(model.loss_and_grad).bind(*data, **named).args
     except TypeError as error:
         raise TypeError(f"the data of {type(model).__name__}: {error}") from None
-
-
-def _batches(total, size, rng):
-    """Rows of one batch after the other, without end; None: all rows."""
-    if size is None:
-        while True:
-            yield None
-    while True:
-        order = rng.permutation(total)
-        for start in range(0, total, size):
-            yield np.sort(order[start : start + size])
-
-
-def _evaluate(model, batch, step, good):
-    """Loss and gradient, or a clear end with the last good parameters."""
-    try:
-        loss, grad = model.loss_and_grad(*batch)
-    except SolveError as error:
-        model.params[:] = good
-        raise TrainingError(f"step {step}: {error} The parameters are those of the last good step.") from error
-    if not (np.isfinite(loss) and np.all(np.isfinite(grad))):
-        model.params[:] = good
-        what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
-        raise TrainingError(
-            f"step {step}: {what}. The parameters are those of the last good step; lower the learning rate, or scale the data."
-        )
-    return loss, grad
-
-
-@contextlib.contextmanager
-def _bar(wanted, steps):
-    """``show(step, loss)``: by tqdm if it is installed, else on a plain line."""
-    if not wanted:
-        yield lambda step, loss: None
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-
-        def line(step, loss):
-            if step % max(1, steps // 100) == 0 or step == steps - 1:
-                print(f"\rstep {step + 1} of {steps}, loss {loss:.3e}", end="", file=sys.stderr, flush=True)
-
-        yield line
-        print(file=sys.stderr)
-        return
-    with tqdm(total=steps, unit="step") as display:
-
-        def show(step, loss):
-            display.set_postfix_str(f"loss {loss:.3e}", refresh=False)
-            display.update()
-
-        yield show

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,44 +12,112 @@ from . import checks
 
 
 @_jit.kernel
-def _adam(params, grad, m, v, step, lr, beta1, beta2, eps, weight_decay):
+def _adam(params, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled):
     correction1, correction2 = 1.0 - beta1**step, 1.0 - beta2**step
     rate, root = lr / correction1, math.sqrt(correction2)
     for i in range(params.size):
-        g = grad[i] + weight_decay * params[i]
+        g = grad[i]
+        if decoupled:
+            params[i] -= lr * weight_decay * params[i]
+        else:
+            g += weight_decay * params[i]
         m[i] = beta1 * m[i] + (1.0 - beta1) * g
         v[i] = beta2 * v[i] + (1.0 - beta2) * g * g
         params[i] -= rate * m[i] / (math.sqrt(v[i]) / root + eps)
 
 
+@_jit.kernel
+def _adamax(params, grad, m, u, step, lr, beta1, beta2, eps, weight_decay):
+    rate = lr / (1.0 - beta1**step)
+    for i in range(params.size):
+        g = grad[i] + weight_decay * params[i]
+        m[i] = beta1 * m[i] + (1.0 - beta1) * g
+        u[i] = max(beta2 * u[i], abs(g) + eps)
+        params[i] -= rate * m[i] / u[i]
+
+
+@_jit.kernel
+def _rmsprop(params, grad, v, velocity, lr, alpha, eps, momentum, weight_decay):
+    for i in range(params.size):
+        g = grad[i] + weight_decay * params[i]
+        v[i] = alpha * v[i] + (1.0 - alpha) * g * g
+        velocity[i] = momentum * velocity[i] + g / (math.sqrt(v[i]) + eps)
+        params[i] -= lr * velocity[i]
+
+
 @dataclasses.dataclass
-class AdamState:
-    """What Adam remembers.
+class OptimizerState:
+    """What an optimiser remembers.
 
     Attributes
     ----------
-    m, v : ndarray, (n_params,)
-        Running means of the gradient and of its square.
+    arrays : dict of ndarray, (n_params,)
+        By name, such as the running means "m" and "v" of Adam.
     step : int
         Updates made.
     """
 
-    m: np.ndarray
-    v: np.ndarray
+    arrays: dict
     step: int = 0
 
     def __repr__(self):
-        return f"AdamState({self.m.size} parameters, step {self.step})"
+        size = max((a.size for a in self.arrays.values()), default=0)
+        return f"OptimizerState({', '.join(self.arrays)} of {size} parameters, step {self.step})"
+
+
+class Optimizer:
+    """What the optimisers share; subclasses say which arrays they remember and how they use them."""
+
+    memory: ClassVar[tuple] = ()
+
+    def init(self, params):
+        """State before the first update.
+
+        Parameters
+        ----------
+        params : ndarray, (n_params,)
+
+        Returns
+        -------
+        OptimizerState
+        """
+        return OptimizerState({name: np.zeros_like(params) for name in self.memory})
+
+    def rate(self, step):
+        """Learning rate of a step, counted from 0."""
+        return float(self.lr(step)) if callable(self.lr) else self.lr
+
+    def update(self, params, grad, state):
+        """Change `params` and `state` in place.
+
+        Parameters
+        ----------
+        params, grad : ndarray, (n_params,)
+        state : OptimizerState
+        """
+        lr = self.rate(state.step)
+        state.step += 1
+        self._apply(params, grad, *(state.arrays[name] for name in self.memory), state.step, lr)
+
+    def _check(self, *fractions):
+        if not callable(self.lr):
+            checks.positive("lr", self.lr)
+        checks.positive("eps", self.eps)
+        for name in fractions:
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must be in [0, 1), but it is {getattr(self, name)!r}")
+        if not 0.0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be finite and not negative, but it is {self.weight_decay!r}")
 
 
 @dataclasses.dataclass(frozen=True)
-class Adam:
+class Adam(Optimizer):
     """Adam (Kingma & Ba, ICLR 2015).
 
     Parameters
     ----------
-    lr : float
-        Learning rate.
+    lr : float or callable
+        Learning rate, or ``lr(step) -> float``, such as `Cosine` and `Exponential`.
     beta1, beta2 : float
         Memory of the running means, in [0, 1).
     eps : float
@@ -69,41 +139,118 @@ class Adam:
     array([ 0.9, -1.9])
     """
 
-    lr: float = 1e-3
+    lr: float | Callable[[int], float] = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 0.0
 
+    memory: ClassVar[tuple] = ("m", "v")
+    decoupled: ClassVar[bool] = False
+
     def __post_init__(self):
-        checks.positive("lr", self.lr)
-        checks.positive("eps", self.eps)
-        for name in ("beta1", "beta2"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(f"{name} must be in [0, 1), but it is {getattr(self, name)!r}")
-        if not 0.0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay must be finite and not negative, but it is {self.weight_decay!r}")
+        self._check("beta1", "beta2")
 
-    def init(self, params):
-        """State before the first update.
+    def _apply(self, params, grad, m, v, step, lr):
+        _adam(params, grad, m, v, step, lr, self.beta1, self.beta2, self.eps, self.weight_decay, self.decoupled)
 
-        Parameters
-        ----------
-        params : ndarray, (n_params,)
 
-        Returns
-        -------
-        AdamState
-        """
-        return AdamState(np.zeros_like(params), np.zeros_like(params))
+@dataclasses.dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019): the parameters shrink by ``lr * weight_decay``.
 
-    def update(self, params, grad, state):
-        """Change `params` and `state` in place.
+    Parameters
+    ----------
+    lr, beta1, beta2, eps
+        As for `Adam`.
+    weight_decay : float
+    """
 
-        Parameters
-        ----------
-        params, grad : ndarray, (n_params,)
-        state : AdamState
-        """
-        state.step += 1
-        _adam(params, grad, state.m, state.v, state.step, self.lr, self.beta1, self.beta2, self.eps, self.weight_decay)
+    weight_decay: float = 1e-2
+
+    decoupled: ClassVar[bool] = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Adamax(Optimizer):
+    """Adam with the infinity norm (Kingma & Ba, ICLR 2015, section 7.1).
+
+    Parameters
+    ----------
+    lr, beta1, beta2, eps, weight_decay
+        As for `Adam`.
+    """
+
+    lr: float | Callable[[int], float] = 2e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    memory: ClassVar[tuple] = ("m", "u")
+
+    def __post_init__(self):
+        self._check("beta1", "beta2")
+
+    def _apply(self, params, grad, m, u, step, lr):
+        _adamax(params, grad, m, u, step, lr, self.beta1, self.beta2, self.eps, self.weight_decay)
+
+
+@dataclasses.dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman & Hinton, lecture 6.5, 2012), in the form of ``torch.optim.RMSprop``.
+
+    Parameters
+    ----------
+    lr : float or callable
+    alpha : float
+        Memory of the running mean of squares, in [0, 1).
+    eps : float
+    momentum : float
+        In [0, 1).
+    weight_decay : float
+    """
+
+    lr: float | Callable[[int], float] = 1e-2
+    alpha: float = 0.99
+    eps: float = 1e-8
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+
+    memory: ClassVar[tuple] = ("v", "velocity")
+
+    def __post_init__(self):
+        self._check("alpha", "momentum")
+
+    def _apply(self, params, grad, v, velocity, step, lr):
+        _rmsprop(params, grad, v, velocity, lr, self.alpha, self.eps, self.momentum, self.weight_decay)
+
+
+@dataclasses.dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS by SciPy, for `fit` on all data at once: each step is one line search.
+
+    Parameters
+    ----------
+    memory : int
+        Pairs of vectors that approximate the Hessian.
+    gtol : float
+        Ends where no component of the gradient is larger.
+    ftol : float
+        Ends where a step lowers the loss by less than this fraction.
+
+    References
+    ----------
+    R. H. Byrd, P. Lu, J. Nocedal, C. Zhu, "A limited memory algorithm for bound constrained optimization",
+    SIAM J. Sci. Comput. 16 (1995) 1190-1208.
+    """
+
+    memory: int = 20
+    gtol: float = 1e-8
+    ftol: float = 1e-12
+
+    def __post_init__(self):
+        checks.count("memory", self.memory)
+        for name in ("gtol", "ftol"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be finite and not negative, but it is {getattr(self, name)!r}")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from odekit import _jit
-from odekit.nn import HNN, MLP, Adam, DerivativeModel, NeuralODE, TrainingError, fit
+from odekit.nn import HNN, LBFGS, MLP, Adam, Cosine, DerivativeModel, NeuralODE, RMSprop, TrainingError, fit
+from odekit.storage import OdekitFileError
 
 RNG = np.random.default_rng(0)
 STEPS = 10 if _jit.JIT_DISABLED else 200
@@ -154,5 +155,109 @@ def test_progress(capsys, monkeypatch, with_tqdm):
     ],
 )
 def test_bad_options_are_quoted(options, message):
+    with pytest.raises(ValueError, match=message):
+        fit(baseline(), X, DXDT, **options)
+
+
+def test_lbfgs_beats_adam_on_all_data():
+    adam, lbfgs = baseline(), baseline()
+    fit(adam, X, DXDT, optimizer=Adam(1e-2), steps=STEPS)
+    seen = []
+    history = fit(lbfgs, X, DXDT, optimizer=LBFGS(), steps=STEPS, callback=lambda step, loss, model: seen.append(loss))
+    assert history.loss[-1] == seen[-1] == lbfgs.loss_and_grad(X, DXDT)[0]
+    assert np.all(np.diff(history.loss) <= 0)
+    assert history.loss[-1] < adam.loss_and_grad(X, DXDT)[0]
+
+
+def test_lbfgs_refuses_batches_and_stops_when_asked():
+    with pytest.raises(ValueError, match="all data in each step"):
+        fit(baseline(), X, DXDT, optimizer=LBFGS(), batch_size=4)
+    assert fit(baseline(), X, DXDT, optimizer=LBFGS(), callback=lambda k, loss, model: k == 3).loss.size == 4
+
+
+def test_a_long_gradient_is_shortened():
+    class Steep(Scripted):
+        def loss_and_grad(self):
+            return 1.0, np.full(1, 1e6)
+
+    moved = []
+    for clip in (None, 0.5):
+        model = Steep([])
+        fit(model, steps=1, optimizer=RMSprop(1.0, alpha=0.0, eps=1.0), clip_norm=clip)
+        moved.append(-model.params[0])
+    np.testing.assert_allclose(moved, [1e6 / (1e6 + 1), 0.5 / 1.5])
+
+
+class Valley:
+    """Loss (p - 3)^2 on the training data, (p - 1)^2 on others; p moves towards 3."""
+
+    def __init__(self):
+        self.params = np.zeros(1)
+
+    def samples(self, goal):
+        return 1
+
+    def loss_and_grad(self, goal):
+        return float((self.params[0] - goal) ** 2), 2 * (self.params - goal)
+
+
+def test_validation_stops_and_keeps_the_best():
+    model = Valley()
+    history = fit(model, 3.0, validation=(1.0,), validate_every=2, patience=3, optimizer=Adam(0.1), steps=500)
+    assert abs(model.params[0] - 1.0) < 0.11
+    assert history.validation[:, 0].tolist() == list(range(0, history.loss.size, 2))
+    assert history.best_step == history.validation[np.argmin(history.validation[:, 1]), 0]
+    assert history.loss.size == history.best_step + 3 * 2 + 1
+    assert f"best validation at step {history.best_step}" in repr(history)
+
+
+@pytest.mark.parametrize("stop", [7, 10, 23])
+def test_training_resumes_to_the_same_bits(tmp_path, stop):
+    options = {
+        "optimizer": Adam(Cosine(1e-2, 30)), "batch_size": 9, "clip_norm": 0.5, "validation": (X[:5], DXDT[:5]),
+        "validate_every": 3,
+    }  # fmt: skip
+    whole, part = baseline(), baseline()
+    expected = fit(whole, X, DXDT, steps=30, rng=4, **options)
+    path = tmp_path / "training.h5"
+
+    class Killed(Exception):
+        pass
+
+    def kill(step, loss, model):
+        if step == stop:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(part, X, DXDT, steps=30, rng=4, checkpoint_path=path, checkpoint_every=5, callback=kill, **options)
+    again = baseline(seed=3)
+    history = fit(again, X, DXDT, steps=30, rng=99, checkpoint_path=path, resume=True, **options)
+    assert np.array_equal(again.params, whole.params)
+    assert np.array_equal(history.loss, expected.loss)
+    assert np.array_equal(history.validation, expected.validation)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    path = tmp_path / "training.h5"
+    fit(baseline(), X, DXDT, steps=4, checkpoint_path=path)
+    other = DerivativeModel(MLP([2, 8, 2], rng=0))
+    with pytest.raises(OdekitFileError, match=r"another training: model was .*\[2, 16, 2\].* now it is .*\[2, 8, 2\]"):
+        fit(other, X, DXDT, steps=8, checkpoint_path=path, resume=True)
+    with pytest.raises(OdekitFileError, match="optimizer was"):
+        fit(baseline(), X, DXDT, steps=8, checkpoint_path=path, resume=True, optimizer=Adam(0.5))
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(OdekitFileError):
+        fit(baseline(), X, DXDT, steps=8, checkpoint_path=path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"patience": 3}, "patience needs validation"),
+        ({"resume": True}, "resume=True needs checkpoint_path"),
+        ({"clip_norm": 0.0}, "clip_norm must be a positive number"),
+    ],
+)
+def test_bad_training_options(options, message):
     with pytest.raises(ValueError, match=message):
         fit(baseline(), X, DXDT, **options)
