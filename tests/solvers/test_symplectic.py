@@ -6,6 +6,7 @@ import pytest
 import odekit
 from odekit.solvers.gauss import NODES, coefficients
 from odekit.solvers.symplectic import SPLITTINGS, SplittingTable
+from odekit.testset import OUTER_SOLAR_SYSTEM
 
 ECCENTRICITY = 0.6
 START = [1 - ECCENTRICITY, 0.0, 0.0, np.sqrt((1 + ECCENTRICITY) / (1 - ECCENTRICITY))]
@@ -41,6 +42,20 @@ def test_energy_error_of_the_kepler_problem_does_not_grow(name, error):
     assert drift.max() < error
     assert drift[half:].max() < 1.02 * drift[:half].max()
     assert sol.nfev == 1 + sol.naccept * len(SPLITTINGS[name].weights)
+
+
+@pytest.mark.parametrize(("name", "step", "error"), [("yoshida6", 100, 1.2e-7), ("kahanli8", 200, 9e-10)])
+def test_energy_of_the_outer_solar_system_does_not_drift(name, step, error):
+    # ten thousand years; examples/outer_solar_system.py goes on for a hundred thousand
+    times = 10 * step * np.arange(365_250 * 10 // (10 * step) + 1.0)
+    system = odekit.second_order(OUTER_SOLAR_SYSTEM.acceleration)
+    args = OUTER_SOLAR_SYSTEM.args
+    sol = odekit.solve_ivp(system, times[[0, -1]], OUTER_SOLAR_SYSTEM.y0, name, times, args=args, first_step=step)
+    drift = OUTER_SOLAR_SYSTEM.energy(sol.y, *args)
+    drift = drift / drift[0] - 1
+    tenth = drift.size // 10
+    assert np.abs(drift).max() < error
+    assert abs(drift[-tenth:].mean() - drift[:tenth].mean()) < 0.1 * np.abs(drift).max()
 
 
 @pytest.mark.parametrize("name", [*SPLITTINGS, *NODES])
