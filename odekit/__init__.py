@@ -3,6 +3,7 @@
 import importlib
 
 from ._precompile import precompile
+from .compiled import CompiledResult, compiled_solver
 from .field import OdekitPerformanceWarning, inplace
 from .hamiltonian import hamiltonian
 from .integrator import Integrator
@@ -14,11 +15,13 @@ from .solvers.stops import STOP
 __version__ = "0.1.0"
 __all__ = [
     "STOP",
+    "CompiledResult",
     "Integrator",
     "OdekitPerformanceWarning",
     "Retcode",
     "Solution",
     "Switch",
+    "compiled_solver",
     "hamiltonian",
     "inplace",
     "precompile",

@@ -48,6 +48,18 @@ def _call_scalar(typingctx, address, t, y, dy, p):
 
 
 @intrinsic
+def _call_solve(typingctx, address, plan, iw, w, p, log, t, y, m):
+    signature = types.int64(types.int64, plan, iw, w, p, log, t, y, types.int64)
+
+    def codegen(context, builder, signature, args):
+        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[1:-1], args[1:-1], strict=True)]
+        kinds = [LONG.as_pointer()] * 2 + [DOUBLE.as_pointer()] * 5 + [LONG]
+        return call_at(builder, args[0], LONG, kinds, [*arrays, args[-1]])
+
+    return signature, codegen
+
+
+@intrinsic
 def _call_step(typingctx, address, fn, iw, w, p):
     signature = types.int64(types.int64, fn, iw, w, p)
 
@@ -114,7 +126,24 @@ def view_intrinsic(element, ndim):
 
     if ndim == 1:
         return intrinsic(lambda typingctx, base, offset, n: build(typingctx, base, offset, n))
-    return intrinsic(lambda typingctx, base, offset, m, n: build(typingctx, base, offset, m, n))
+    if ndim == 2:
+        return intrinsic(lambda typingctx, base, offset, m, n: build(typingctx, base, offset, m, n))
+    return intrinsic(lambda typingctx, base, offset, k, m, n: build(typingctx, base, offset, k, m, n))
+
+
+def memory_intrinsic(element):
+    """An intrinsic ``memory(address, n)``: the n numbers at an address, which somebody keeps alive."""
+    array_type = types.Array(element, 1, "C")
+
+    @intrinsic
+    def memory(typingctx, address, n):
+        def codegen(context, builder, signature, args):
+            pointer = builder.inttoptr(args[0], context.get_data_type(element).as_pointer())
+            return _build_view(context, builder, array_type, pointer, [args[1]])
+
+        return array_type(types.int64, types.int64), codegen
+
+    return memory
 
 
 def state_view_intrinsics(header, n_index, n_vectors, rows_index):
@@ -178,13 +207,31 @@ if JIT_DISABLED:
         """Call a kernel of `odekit.solvers.linalg` by its address; returns its step code."""
         return functions[int(address)](fn, iw, w, p, b, matrix)
 
+    def call_solve(address, plan, iw, w, p, log, t, y, m):
+        """Call the whole solve of `odekit.solvers.whole` by its address; returns its code."""
+        return functions[int(address)](plan, iw, w, p, log, t, y, m)
+
+    def memory_float(address, n):
+        """The `n` float64 numbers at an address."""
+        return np.ctypeslib.as_array((ctypes.c_double * int(n)).from_address(int(address)))
+
+    def memory_int(address, n):
+        """The `n` int64 numbers at an address."""
+        return np.ctypeslib.as_array((ctypes.c_int64 * int(n)).from_address(int(address)))
+
     def view1(base, offset, n):
         """View of `n` numbers from `offset` on."""
         return base[offset : offset + n]
 
+    view1i = view1
+
     def view2(base, offset, m, n):
         """View of an (m, n) matrix from `offset` on."""
         return base[offset : offset + m * n].reshape(m, n)
+
+    def view3(base, offset, k, m, n):
+        """View of a (k, m, n) array from `offset` on."""
+        return base[offset : offset + k * m * n].reshape(k, m, n)
 
     def view1c(base, offset, n):
         """View of `n` complex numbers, each two floats, from `offset` on."""
@@ -196,6 +243,8 @@ if JIT_DISABLED:
 
 else:
     call_scalar, call_step, call_linear = _call_scalar, _call_step, _call_linear
-    call_matrix = _call_matrix
-    view1, view2 = view_intrinsic(types.float64, 1), view_intrinsic(types.float64, 2)
+    call_matrix, call_solve = _call_matrix, _call_solve
+    view1, view2, view3 = (view_intrinsic(types.float64, ndim) for ndim in (1, 2, 3))
+    view1i = view_intrinsic(types.int64, 1)
+    memory_float, memory_int = memory_intrinsic(types.float64), memory_intrinsic(types.int64)
     view1c, view2c = view_intrinsic(types.complex128, 1), view_intrinsic(types.complex128, 2)

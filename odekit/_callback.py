@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from . import _jit, _wrap
+from ._arguments import unpack_source
 
 
 class _Here(threading.local):
@@ -50,7 +51,7 @@ def interrupts():
         raise KeyboardInterrupt
 
 
-def python_kernel(function, shape, args):
+def python_kernel(function, shape, args, structure=None):
     """Call a Python function from compiled code.
 
     Parameters
@@ -58,17 +59,25 @@ def python_kernel(function, shape, args):
     function : callable
     shape : Shape
     args : tuple
+    structure : tuple, optional
+        Of the arguments, from `odekit._arguments.pack`: they are then read from the parameters in each call instead.
 
     Returns
     -------
     ScalarKernel
     """
+    n_params, unpack = 0, None
+    if structure is not None:
+        parts = "".join(f"{part}, " for part in unpack_source(structure))
+        unpack = _jit.exec_source(f"def unpack(p):\n    return ({parts})\n", "unpack", {"complex128": np.complex128})
+        n_params = _wrap.parameters_size(structure)
     kernel = _wrap.ScalarKernel(0, compiled=False)
     width = 2 if shape.complex_state else 1
     n_out = {"vector": shape.n, "matrix": shape.n**2, "number": 1}[shape.returns]
     dtype = np.complex128 if shape.complex_state and shape.returns != "number" else np.float64
 
-    def call(t, y, out):
+    def call(t, y, out, p):
+        given = args if unpack is None else unpack(p)
         before = _here.inside
         try:
             _here.inside = True
@@ -76,10 +85,10 @@ def python_kernel(function, shape, args):
             target = out.view(dtype)
             if shape.in_place:
                 slope = np.full(shape.n, np.nan, dtype=dtype)
-                function(t, state, slope, *args)
+                function(t, state, slope, *given)
                 target[:] = slope
             else:
-                target[:] = as_numbers(function(t, state[:, None] if shape.vectorized else state, *args), shape)
+                target[:] = as_numbers(function(t, state[:, None] if shape.vectorized else state, *given), shape)
             _here.inside = before
             if _here.pending:
                 raise KeyboardInterrupt
@@ -92,7 +101,7 @@ def python_kernel(function, shape, args):
         return _wrap.OK
 
     kernel.address, kernel.keep_alive = _jit.python_callback(
-        call, shape.n * width, n_out * (width if dtype == np.complex128 else 1)
+        call, shape.n * width, n_out * (width if dtype == np.complex128 else 1), n_params
     )
     return kernel
 

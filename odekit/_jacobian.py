@@ -65,7 +65,7 @@ def _user_jacobian(field):
         field.kernels_used.append(kernel)
         return kernel
     if hasattr(value, "toarray"):  # a sparse matrix: Numba has none
-        kernel = _callback.python_kernel(field.jac, shape, field.args)
+        kernel = field.python_kernel(field.jac, shape)
         field.kernels_used.append(kernel)
         return kernel
     return field.kernel_of(field.jac, shape)

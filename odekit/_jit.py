@@ -31,18 +31,23 @@ from ._address import (
     call_linear,
     call_matrix,
     call_scalar,
+    call_solve,
     call_step,
     functions,
+    memory_float,
+    memory_int,
     state_view_intrinsics,
     view1,
     view1c,
+    view1i,
     view2,
     view2c,
+    view3,
 )
 
 __all__ = [
-    "JIT_DISABLED", "SCALAR_CTYPE", "call_linear", "call_matrix", "call_scalar", "call_step", "functions", "state_view_intrinsics",
-    "view1", "view1c", "view2", "view2c",
+    "JIT_DISABLED", "SCALAR_CTYPE", "call_linear", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
+    "memory_float", "memory_int", "state_view_intrinsics", "view1", "view1c", "view1i", "view2", "view2c", "view3",
 ]  # fmt: skip
 
 #: Reassociation-free fast math: fused multiply-add and reciprocals, but NaN and infinity keep their meaning, because
@@ -70,6 +75,8 @@ LINEAR_SIGNATURE = types.int64(_f8p, types.CPointer(types.int32), _f8p, types.in
 
 #: ``int64 f(int64 *fn, int64 *iw, double *w, double *p, double *b, int64 matrix)``: factorises, or solves for b in place.
 MATRIX_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p, _f8p, types.int64)
+#: ``int64 f(int64 *plan, int64 *iw, double *w, double *p, double *log, double *t, double *y, int64 m)``: a whole solve.
+WHOLE_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p, _f8p, _f8p, _f8p, types.int64)
 
 
 @functools.cache
@@ -86,7 +93,8 @@ def package_stamp(networks=False):
     str
     """
     digest = hashlib.sha256()
-    sources = [_PACKAGE / "_jit.py", _PACKAGE / "_address.py", *_PACKAGE.glob("solvers/**/*.py")]
+    names = ("_jit.py", "_address.py", "_solver_type.py", "compiled.py")
+    sources = [*(_PACKAGE / name for name in names), *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [*_PACKAGE.glob("vmath/*.py"), *_PACKAGE.glob("nn/*.py")]
     for path in sorted(sources):
@@ -239,15 +247,15 @@ def python_address(function):
     return key
 
 
-def python_callback(function, n_in, n_out):
-    """Address through which compiled code calls a Python function ``function(t, y, out) -> int``.
+def python_callback(function, n_in, n_out, n_params=0):
+    """Address through which compiled code calls a Python function ``function(t, y, out, p) -> int``.
 
     Parameters
     ----------
     function : callable
-        Receives `t` and two float64 arrays, of lengths `n_in` and `n_out`; fills the second; returns a status. It must
-        not raise: ctypes would print the exception and go on.
-    n_in, n_out : int
+        Receives `t` and float64 arrays of lengths `n_in`, `n_out` and `n_params`; fills the second; returns a status. It
+        must not raise: ctypes would print the exception and go on.
+    n_in, n_out, n_params : int
 
     Returns
     -------
@@ -256,8 +264,8 @@ def python_callback(function, n_in, n_out):
         The address is valid as long as this object lives.
     """
 
-    def callback(t, y, out, _p):
-        return function(t, _pointer_to_array(y, n_in), _pointer_to_array(out, n_out))
+    def callback(t, y, out, p):
+        return function(t, _pointer_to_array(y, n_in), _pointer_to_array(out, n_out), _pointer_to_array(p, n_params))
 
     trampoline = SCALAR_CTYPE(callback)
     return ctypes.cast(trampoline, ctypes.c_void_p).value, trampoline

@@ -230,7 +230,7 @@ def _compile_user(function, arguments):
 
 def _source(shape, structure, returned, copies):
     """Body of the wrapper: take the arguments apart, call (with a copy of the state), store what comes back."""
-    n, n_params = shape.n, sum(_width(kind) for kind in structure)
+    n, n_params = shape.n, parameters_size(structure)
     view = "view1c" if shape.complex_state or shape.derivative else "view1"
     arguments = ", ".join(
         ["s" if shape.time else "t", "y"] + (["dy"] if shape.in_place else []) + unpack_source(structure)
@@ -328,6 +328,11 @@ def _reason(function, error):
     if not useful or "object at 0x" in useful[0]:  # something from the inside of Numba
         return where + f"Numba fails on it ({type(error).__name__})"
     return where + useful[0]
+
+
+def parameters_size(structure):
+    """How many numbers the arguments of a structure are."""
+    return sum(_width(kind) for kind in structure)
 
 
 def _width(kind):

@@ -68,6 +68,8 @@ class UserField:
     events : list of callable
     vectorized : bool
     isoutofdomain : callable or None
+    must_compile : bool
+        Whether a function that Numba rejects is an error.
 
     Raises
     ------
@@ -77,7 +79,10 @@ class UserField:
         Whatever the function itself raises at the start.
     """
 
-    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None):
+    def __init__(
+        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False
+    ):
+        self.must_compile = must_compile
         self.t0, self.y0, self.args = t0, y0, args
         self.complex_state = y0.dtype.kind == "c"
         in_place = isinstance(fun, InPlace)
@@ -136,20 +141,26 @@ class UserField:
             if not kernel.agrees:
                 raise Unsupported("compiled by Numba, it gives other numbers than in Python")
         except Unsupported as error:
-            self._warn(function, error)
-            kernel = _callback.python_kernel(getattr(function, "py_func", function), shape, self.args)
+            self._not_compiled(function, error)
+            kernel = self.python_kernel(getattr(function, "py_func", function), shape)
         self.kernels_used.append(kernel)
         return kernel
 
-    @staticmethod
-    def _warn(function, error):
+    def python_kernel(self, function, shape):
+        """A call back into Python, with the arguments of now; or with those of each call, where that is compiled code's."""
+        return _callback.python_kernel(function, shape, self.args, self.structure if self.must_compile else None)
+
+    def _not_compiled(self, function, error):
+        """Say once that a function runs as Python, or refuse it."""
+        name = getattr(function, "__qualname__", type(function).__name__)
+        if self.must_compile and not _jit.JIT_DISABLED:
+            raise TypeError(f"{name} cannot be compiled, but compiled code is to call it: {error}") from None
         try:
             if function in _warned or _jit.JIT_DISABLED:
                 return
             _warned.add(function)
         except TypeError:
             pass
-        name = getattr(function, "__qualname__", type(function).__name__)
         message = f"{name} cannot be compiled and runs as Python, about a hundred times slower: {error}"
         warnings.warn(message, OdekitPerformanceWarning, stacklevel=_wrap.stack_level())
 

@@ -79,13 +79,15 @@ class HamiltonianField(UserField):
         If the state is complex, or has an odd number of components.
     """
 
-    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None):
+    def __init__(
+        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False
+    ):
         if y0.size % 2 or y0.dtype.kind == "c":
             raise ValueError(
                 f"a Hamiltonian system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
                 f"components of type {y0.dtype}"
             )
-        super().__init__(fun.function, t0, y0, args, jac, events, vectorized, isoutofdomain)
+        super().__init__(fun.function, t0, y0, args, jac, events, vectorized, isoutofdomain, must_compile)
         self.omega = fun.omega
 
     def kernels(self):

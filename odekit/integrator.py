@@ -115,7 +115,7 @@ class Integrator:
         if reason is None:
             return
         run = self._run
-        self.retcode = outcome.retcode(run, reason)
+        self.retcode = Retcode(outcome.code(run.iw, reason))
         component = outcome.bad_component(run) if self.retcode == Retcode.NONFINITE else -1
         error, culprit = None, outcome.culprit(reason)
         if raised is not None:

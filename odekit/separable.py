@@ -95,7 +95,7 @@ class SeparableField(UserField):
     Parameters
     ----------
     fun : Separable
-    t0, y0, args, jac, events, vectorized, isoutofdomain
+    t0, y0, args, jac, events, vectorized, isoutofdomain, must_compile
         As for `UserField`.
 
     Raises
@@ -104,7 +104,9 @@ class SeparableField(UserField):
         If the state is complex, or has an odd number of components.
     """
 
-    def __init__(self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None):
+    def __init__(
+        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False
+    ):
         if y0.size % 2 or y0.dtype.kind == "c" or vectorized:
             raise ValueError(
                 f"a separable system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
@@ -118,7 +120,7 @@ class SeparableField(UserField):
             part = Shape(m)
             return np.concatenate([_callback.as_numbers(v, part) for v in (velocity, fun.force(t, y[:m], *args))])
 
-        super().__init__(full, t0, y0, args, jac, events, isoutofdomain=isoutofdomain)
+        super().__init__(full, t0, y0, args, jac, events, isoutofdomain=isoutofdomain, must_compile=must_compile)
 
     def _known(self):
         """None: the halves are looked up one by one."""
@@ -131,7 +133,7 @@ class SeparableField(UserField):
         self.velocity = 0 if velocity is None else self.kernel_of(velocity, part, self.y0[m:]).address
         self.force = self.kernel_of(force, part, self.y0[:m]).address
         if _jit.JIT_DISABLED:
-            kernel = _callback.python_kernel(self.function, self.shape, self.args)
+            kernel = self.python_kernel(self.function, self.shape)
             self.kernels_used.append(kernel)
             return kernel
         address = _halves_together(self.velocity, self.force, m)

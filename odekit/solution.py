@@ -39,6 +39,10 @@ class Retcode(enum.IntEnum):
     OUT_OF_DOMAIN = -9
     """The steps led out of the domain that `isoutofdomain` or `nonnegative` states, however small they were. Common causes:
     the exact solution leaves the domain; it starts on its border."""
+    BAD_INPUT = -10
+    """A compiled solver, called from compiled code, was given a state or arguments of another size than it was made for, a
+    state that is not finite, or times that are not in order; or the code that called it was cached with another version of
+    odekit. (From Python such input raises an exception.)"""
 
 
 _REMEDIES = {
@@ -56,6 +60,8 @@ _REMEDIES = {
     "span at them.",
     Retcode.SINGULAR: "The matrix of the implicit step was singular near t = {t!r}, with step sizes down to h = {h:.3g}. "
     "Check jac against fun, or leave jac out.",
+    Retcode.BAD_INPUT: "The state at t = {t!r}, the times or the arguments do not fit the compiled solver; "
+    "call it from Python to see which.",
     Retcode.RHS_RAISED: "The {culprit} raised {error} at t = {t!r}, in a step of size h = {h:.3g}.",
     Retcode.INTERRUPTED: "Interrupted at t = {t!r}, with step size h = {h:.3g}; the trajectory up to there is kept.",
     Retcode.EVENTS_ACCUMULATE: "An event changed the state again and again at ever smaller distances, which have become too small "

@@ -6,21 +6,28 @@ Jacobian (implicit). Several verdicts in a row are needed for a switch, more to 
 to it, which is the hysteresis. A value that is not finite counts as stiff.
 """
 
+import math
+
 from .. import _jit
 from .state import (
     ACCEPTED,
+    DIRECTION,
     EIGENVALUE,
     FIRST_STEP,
     H_NEXT,
+    H_OLD,
     JAC_FRESH,
     LAST_CODE,
     LOG_ERR_OLD,
     LU_VALID,
     MODE,
     NONFINITE,
+    REJECTED,
     STABILITY_SIZE,
+    STEP,
     STIFF_COUNT,
     SWITCH_REASON,
+    H,
 )
 
 EXPLICIT, IMPLICIT = 0, 1
@@ -30,6 +37,7 @@ EXPLICIT, IMPLICIT = 0, 1
 STIFF_TOLERANCE = 0.8
 MAX_STIFF_STEPS = 10  # stiff verdicts in a row before the explicit method is left
 MAX_NONSTIFF_STEPS = 3  # nonstiff verdicts in a row before it is taken up again
+LAST_CHANCE_FACTOR = 1e6  # the implicit method begins with this multiple of a very first step that has become too small
 STEP_FACTOR = 2.0  # the step grows by it towards the implicit method and shrinks by it on the way back
 
 # reasons, as `Solution.switches` tells them
@@ -72,3 +80,18 @@ def switch(iw, w, target, reason):
     iw[LU_VALID] = 0
     iw[SWITCH_REASON] = reason
     w[LOG_ERR_OLD] = 0.0
+
+
+@_jit.core
+def last_chance(fn, iw, w):
+    """Where the explicit steps of an automatic pair have become too small, give the rest to the implicit method.
+
+    While an automatic solve is explicit its failure is not final. Returns False where there is no such chance.
+    """
+    if fn[STEP + 1] == 0 or iw[MODE] != EXPLICIT:
+        return False
+    size = abs(w[H_OLD])
+    w[H_NEXT] = math.copysign(size if size > 0.0 else LAST_CHANCE_FACTOR * abs(w[H]), w[DIRECTION])
+    iw[REJECTED] = 0
+    switch(iw, w, IMPLICIT, NOT_FINITE if iw[LAST_CODE] == NONFINITE else STEP_UNDERFLOW)
+    return True

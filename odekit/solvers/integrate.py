@@ -175,13 +175,8 @@ class Integration:
             Reason of the driver, if there is no start.
         """
         mode = int(self.iw[S.MODE])
-        self._prepare(mode)
+        self.prepare(mode)
         iw, w, method = self.iw, self.w, self.methods[mode]
-        iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED], iw[S.STIFF_COUNT] = 1, 0, 0, 0, 0
-        w[S.LOG_ERR_OLD] = 0.0
-        if method.error_order == 0 and not method.implicit:
-            # what a compensated sum carries along belongs to the state before
-            w[iw[S.O_FIRST] : iw[S.O_FIRST] + iw[S.N]] = 0.0
         ends = iw[S.O_EVENTS] + iw[S.N_EVENTS]
         w[ends : ends + iw[S.N_EVENTS]] = 0.0
         for k in fired:
@@ -189,7 +184,7 @@ class Integration:
         reason = start(self.fn, iw, w, self.p, method.error_order, self.first_step, self.begin)
         return None if reason == driver.CONTINUE else reason
 
-    def _prepare(self, mode):
+    def prepare(self, mode):
         """Make a method ready: its addresses, and for an implicit one the Jacobian."""
         if mode in self._prepared:
             return
@@ -207,8 +202,8 @@ class Integration:
             self._prepared.discard(last)
             self.iw = self.iw[: iw.size].copy()
         elif iw.size > S.IW_HEADER:
-            self._prepare(last)
-        self._prepare(int(iw[S.MODE]))
+            self.prepare(last)
+        self.prepare(int(iw[S.MODE]))
 
     def _prepare_matrices(self, method):
         """The Jacobian and room for the matrices, when they are needed: most problems never turn stiff."""
@@ -278,19 +273,14 @@ class Integration:
             return stops.handle_zeros(self)
         if reason == driver.DONE and len(self.stops) > 1:
             return stops.pass_stop(self)
-        if reason == driver.STEP_TOO_SMALL and len(self.methods) == 2 and self.iw[S.MODE] == auto.EXPLICIT:
-            # while an automatic solve is explicit its failure is not final: the implicit method gets its chance
-            self.w[S.H_NEXT] = math.copysign(abs(self.w[S.H_OLD]) or abs(self.w[S.H]) * 1e6, self.w[S.DIRECTION])
-            self.iw[S.REJECTED] = 0
-            finite = self.iw[S.LAST_CODE] != S.NONFINITE
-            auto.switch(self.iw, self.w, auto.IMPLICIT, auto.STEP_UNDERFLOW if finite else auto.NOT_FINITE)
+        if reason == driver.STEP_TOO_SMALL and auto.last_chance(self.fn, self.iw, self.w):
             self._record_switch()
             return None
         return reason
 
     def _record_switch(self):
         mode = int(self.iw[S.MODE])
-        self._prepare(mode)
+        self.prepare(mode)
         names = [m.name for m in self.methods]
         reason = SWITCH_REASONS[int(self.iw[S.SWITCH_REASON])]
         self.switches.append(Switch(float(self.w[S.T]), names[1 - mode], names[mode], reason))
@@ -312,7 +302,7 @@ class Integration:
     def _trajectory(self, reason, interrupted):
         iw, w = self.iw, self.w
         steps, states, coefficients = self.log.joined()
-        retcode = Retcode.INTERRUPTED if interrupted else outcome.retcode(self, reason)
+        retcode = Retcode.INTERRUPTED if interrupted else Retcode(outcome.code(iw, reason))
         return Trajectory(
             steps, states, coefficients, steps[1:] - steps[:-1], self.y_eval[: int(iw[S.N_EVAL])],
             self.vectors[S.Y_NEW if iw[S.PENDING] else S.Y].copy(), retcode,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import _jit
 from ..solution import Retcode
 from . import auto, driver
 from . import state as S
@@ -25,30 +26,38 @@ _CAUSES = {
     S.SINGULAR: Retcode.SINGULAR,
     S.OUT_OF_DOMAIN: Retcode.OUT_OF_DOMAIN,
 }
+# the same as numbers, by the reason and by the step code
+_BY_REASON = tuple(int(_RETCODES.get(reason, 0)) for reason in range(max(_RETCODES) + 1))
+_BY_STEP = tuple(int(_CAUSES.get(code, Retcode.STEP_TOO_SMALL)) for code in range(max(_CAUSES) + 1))
+_STEP_TOO_SMALL, _NONFINITE = int(Retcode.STEP_TOO_SMALL), int(Retcode.NONFINITE)
 _CULPRITS = {driver.EVENT_RAISED: "event function", driver.DOMAIN_RAISED: "isoutofdomain"}
 
 
-def retcode(run, reason):
-    """Return code of an integration that ended for a reason of the driver.
+@_jit.core
+def code(iw, reason):
+    """Value of the return code of an integration that ended for a reason of the driver.
 
     Parameters
     ----------
-    run : odekit.solvers.integrate.Integration
+    iw : ndarray
+        Of its state.
     reason : int
 
     Returns
     -------
-    Retcode
+    int
+        Of `odekit.Retcode`.
     """
     if reason != driver.STEP_TOO_SMALL:
-        return _RETCODES[reason]
-    last = int(run.iw[S.LAST_CODE])
-    if run.switches and run.iw[S.FIRST_STEP] and last != S.OUT_OF_DOMAIN:
+        return _BY_REASON[reason]
+    last = iw[S.LAST_CODE]
+    if iw[S.FIRST_STEP] == 1 and last != S.OUT_OF_DOMAIN:
         # the implicit method was the explicit one's last chance and made no step: tell the first failure
-        first = {auto.STEP_UNDERFLOW: Retcode.STEP_TOO_SMALL, auto.NOT_FINITE: Retcode.NONFINITE}
-        if int(run.iw[S.SWITCH_REASON]) in first:
-            return first[int(run.iw[S.SWITCH_REASON])]
-    return _CAUSES.get(last, Retcode.STEP_TOO_SMALL)
+        if iw[S.SWITCH_REASON] == auto.STEP_UNDERFLOW:
+            return _STEP_TOO_SMALL
+        if iw[S.SWITCH_REASON] == auto.NOT_FINITE:
+            return _NONFINITE
+    return _BY_STEP[last]
 
 
 def culprit(reason):

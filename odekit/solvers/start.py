@@ -9,13 +9,14 @@ from . import state as S
 
 @_jit.kernel
 def start(fn, iw, w, p, error_order, first_step, begin):
-    """Evaluate the vector field at the present t and y, choose the first step, evaluate the event functions.
+    """Start, or start anew, from the present t and y: no history, the field there, a first step, the event functions.
 
     Parameters
     ----------
     fn, iw, w, p : ndarray
         State; event functions that have just had their zero are marked by a 1 in the row of the end values.
     error_order : int
+        Of the method in use; 0: it takes fixed steps.
     first_step : float
         0: chosen here.
     begin : float
@@ -27,6 +28,11 @@ def start(fn, iw, w, p, error_order, first_step, begin):
         `driver.CONTINUE`, or why there is no start.
     """
     y, f0 = S.vector(iw, w, S.Y), S.vector(iw, w, S.F0)
+    iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED], iw[S.STIFF_COUNT] = 1, 0, 0, 0, 0
+    w[S.LOG_ERR_OLD] = 0.0
+    if error_order == 0:  # what a compensated sum carries along belongs to the state before
+        for i in range(y.size):
+            w[iw[S.O_FIRST] + i] = 0.0
     w[S.T_FAIL] = w[S.T]
     scratch = S.vector(iw, w, S.SCRATCH)
     for i in range(y.size):
