@@ -12,6 +12,7 @@ behind it:
 * With ``NUMBA_DISABLE_JIT=1`` everything runs as plain Python: an "address" is then a key into a table of functions.
 """
 
+import _thread
 import contextlib
 import ctypes
 import functools
@@ -238,6 +239,46 @@ def cfunc_address(function, signature, cache=True, **options):
 def _register_cfunc(compiled):
     functions[compiled.address] = compiled
     return compiled.address
+
+
+#: C type of a kernel of `STEP_SIGNATURE`.
+STEP_CTYPE = ctypes.CFUNCTYPE(
+    ctypes.c_int64, *[ctypes.POINTER(ctypes.c_int64)] * 2, *[ctypes.POINTER(ctypes.c_double)] * 2
+)
+
+
+_stand_ins = []  # kept alive
+
+
+def on_demand(find, place, failure):
+    """Address of a stand-in for a kernel of `STEP_SIGNATURE` that is compiled when it is first called.
+
+    Parameters
+    ----------
+    find : callable
+        Returns the address of the kernel.
+    place : int
+        Where the kernel's address belongs in its first argument: the stand-in puts it there.
+    failure : int
+        What is returned if Ctrl-C stops the compilation; it arrives as soon as Python runs again.
+
+    Returns
+    -------
+    int
+        Valid for the life of the process.
+    """
+
+    def stand_in(fn, iw, w, p):
+        try:
+            fn[place] = find()
+            return STEP_CTYPE(fn[place])(fn, iw, w, p)
+        except KeyboardInterrupt:
+            _thread.interrupt_main()
+            return failure
+
+    callback = STEP_CTYPE(stand_in)
+    _stand_ins.append(callback)
+    return ctypes.cast(callback, ctypes.c_void_p).value
 
 
 def python_address(function):

@@ -9,6 +9,8 @@ from .solvers.methods import METHODS
 
 _SPAN = (0.0, 1e-3)
 _STEP = 5e-4
+#: Methods whose kernels another method takes up when its order rises.
+_LATER = dict.fromkeys(("auto", "radau"), ("radau9", "radau13"))
 
 
 def precompile(methods=None):
@@ -27,7 +29,8 @@ def precompile(methods=None):
     >>> import odekit
     >>> odekit.precompile(["tsit5"])
     """
-    for name in [*METHODS, "auto"] if methods is None else methods:
+    names = [*METHODS, "auto"] if methods is None else methods
+    for name in dict.fromkeys(part for given in names for part in (given, *_LATER.get(given, ()))):
         method = METHODS.get(name)
         first_step = _STEP if method is not None and method.error_order == 0 else None
         if method is not None and (method.separable or method.hamiltonian):

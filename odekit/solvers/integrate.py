@@ -11,7 +11,7 @@ import numpy as np
 from ..solution import Retcode, Switch
 from . import auto, driver, linalg, outcome, stops
 from . import state as S
-from .linalg.dense import Dense, addresses_by_kind
+from .linalg.dense import Dense
 from .logs import FIRST_CAPACITY, StepLog
 from .problem import SCRATCH_VECTORS
 from .start import start
@@ -192,6 +192,10 @@ class Integration:
         method = self.methods[mode]
         self.fn[S.STEP + mode] = S.step_address(method.make_step())
         self.fn[S.DENSE + mode] = S.step_address(method.make_dense())
+        for place, address in method.kernels().items():
+            self.fn[place] = address
+        for place, value in method.settings:
+            self.iw[place] = value
         if method.implicit:
             self._prepare_matrices(method)
 
@@ -214,8 +218,6 @@ class Integration:
             self.fn, self.iw, self.w, structure, method.complex_matrices, method.workspace(n)
         )
         self._view_vectors()
-        for place, address in addresses_by_kind(n, method.complex_matrices > 0).items():
-            self.fn[place] = address
         self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
         self.iw[S.TIME_KIND] = jacobian.time
         if jacobian.matrix is not None:

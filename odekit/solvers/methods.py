@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, esdirk, explicit, gauss, radau, rosenbrock, symplectic, tao
+from . import bdf, esdirk, explicit, gauss, radau, radau_stages, rosenbrock, symplectic, tao
 from .hermite import DEGREE_OF_HERMITE, hermite
 from .rosenbrock_tables import ROSENBROCK
 from .tables import ESDIRK, EXPLICIT
@@ -39,6 +39,10 @@ class Method:
         Whether it needs the derivative of the field with respect to t, besides the Jacobian.
     costly_dense : bool
         Whether its dense output asks for evaluations of its own.
+    settings : tuple of (int, int)
+        Places in ``iw`` that belong to the method, and what stands there before its first step.
+    kernels : callable
+        Returns a dictionary: places in ``fn``, and addresses of further kernels that the stepper calls.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Method:
     hamiltonian: bool = False
     time_derivative: bool = False
     costly_dense: bool = False
+    settings: tuple = ()
+    kernels: Callable = dict
 
 
 def _explicit(table):
@@ -102,18 +108,34 @@ def _rosenbrock(table):
     )
 
 
-def _implicit(name, module):
+def _bdf():
+    return Method(
+        "bdf",
+        bdf.ORDER,
+        bdf.ERROR_ORDER,
+        True,
+        bdf.DEGREE,
+        float("inf"),
+        lambda: bdf.step,
+        lambda: bdf.dense,
+        bdf.workspace,
+    )
+
+
+def _radau(name, fewest, most):
     return Method(
         name,
-        module.ORDER,
-        module.ERROR_ORDER,
+        2 * fewest - 1,
+        fewest,
         True,
-        module.DEGREE,
+        most,
         float("inf"),
-        lambda: module.step,
-        lambda: module.dense,
-        module.workspace,
-        1 if name == "radau" else 0,
+        lambda: radau.step,
+        lambda: radau.dense,
+        radau_stages.workspace,
+        complex_matrices=most // 2,
+        settings=((radau_stages.MIN_STAGES, fewest), (radau_stages.MAX_STAGES, most)),
+        kernels=lambda: radau_stages.addresses(fewest, most),
     )
 
 
@@ -166,8 +188,9 @@ METHODS = {
     **{name: _explicit(table) for name, table in EXPLICIT.items()},
     **{name: _esdirk(table) for name, table in ESDIRK.items()},
     **{name: _rosenbrock(table) for name, table in ROSENBROCK.items()},
-    "radau": _implicit("radau", radau),
-    "bdf": _implicit("bdf", bdf),
+    "radau": _radau("radau", 3, 7),
+    **{f"radau{2 * s - 1}": _radau(f"radau{2 * s - 1}", s, s) for s in (3, 5, 7)},
+    "bdf": _bdf(),
     **{name: _splitting(table) for name, table in symplectic.SPLITTINGS.items()},
     **{name: _tao(name) for name in tao.COMPOSITIONS},
     **{name: _gauss(name) for name in gauss.NODES},

@@ -1,8 +1,10 @@
-"""Radau IIA, three stages, order 5: the stiff partner of the automatic method.
+"""Radau IIA of order 5, 9 and 13: the stiff partner of the automatic method.
 
-The 3n equations of the stages are transformed so that one real and one complex system of dimension n remain [1]_. Start
-values extrapolate the last collocation polynomial, which is also the dense output; the error is estimated by an embedded
-formula of order 3, filtered by the real factorisation; the step follows Gustafsson's predictive controller [2]_.
+The equations of the s stages are transformed so that one real and (s - 1) / 2 complex systems of dimension n remain [1]_.
+Start values extrapolate the last collocation polynomial, which is also the dense output; the error is estimated by an
+embedded formula of order s, filtered by the real factorisation; the step follows Gustafsson's predictive controller [2]_.
+The number of stages rises where the Newton iteration converges so fast that larger steps would do it no harm, and falls
+where it hardly converges [3]_.
 
 References
 ----------
@@ -10,202 +12,85 @@ References
    Sec. IV.8, and the authors' code RADAU5.
 .. [2] K. Gustafsson, "Control-theoretic techniques for stepsize selection in implicit Runge-Kutta methods",
    ACM Trans. Math. Softw. 20 (1994) 496-517.
+.. [3] E. Hairer, G. Wanner, "Stiff differential equations solved by Radau methods", J. Comput. Appl. Math. 111 (1999)
+   93-111, and the authors' code RADAU.
 """
 
 import numpy as np
 
 from .. import _jit
-from . import jacobian, newton, state
-from .linalg import dense as linalg
-
-ORDER, ERROR_ORDER, DEGREE = 5, 3, 3
-
-_S6 = 6**0.5
-C1, C2 = (4 - _S6) / 10, (4 + _S6) / 10
-#: Error estimate: ``f0 + (E1 z1 + E2 z2 + E3 z3) / h``, times the filter.
-E1, E2, E3 = (-13 - 7 * _S6) / 3, (-13 + 7 * _S6) / 3, -1 / 3
-#: Eigenvalues of the inverse of the method's matrix A.
-MU = 3 + 3 ** (2 / 3) - 3 ** (1 / 3)
-ALPHA, BETA = 3 + (3 ** (1 / 3) - 3 ** (2 / 3)) / 2, (3 ** (5 / 6) + 3 ** (7 / 6)) / 2
-#: ``T^-1 A^-1 T`` is block diagonal, with MU and [[ALPHA, -BETA], [BETA, ALPHA]] (RADAU5).
-T11, T12, T13 = 0.091232394870892942792, -0.14125529502095420843, -0.030029194105147424492
-T21, T22, T23 = 0.24171793270710701896, 0.20412935229379993199, 0.38294211275726193779
-T31, T32, T33 = 0.96604818261509293619, 1.0, 0.0
-TI11, TI12, TI13 = 4.3255798900631553510, 0.33919925181580986954, 0.54177053993587487119
-TI21, TI22, TI23 = -4.1787185915519047273, -0.32768282076106238708, 0.47662355450055045196
-TI31, TI32, TI33 = -0.50287263494578687595, 2.5719269498556054292, -0.59603920482822492497
-#: Monomial coefficients of the collocation polynomial in terms of z1, z2, z3.
-P = (
-    (13 / 3 + 7 * _S6 / 3, 13 / 3 - 7 * _S6 / 3, 1 / 3),
-    (-23 / 3 - 22 * _S6 / 3, -23 / 3 + 22 * _S6 / 3, -8 / 3),
-    (10 / 3 + 5 * _S6, 10 / 3 - 5 * _S6, 10 / 3),
+from . import jacobian, linalg, newton, state
+from .radau_stages import (
+    DEFECT,
+    ERR_OLD,
+    ERROR,
+    INTERIOR,
+    INVERSE,
+    ITERATIONS,
+    LARGEST,
+    MAX_ITERATIONS,
+    MAX_STAGES,
+    MIN_STAGES,
+    MORE_ITERATIONS,
+    NODES,
+    OLD_STAGES,
+    RATE,
+    SAME_STEP,
+    SIDE,
+    SINCE,
+    STAGES,
+    accepted,
+    attempt,
+    by_stages,
+    place,
 )
 
-#: Largest value of ``|x (x - C1) (x - C2) (x - 1)|`` in the step, see `_interior_error`.
-INTERIOR = 0.018254
+_MU, _PAIRS = by_stages(lambda table: table.mu), by_stages(lambda table: table.pairs)
 
-# The controller is RADAU5's; its constants were measured anew on ROBER, HIRES, OREGO and VDPOL, where these ask for fewer
-# factorisations and repeated steps than RADAU5's own (7, 0.9, [1, 1.2], 1e-3, 1e-2).
-MAX_ITERATIONS = 10
+# The controller is RADAU's; its constants were measured anew on ROBER, HIRES, OREGO and VDPOL, where these ask for fewer
+# factorisations and repeated steps than RADAU's own (0.9, [1, 1.2], 1e-3, 1e-2).
 SAFETY = 0.85
 #: The step stays, and with it the factorisation, while it would change by no more than this.
-DEADBAND_MIN, DEADBAND_MAX = 0.85, 1.3
+DEADBAND_MIN, DEADBAND_MAX = 0.85, 1.4
 #: The Jacobian is kept while two iterations are enough or the iteration converges at least at this rate.
-FEW_ITERATIONS, RATE_KEEP = 2, 1e-2
+FEW_ITERATIONS, RATE_KEEP = 2, 3e-2
 #: A lucky tiny error must not brake the step after the next.
 ERR_MIN, ERR_OLD_MIN = 1e-10, 1e-8
 FACTOR_MIN, FACTOR_MAX = 0.2, 10.0
-LU_SAME_STEP = 1e-6  # steps that differ by less, as rounding of t makes them, share a factorisation
-
-_ERR_OLD = state.FAMILY_FLOAT + 2  # place in w: error norm of the last accepted step
-
-# vectors of the workspace, counted from behind J (n*n), the real (n*n) and the complex factors (2*n*n)
-_Z = 0  # stage increments z_i = Y_i - y
-_V = 3  # the same in the basis in which the iteration works, T^-1 z
-_RATES = 6  # f at the stages, then the right-hand side and the solution of the real system; the error estimate
-_COMPLEX = 9  # right-hand side and solution of the complex system
-_Q = 11  # collocation polynomial of the last accepted step, without the constant term
-_INVERSE = 14  # inverse weights of the norms
-
-
-def workspace(n):
-    """Floats of workspace."""
-    return 4 * n * n + 15 * n
+#: The order rises to 9, and to 13, where the iteration converges at these rates, and falls where it converges only at that
+#: one, but not in the first steps after a change (RADAU: VITU = 2e-3, VITD, ICHAN).
+RATE_UP_9, RATE_UP_13, RATE_DOWN, STEPS_BETWEEN = 1e-2, 5e-3, 0.8, 10
+RATE_MEMORY = 0.5  # how much of the rate of the step before counts (RADAU)
 
 
 @_jit.core
-def _place(iw, k):
-    """Where the k-th vector of the workspace begins in w."""
-    n = iw[state.N]
-    return iw[state.O_IMPLICIT] + 4 * n * n + k * n
+def _factorise(fn, iw, w, p):
+    """Factorise ``mu / h I - J`` and ``(alpha + i beta) / h I - J`` for each pair; step code."""
+    h, s = w[state.H], iw[STAGES]
+    code = linalg.factorise(fn, iw, w, p, 0, _MU[s] / h, 1.0)
+    for q in range(s // 2):
+        if code == state.ACCEPTED:
+            code = linalg.factorise(fn, iw, w, p, 1 + q, complex(_PAIRS[s, q, 0] / h, _PAIRS[s, q, 1] / h), 1.0)
+    newton.record_factors(iw, w, code, h)
+    return code
 
 
 @_jit.core
-def _factorise(fn, iw, w):
-    """Factorise ``MU / h I - J`` and ``(ALPHA + i BETA) / h I - J``; 0, or 1 where one is singular."""
-    n, h = iw[state.N], w[state.H]
-    J = _jit.view2(w, iw[state.O_IMPLICIT], n, n)
-    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-    pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
-    linalg.shifted(J, MU / h, 1.0, lu)
-    status = _jit.call_linear(fn[state.FACTOR_REAL], lu, pivots, lu, n)
-    lu_c = _jit.view2c(w, iw[state.O_IMPLICIT] + 2 * n * n, n, n)
-    pivots_c = linalg.pivots_view(iw, state.IW_HEADER, 2 * n)[n:]
-    linalg.shifted(J, complex(ALPHA / h, BETA / h), 1.0, lu_c)
-    status |= _jit.call_linear(fn[state.FACTOR_COMPLEX], lu_c, pivots_c, lu_c, n)
-    iw[state.NLU] += 2
-    newton.record_factors(iw, w, status, h)
-    return status
-
-
-@_jit.core
-def _start_values(iw, w):
-    """First guess of the stages: the last collocation polynomial, extrapolated; zero if there is none."""
-    n = iw[state.N]
-    z, q = _jit.view2(w, _place(iw, _Z), 3, n), _jit.view2(w, _place(iw, _Q), 3, n)
-    ratio = 0.0 if iw[state.FIRST_STEP] == 1 else w[state.H] / w[state.H_OLD]
-    for s in range(3):
-        x = 1.0 + (C1, C2, 1.0)[s] * ratio
-        a, b, c = x - 1.0, x * x - 1.0, x * x * x - 1.0
-        for i in range(n):
-            z[s, i] = 0.0 if ratio == 0.0 else a * q[0, i] + b * q[1, i] + c * q[2, i]
-
-
-@_jit.core
-def _iterate(fn, iw, w, p, inverse):
-    """Simplified Newton iteration for the stages.
-
-    Returns
-    -------
-    code : int
-        `ACCEPTED` (converged), `NEWTON_FAILED`, `NONFINITE` or `RHS_RAISED`.
-    iterations : int
-    """
-    n = iw[state.N]
-    t, h = w[state.T], w[state.H]
-    y, argument = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW)
-    z, v = _jit.view2(w, _place(iw, _Z), 3, n), _jit.view2(w, _place(iw, _V), 3, n)
-    f, d = _jit.view2(w, _place(iw, _RATES), 3, n), _jit.view1c(w, _place(iw, _COMPLEX), n)
-    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-    pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
-    lu_c = _jit.view2c(w, iw[state.O_IMPLICIT] + 2 * n * n, n, n)
-    pivots_c = linalg.pivots_view(iw, state.IW_HEADER, 2 * n)[n:]
-    mu, alpha, beta = MU / h, ALPHA / h, BETA / h
-    for i in range(n):
-        z1, z2, z3 = z[0, i], z[1, i], z[2, i]
-        v[0, i] = TI11 * z1 + TI12 * z2 + TI13 * z3
-        v[1, i] = TI21 * z1 + TI22 * z2 + TI23 * z3
-        v[2, i] = TI31 * z1 + TI32 * z2 + TI33 * z3
-    tol = newton.tolerance(state.vector(iw, w, state.RTOL))
-    factor = newton.first_factor(w[newton.FACTOR], 0.0)
-    size_old = 0.0
-    for k in range(MAX_ITERATIONS):
-        for s in range(3):
-            for i in range(n):
-                argument[i] = y[i] + z[s, i]
-            t_stage = w[state.T_NEW] if s == 2 else t + (C1, C2)[s] * h
-            status = _jit.call_scalar(fn[state.F], t_stage, argument, f[s], p)
-            iw[state.NFEV] += 1
-            if status != 0:
-                return state.rhs_raised(w, t_stage, state.vector(iw, w, state.SCRATCH), argument), k + 1
-        for i in range(n):
-            f1, f2, f3 = f[0, i], f[1, i], f[2, i]
-            f[0, i] = TI11 * f1 + TI12 * f2 + TI13 * f3 - mu * v[0, i]
-            real = TI21 * f1 + TI22 * f2 + TI23 * f3 - alpha * v[1, i] + beta * v[2, i]
-            imaginary = TI31 * f1 + TI32 * f2 + TI33 * f3 - alpha * v[2, i] - beta * v[1, i]
-            d[i] = complex(real, imaginary)
-        _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, f[0], n)
-        _jit.call_linear(fn[state.SOLVE_COMPLEX], lu_c, pivots_c, d, n)
-        total = 0.0
-        for i in range(n):
-            d1, d2, d3 = f[0, i], d[i].real, d[i].imag
-            total += (d1 * d1 + d2 * d2 + d3 * d3) * inverse[i] * inverse[i]
-            v[0, i] += d1
-            v[1, i] += d2
-            v[2, i] += d3
-            z[0, i] = T11 * v[0, i] + T12 * v[1, i] + T13 * v[2, i]
-            z[1, i] = T21 * v[0, i] + T22 * v[1, i] + T23 * v[2, i]
-            z[2, i] = T31 * v[0, i] + T32 * v[1, i]
-        size = np.sqrt(total / (3 * n))
-        if not np.isfinite(size):
-            return state.NONFINITE, k + 1
-        verdict, factor = newton.judge(size, size_old, MAX_ITERATIONS - 1 - k, factor, tol)
-        if verdict == newton.CONVERGED:
-            w[newton.FACTOR] = factor
-            return state.ACCEPTED, k + 1
-        if verdict == newton.DIVERGED:
-            return state.NEWTON_FAILED, k + 1
-        size_old = size
-    return state.NEWTON_FAILED, MAX_ITERATIONS
-
-
-@_jit.core
-def _solve(fn, iw, w, p, inverse):
-    """Iterate, again with a newer Jacobian if that may help; step code and number of iterations."""
+def _solve(fn, iw, w, p):
+    """Solve the equations of the stages, again with a newer Jacobian if that may help; step code."""
     while True:
-        if not newton.factors_fit(iw, w, w[state.H], LU_SAME_STEP) and _factorise(fn, iw, w) != 0:
-            return state.SINGULAR, 0
-        _start_values(iw, w)
-        code, iterations = _iterate(fn, iw, w, p, inverse)
+        code = state.ACCEPTED
+        if not newton.factors_fit(iw, w, w[state.H], SAME_STEP):
+            code = _factorise(fn, iw, w, p)
+        if code != state.ACCEPTED:
+            return code
+        code = _jit.call_step(fn[state.STAGES + iw[STAGES] // 2 - 1], fn, iw, w, p)
         if code == state.ACCEPTED or code == state.RHS_RAISED or jacobian.is_current(iw):
-            return code, iterations
+            return code
         w[newton.FACTOR] = 1.0
         code = jacobian.evaluate(fn, iw, w, p, False, True)
         if code != state.ACCEPTED:
-            return code, 0
-
-
-@_jit.core
-def _filtered(fn, iw, w, f, inverse, error):
-    """Write the filtered error estimate that starts from the slope `f`; returns its norm."""
-    n, h = iw[state.N], w[state.H]
-    z = _jit.view2(w, _place(iw, _Z), 3, n)
-    lu = _jit.view2(w, iw[state.O_IMPLICIT] + n * n, n, n)
-    pivots = linalg.pivots_view(iw, state.IW_HEADER, n)
-    for i in range(n):
-        error[i] = f[i] + (E1 * z[0, i] + E2 * z[1, i] + E3 * z[2, i]) / h
-    _jit.call_linear(fn[state.SOLVE_REAL], lu, pivots, error, n)
-    return newton.norm(error, inverse)
+            return code
 
 
 @_jit.core
@@ -213,54 +98,69 @@ def _estimate_error(fn, iw, w, p, inverse):
     """Write the norm of the error estimate to `w`; step code.
 
     On a first or a repeated step stiff components may dominate an estimate that is too large: it is filtered once more.
+
+    The estimate knows the end of the step only, and through its filter nothing of a component that stiffness ties to a
+    slow solution: that is exact at the nodes, however long the step, and far off between them. The divided difference of
+    the nodes, the start of the step and the start of the step before tells the error of the polynomial there.
     """
     n, t = iw[state.N], w[state.T]
-    y, f0, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0), state.vector(iw, w, state.F1)
-    scratch, error = state.vector(iw, w, state.SCRATCH), _jit.view1(w, _place(iw, _RATES), n)
-    err = _filtered(fn, iw, w, f0, inverse, error)
-    if err > 1.0 and (iw[state.FIRST_STEP] == 1 or iw[state.REJECTED] == 1):
+    y, slope, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.F0), state.vector(iw, w, state.F1)
+    error, defect = _jit.view1(w, place(iw, ERROR), n), _jit.view1(w, place(iw, DEFECT), n)
+    again = iw[state.FIRST_STEP] == 1 or iw[state.REJECTED] == 1
+    while True:
+        for i in range(n):
+            error[i] = slope[i] + defect[i]
+        code = linalg.solve(fn, iw, w, p, 0, error)
+        if code != state.ACCEPTED:
+            return code
+        err = newton.norm(error, inverse)
+        if not (again and err > 1.0):
+            break
+        again = False
         for i in range(n):
             f1[i] = y[i] + error[i]
         iw[state.NFEV] += 1
-        if _jit.call_scalar(fn[state.F], t, f1, scratch, p) != 0:
-            return state.rhs_raised(w, t, scratch, f1)
-        err = _filtered(fn, iw, w, scratch, inverse, error)
+        slope = state.vector(iw, w, state.SCRATCH)
+        if _jit.call_scalar(fn[state.F], t, f1, slope, p) != 0:
+            return state.rhs_raised(w, t, slope, f1)
     if iw[state.FIRST_STEP] == 0:
-        err = max(err, _interior_error(iw, w, inverse))
+        err = max(err, newton.norm(_jit.view1(w, place(iw, INTERIOR), n), inverse))
     w[state.ERR_NORM] = err
     return state.ACCEPTED if np.isfinite(err) else state.NONFINITE
 
 
 @_jit.core
-def _interior_error(iw, w, inverse):
-    """Norm of the error of the collocation polynomial between its nodes.
-
-    The estimate above knows the end of the step only, and through its filter nothing of a component that stiffness ties to
-    a slow solution: that is exact at the nodes, however long the step, and far off between them. The fourth divided
-    difference of the nodes and the start of the step before tells.
-    """
-    n, ratio = iw[state.N], w[state.H_OLD] / w[state.H]
-    z, q = _jit.view2(w, _place(iw, _Z), 3, n), _jit.view2(w, _place(iw, _Q), 3, n)
-    scale = INTERIOR / (ratio * (ratio + C1) * (ratio + C2) * (ratio + 1.0))
-    total = 0.0
-    for i in range(n):
-        value = 0.0
-        for d in range(2, -1, -1):
-            value = -(value + P[d][0] * z[0, i] + P[d][1] * z[1, i] + P[d][2] * z[2, i]) * ratio
-        e = (value + q[0, i] + q[1, i] + q[2, i]) * scale * inverse[i]
-        total += e * e
-    return np.sqrt(total / n)
+def _next_factor(iw, w, err, iterations):
+    """Step-size factor by Gustafsson's predictive controller, in RADAU's form."""
+    allowed, exponent = MAX_ITERATIONS + MORE_ITERATIONS * (iw[STAGES] - 3), 1.0 / (iw[STAGES] + 1)
+    safety = min(SAFETY, SAFETY * (1 + 2 * allowed) / (iterations + 2 * allowed))
+    factor = safety * max(err, ERR_MIN) ** -exponent
+    if err <= 1.0 and iw[state.FIRST_STEP] == 0:
+        predicted = SAFETY * w[state.H] / w[state.H_OLD] * (w[ERR_OLD] / max(err, ERR_MIN) ** 2) ** exponent
+        factor = min(factor, predicted)
+    return min(FACTOR_MAX, max(FACTOR_MIN, factor))
 
 
 @_jit.core
-def _next_factor(iw, w, err, iterations):
-    """Step-size factor by Gustafsson's predictive controller, in RADAU5's form."""
-    safety = min(SAFETY, SAFETY * (1 + 2 * MAX_ITERATIONS) / (iterations + 2 * MAX_ITERATIONS))
-    factor = safety * max(err, ERR_MIN) ** -0.25
-    if err <= 1.0 and iw[state.FIRST_STEP] == 0:
-        predicted = SAFETY * w[state.H] / w[state.H_OLD] * (w[_ERR_OLD] / max(err, ERR_MIN) ** 2) ** 0.25
-        factor = min(factor, predicted)
-    return min(FACTOR_MAX, max(FACTOR_MIN, factor))
+def _set_stages(iw, w, stages):
+    """Go on with so many stages."""
+    iw[STAGES] = stages
+    iw[state.LU_VALID] = iw[SINCE] = 0
+    w[RATE] = w[newton.FACTOR] = 1.0
+
+
+@_jit.core
+def _choose_order(iw, w, iterations):
+    """After an accepted step: more stages, or fewer, or as many in the next."""
+    iw[SINCE] += 1
+    if iterations > 1:
+        w[RATE] = max(newton.rate(w[newton.FACTOR]), RATE_MEMORY * w[RATE])
+    s = iw[STAGES]
+    if iw[SINCE] >= STEPS_BETWEEN:
+        if s < iw[MAX_STAGES] and iterations > 1 and w[RATE] <= (RATE_UP_9 if s == 3 else RATE_UP_13):
+            _set_stages(iw, w, s + 2)
+        elif s > iw[MIN_STAGES] and w[RATE] >= RATE_DOWN:
+            _set_stages(iw, w, s - 2)
 
 
 def step(fn, iw, w, p):
@@ -268,23 +168,26 @@ def step(fn, iw, w, p):
     n, h = iw[state.N], w[state.H]
     y, y_new, f1 = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
     rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
-    z, inverse = _jit.view2(w, _place(iw, _Z), 3, n), _jit.view1(w, _place(iw, _INVERSE), n)
+    inverse = _jit.view1(w, place(iw, INVERSE), n)
     if iw[state.FIRST_STEP] == 1:
-        w[newton.FACTOR] = 1.0
-    code, iterations = jacobian.prepare(fn, iw, w, p, True), 0
+        _set_stages(iw, w, iw[MIN_STAGES])
+    code = jacobian.prepare(fn, iw, w, p, True)
     if code == state.ACCEPTED:
         newton.inverse_weights(y, rtol, atol, inverse)
-        code, iterations = _solve(fn, iw, w, p, inverse)
+        code = _solve(fn, iw, w, p)
     if code == state.ACCEPTED:
+        z_end = _jit.view1(w, attempt(iw) + (iw[STAGES] - 1) * n, n)
         for i in range(n):
-            y_new[i] = y[i] + z[2, i]
+            y_new[i] = y[i] + z_end[i]
             inverse[i] = max(abs(y[i]), abs(y_new[i]))
         newton.inverse_weights(inverse, rtol, atol, inverse)
         code = _estimate_error(fn, iw, w, p, inverse)
     if code != state.ACCEPTED:
+        if code == state.NEWTON_FAILED and iw[STAGES] > iw[MIN_STAGES]:
+            _set_stages(iw, w, iw[STAGES] - 2)
         return newton.failed(iw, w, code)
 
-    err = w[state.ERR_NORM]
+    err, iterations = w[state.ERR_NORM], iw[ITERATIONS]
     factor = _next_factor(iw, w, err, iterations)
     constant = iw[state.JAC_KIND] == state.JAC_CONSTANT
     slow = not constant and iterations > FEW_ITERATIONS and newton.rate(w[newton.FACTOR]) > RATE_KEEP
@@ -304,19 +207,29 @@ def step(fn, iw, w, p):
     if not slow and DEADBAND_MIN <= factor <= DEADBAND_MAX:
         factor = 1.0
     w[state.H_NEXT] = factor * h
-    w[_ERR_OLD] = max(err, ERR_OLD_MIN)
-    q = _jit.view2(w, _place(iw, _Q), 3, n)
-    for d in range(3):
-        for i in range(n):
-            q[d, i] = P[d][0] * z[0, i] + P[d][1] * z[1, i] + P[d][2] * z[2, i]
+    w[ERR_OLD] = max(err, ERR_OLD_MIN)
+    iw[OLD_STAGES] = iw[STAGES]
+    iw[SIDE] = 1 - iw[SIDE]
+    _choose_order(iw, w, iterations)
     return state.ACCEPTED
 
 
 def dense(fn, iw, w, p):
-    """Coefficients of the collocation polynomial, see `odekit.solvers.state`."""
-    n = iw[state.N]
-    out, q = state.dense_coefficients(iw, w), _jit.view2(w, _place(iw, _Q), 3, n)
-    for d in range(iw[state.DEGREE]):
-        for i in range(n):
-            out[d, i] = q[d, i] if d < 3 else 0.0
+    """Coefficients of the collocation polynomial, see `odekit.solvers.state`.
+
+    By way of Newton's divided differences: the powers straight from the increments would lose four digits to cancellation.
+    """
+    n, s = iw[state.N], iw[OLD_STAGES]
+    q, z = state.dense_coefficients(iw, w), _jit.view2(w, accepted(iw), LARGEST, n)
+    for i in range(n):
+        for k in range(iw[state.DEGREE]):
+            q[k, i] = z[k, i] if k < s else 0.0
+        for m in range(s):
+            for k in range(s - 1, m - 1, -1):
+                below = q[k - 1, i] if k > 0 else 0.0
+                far = NODES[s, k - m - 1] if k > m else 0.0
+                q[k, i] = (q[k, i] - below) / (NODES[s, k] - far)
+        for k in range(s - 1, 0, -1):
+            for j in range(k - 1, s - 1):
+                q[j, i] -= NODES[s, k - 1] * q[j + 1, i]
     return 0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import odekit
-from odekit.solvers import radau
+from odekit.solvers.radau_stages import STAGES
+from odekit.solvers.radau_tables import TABLES
 from odekit.testset import PROBLEMS
 
 STIFF = ("ROBER", "HIRES", "OREGO", "VDPOL")
@@ -20,30 +21,6 @@ def solve(name, rtol, atol):
     return sol, problem.error(sol.y[:, -1])
 
 
-def test_the_transformation_diagonalises_the_method():
-    c = np.array([radau.C1, radau.C2, 1.0])
-    powers = c[:, None] ** np.arange(3)
-    A = (c[:, None] ** np.arange(1, 4) / np.arange(1, 4)) @ np.linalg.inv(powers)  # collocation
-    T = np.array(
-        [[radau.T11, radau.T12, radau.T13], [radau.T21, radau.T22, radau.T23], [radau.T31, radau.T32, radau.T33]]
-    )
-    inverse = np.array(
-        [
-            [radau.TI11, radau.TI12, radau.TI13],
-            [radau.TI21, radau.TI22, radau.TI23],
-            [radau.TI31, radau.TI32, radau.TI33],
-        ]
-    )
-    np.testing.assert_allclose(T @ inverse, np.eye(3), atol=1e-14)
-    block = [[radau.MU, 0, 0], [0, radau.ALPHA, -radau.BETA], [0, radau.BETA, radau.ALPHA]]
-    np.testing.assert_allclose(inverse @ np.linalg.inv(A) @ T, block, atol=1e-12)
-
-
-def test_the_polynomial_passes_through_the_stages():
-    c = np.array([radau.C1, radau.C2, 1.0])
-    np.testing.assert_allclose((c[:, None] ** np.arange(1, 4)) @ np.array(radau.P), np.eye(3), atol=1e-13)
-
-
 @pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
 @pytest.mark.parametrize("name", STIFF)
 def test_stiff_problems_against_the_references(name, rtol):
@@ -56,6 +33,38 @@ def test_no_more_jacobians_and_factorisations_than_scipy(name):
     sol, _ = solve(name, 1e-6, ATOL.get(name, 1e-9))
     njev, nlu = SCIPY[name]
     assert sol.njev <= njev and sol.nlu <= nlu
+
+
+def driven(t, y):
+    """A driven pendulum."""
+    return [y[1], -np.sin(y[0]) + np.cos(2 * t)]
+
+
+@pytest.mark.parametrize(("method", "loose"), [("radau5", 1e-5), ("radau9", 1e-3), ("radau13", 1e-3)])
+def test_slopes_of_the_error(method, loose):
+    exact = odekit.solve_ivp(driven, (0, 20), [1.0, 0.0], "dop853", rtol=1e-13, atol=1e-14).y[:, -1]
+    runs = [odekit.solve_ivp(driven, (0, 20), [1.0, 0.0], method, rtol=tol, atol=tol) for tol in (loose, 1e-8)]
+    errors, steps = [np.abs(run.y[:, -1] - exact).max() for run in runs], [run.naccept for run in runs]
+    assert abs(np.log(errors[0] / errors[1]) / np.log(steps[1] / steps[0]) - int(method[5:])) < 1
+
+
+@pytest.mark.parametrize("method", ["radau5", "radau9", "radau13"])
+def test_the_polynomial_passes_through_the_stages(method):
+    table = next(table for table in TABLES if f"radau{table.order}" == method)
+    run = odekit.Integrator(driven, 0.0, [1.0, 0.5], 4.0, method, rtol=1e-8, atol=1e-8, first_step=0.5)
+    run.step()
+    h, polynomial = run.h, run.interpolant()
+    for c in table.c:  # collocation: at the nodes its derivative is the field
+        slope = (polynomial(c * h + 1e-5) - polynomial(c * h - 1e-5)) / 2e-5
+        np.testing.assert_allclose(slope, driven(c * h, polynomial(c * h)), rtol=1e-6)
+
+
+def test_the_order_rises_with_the_accuracy():
+    run = odekit.Integrator(PROBLEMS["HIRES"].fun, 0.0, PROBLEMS["HIRES"].y0, 321.8, "radau", rtol=1e-10, atol=1e-14)
+    orders = set()
+    while run.step():
+        orders.add(2 * int(run._run.iw[STAGES]) - 1)
+    assert orders == {5, 9, 13}
 
 
 def rational(t, y):

@@ -169,67 +169,6 @@ def shifted(jacobian, shift, scale, lu):
         lu[j, j] += shift
 
 
-@functools.cache
-def _address_of(core, is_complex):
-    """Address of a factorisation or of a solve as a kernel of signature `_jit.LINEAR_SIGNATURE`."""
-    if core is solve:
-        name, call = "solve", "solve(lu, pivots, {vector}(b_, 0, n))\n    return 0"
-    else:
-        name, call = "factor", "return core(lu, pivots)"
-    kind = "c" if is_complex else ""
-    name = f"{name}_{core.__name__.strip('_')}{kind}"
-    source = (
-        f"def {name}(lu_, pivots_, b_, n):\n"
-        f"    lu, pivots = view2{kind}(lu_, 0, n, n), pivots_view(pivots_, 0, n)\n"
-        f"    {call.format(vector=f'view1{kind}')}\n"
-    )
-    views = {view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")}
-    function = _jit.exec_source(source, name, {"core": core, "solve": solve, "pivots_view": pivots_view, **views})
-    with _jit.announced(function.__name__):
-        return _jit.cfunc_address(function, _jit.LINEAR_SIGNATURE, **_jit.CORE_OPTIONS)
-
-
-def addresses_by_kind(n, complex_too):
-    """Addresses of the kernels for matrices of a dimension, by their places in ``fn``.
-
-    Parameters
-    ----------
-    n : int
-    complex_too : bool
-        Whether the method factorises complex matrices as well.
-
-    Returns
-    -------
-    dict
-    """
-    if _jit.JIT_DISABLED:
-        factor = _jit.python_address(_factor_python)
-        linear_solve = _jit.python_address(_solve_python)
-        return {
-            state.FACTOR_REAL: factor,
-            state.SOLVE_REAL: linear_solve,
-            state.FACTOR_COMPLEX: factor,
-            state.SOLVE_COMPLEX: linear_solve,
-        }
-    found = {
-        state.FACTOR_REAL: _address_of(factor_core(n, False), False),
-        state.SOLVE_REAL: _address_of(solve, False),
-    }
-    if complex_too:
-        found[state.FACTOR_COMPLEX] = _address_of(factor_core(n, True), True)
-        found[state.SOLVE_COMPLEX] = _address_of(solve, True)
-    return found
-
-
-def _factor_python(lu, pivots, _b, _n):
-    return _eliminate(lu, pivots)
-
-
-def _solve_python(lu, pivots, b, _n):
-    solve(lu, pivots, b)
-    return 0
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # the structure
 

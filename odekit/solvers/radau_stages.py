@@ -1,0 +1,329 @@
+"""The stages of a Radau step: start values, simplified Newton iteration, and what the error estimate needs of them.
+
+Increments of the stages, ``z = (T x I) v``, and their slopes go over into modes ``v``, in which the Newton matrix falls apart
+into one real and (s - 1) / 2 complex blocks. The code is generated from the tables, so that all products with T and its
+inverse are straight on; the stepper reaches that of the order in use by its address, and each is compiled once.
+
+Here is also where the workspace of the method is laid out.
+"""
+
+import functools
+
+import numpy as np
+
+from .. import _jit
+from . import linalg, newton, state
+from .radau_tables import TABLES
+
+LARGEST = max(table.stages for table in TABLES)
+MAX_ITERATIONS, MORE_ITERATIONS = 10, 1  # for three stages, and for each one more (RADAU: 7 and 2.5)
+#: Steps that differ by less, as rounding of t makes them, share a factorisation and the weights of the start values.
+SAME_STEP = 1e-6
+
+# places in iw
+MIN_STAGES, MAX_STAGES = state.FAMILY_INT + 1, state.FAMILY_INT + 2  # set when the method is made ready
+STAGES = state.FAMILY_INT + 3  # of the step being attempted
+OLD_STAGES = state.FAMILY_INT + 4  # of the last accepted step
+SIDE = state.FAMILY_INT + 5  # which of the two places for increments the attempt fills, 0 or 1
+SINCE = state.FAMILY_INT + 6  # steps since the order changed
+ITERATIONS = state.FAMILY_INT + 7  # of the last solve
+_WEIGHTS_OF = state.FAMILY_INT + 8  # the pair of orders to which the weights of the start values belong
+# places in w
+ERR_OLD = state.FAMILY_FLOAT + 2  # error norm of the last accepted step
+RATE = state.FAMILY_FLOAT + 3  # of convergence
+_RATIO = state.FAMILY_FLOAT + 4  # of the steps to which the weights of the start values belong
+
+# vectors of the workspace, behind the matrices
+_PAIRS = LARGEST // 2
+_Z = 0  # stage increments z_i = Y_i - y, of this attempt and of the last accepted step
+_V = 2 * LARGEST  # the modes, T^-1 z
+_RATES = 3 * LARGEST  # f at the stages, then right-hand side and solution of the real system
+_COMPLEX = 4 * LARGEST  # right-hand sides and solutions of the complex systems
+INVERSE = _COMPLEX + 2 * _PAIRS  # inverse weights of the norms
+DEFECT = INVERSE + 1  # the error estimate without f0
+INTERIOR = INVERSE + 2  # error of the collocation polynomial between its nodes
+ERROR = INVERSE + 3
+_VECTORS = INVERSE + 4  # then the weights of the start values
+
+
+def workspace(n):
+    """Floats of workspace for n components."""
+    return _VECTORS * n + LARGEST * LARGEST
+
+
+def by_stages(numbers):
+    """Array whose row s holds ``numbers(table)`` of the method of s stages, zero behind.
+
+    Parameters
+    ----------
+    numbers : callable
+        Returns a float, or up to `LARGEST` numbers or pairs of them.
+
+    Returns
+    -------
+    ndarray
+    """
+    rows = {table.stages: np.array(numbers(table), dtype=np.float64) for table in TABLES}
+    shape = np.max([row.shape for row in rows.values()], axis=0).astype(int)
+    array = np.zeros((LARGEST + 1, *shape))
+    for s, row in rows.items():
+        array[(s, *map(slice, row.shape))] = row
+    return array
+
+
+NODES = by_stages(lambda table: table.c)
+#: Barycentric weights of the nodes together with the start of the step, ``1 / (c_j prod_{m != j} (c_j - c_m))``.
+WEIGHTS = by_stages(lambda t: [1 / (a * np.prod([a - b for b in t.c if b != a])) for a in t.c])
+
+
+@_jit.core
+def place(iw, k):
+    """Where the k-th vector of the workspace begins in w."""
+    return iw[state.O_VECTORS] + k * iw[state.N]
+
+
+@_jit.core
+def attempt(iw):
+    """Where the increments of the attempt begin in w, one row for each stage."""
+    return place(iw, _Z + LARGEST * iw[SIDE])
+
+
+@_jit.core
+def accepted(iw):
+    """Where the increments of the last accepted step begin in w."""
+    return place(iw, _Z + LARGEST * (1 - iw[SIDE]))
+
+
+@_jit.core
+def _extrapolation(iw, w, s):
+    """Weights of the last accepted increments in the start values, one row for each stage; those at hand if still right."""
+    s_old, ratio = iw[OLD_STAGES], w[state.H] / w[state.H_OLD]
+    if iw[_WEIGHTS_OF] == 10 * s + s_old and abs(ratio - w[_RATIO]) <= SAME_STEP * ratio:
+        return
+    iw[_WEIGHTS_OF], w[_RATIO] = 10 * s + s_old, ratio
+    weights = _jit.view2(w, place(iw, _VECTORS), LARGEST, LARGEST)
+    for k in range(s):
+        beyond = NODES[s, k] * ratio  # the node, seen from the end of the last step
+        x = 1.0 + beyond
+        product = x * beyond
+        for j in range(s_old - 1):
+            product *= x - NODES[s_old, j]
+        for j in range(s_old - 1):
+            weights[k, j] = WEIGHTS[s_old, j] * product / (x - NODES[s_old, j])
+        weights[k, s_old - 1] = WEIGHTS[s_old, s_old - 1] * product / beyond - 1.0
+
+
+@_jit.core
+def _start_after_another_order(iw, w, s):
+    """Start values from a step of another number of stages."""
+    n, s_old = iw[state.N], iw[OLD_STAGES]
+    z, old = _jit.view2(w, attempt(iw), LARGEST, n), _jit.view2(w, accepted(iw), LARGEST, n)
+    weights = _jit.view2(w, place(iw, _VECTORS), LARGEST, LARGEST)
+    for k in range(s):
+        for i in range(n):
+            total = 0.0
+            for j in range(s_old):
+                total += weights[k, j] * old[j, i]
+            z[k, i] = total
+
+
+@_jit.core
+def _slopes(fn, iw, w, p, s, f):
+    """Evaluate the field at the stages; step code."""
+    n, t, h = iw[state.N], w[state.T], w[state.H]
+    y, argument = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW)
+    z = _jit.view2(w, attempt(iw), LARGEST, n)
+    iw[state.NFEV] += s
+    for k in range(s):
+        for i in range(n):
+            argument[i] = y[i] + z[k, i]
+        t_stage = w[state.T_NEW] if k == s - 1 else t + NODES[s, k] * h
+        if _jit.call_scalar(fn[state.F], t_stage, argument, f[k], p) != 0:
+            return state.rhs_raised(w, t_stage, state.vector(iw, w, state.SCRATCH), argument)
+    return state.ACCEPTED
+
+
+def _product(row, names):
+    return " + ".join(f"{weight!r} * {name}" for weight, name in zip(row, names, strict=True) if weight)
+
+
+def _names(letter, s, index=""):
+    return [f"{letter}{k}{index}" for k in range(s)]
+
+
+def _start_source(s):
+    """Source of the start values: the last collocation polynomial, extrapolated; zero if there is none."""
+    return [
+        "    if iw[FIRST_STEP] == 1:",
+        "        for i in range(n):",
+        *[f"            z[{k}, i] = 0.0" for k in range(s)],
+        "    else:",
+        f"        _extrapolation(iw, w, {s})",
+        f"        if iw[OLD_STAGES] != {s}:",
+        f"            _start_after_another_order(iw, w, {s})",
+        "        else:",
+        *[f"            e{k}{j} = weights[{k}, {j}]" for k in range(s) for j in range(s)],
+        "            for i in range(n):",
+        *[f"                o{j} = old[{j}, i]" for j in range(s)],
+        *[f"                z[{k}, i] = {' + '.join(f'e{k}{j} * o{j}' for j in range(s))}" for k in range(s)],
+    ]
+
+
+def _iteration_source(table):
+    """Source of one iteration behind the evaluation of the slopes: right-hand sides, solves, the new increments."""
+    s, pairs, f, v = table.stages, range(len(table.pairs)), _names("f", table.stages), _names("v", table.stages)
+    lines = [
+        "        for i in range(n):",
+        *[f"            f{k}, v{k} = f[{k}, i], v[{k}, i]" for k in range(s)],
+        f"            f[0, i] = {_product(table.T_inverse[0], f)} - mu * v0",
+    ]
+    for q in pairs:
+        x, y = 2 * q + 1, 2 * q + 2
+        lines += [
+            f"            x = {_product(table.T_inverse[x], f)} - alpha{q} * v{x} + beta{q} * v{y}",
+            f"            y = {_product(table.T_inverse[y], f)} - alpha{q} * v{y} - beta{q} * v{x}",
+            f"            d[{q}, i] = complex(x, y)",
+        ]
+    return [
+        *lines,
+        "        code = solve(fn, iw, w, p, 0, f[0])",
+        f"        for q in range({len(table.pairs)}):",
+        "            if code == ACCEPTED:",
+        "                code = solve(fn, iw, w, p, 1 + q, d[q])",
+        "        if code != ACCEPTED:",
+        "            return code",
+        "        total = 0.0",
+        "        for i in range(n):",
+        "            d0 = f[0, i]",
+        *[f"            d{2 * q + 1}, d{2 * q + 2} = d[{q}, i].real, d[{q}, i].imag" for q in pairs],
+        f"            total += ({' + '.join(f'd{k} * d{k}' for k in range(s))}) * inverse[i] * inverse[i]",
+        *[f"            v{k} = v[{k}, i] + d{k}" for k in range(s)],
+        *[f"            v[{k}, i] = v{k}" for k in range(s)],
+        *[f"            z[{k}, i] = {_product(table.T[k], v)}" for k in range(s)],
+    ]
+
+
+def _end_source(table):
+    """Source of what the error estimate needs, see `odekit.solvers.radau`."""
+    s, z = table.stages, _names("z", table.stages)
+    difference = " + ".join(f"g{k} * z{k}" for k in range(s))
+    return [
+        "    ratio, before = 1.0, inverse  # without a step before there is nothing to compare with: not used",
+        "    if iw[FIRST_STEP] == 0:",
+        "        ratio, before = w[H_OLD] / w[H], view1(w, accepted(iw) + (iw[OLD_STAGES] - 1) * n, n)",
+        *[f"    g{k} = {table.interior * WEIGHTS[s, k]!r} / (ratio + {table.c[k]!r})" for k in range(s)],
+        f"    g = {table.interior!r} / (ratio * {' * '.join(f'(ratio + {c!r})' for c in table.c)})",
+        "    for i in range(n):",
+        *[f"        z{k} = z[{k}, i]" for k in range(s)],
+        f"        defect[i] = ({_product(table.error, z)}) * per_h",
+        f"        interior[i] = {difference} - g * before[i]",
+    ]
+
+
+@functools.cache
+def solver(table):
+    """Kernel that solves the equations of the stages.
+
+    Parameters
+    ----------
+    table : RadauTable
+
+    Returns
+    -------
+    function
+        ``stages(fn, iw, w, p) -> code``: `ACCEPTED` (converged), `NEWTON_FAILED`, `NONFINITE` or `RHS_RAISED`. Writes the
+        increments, the number of iterations, and the vectors `DEFECT` and `INTERIOR`.
+    """
+    s, allowed = table.stages, MAX_ITERATIONS + MORE_ITERATIONS * (table.stages - 3)
+    name = f"stages_radau{table.order}"
+    lines = [
+        f"def {name}(fn, iw, w, p):",
+        "    n, per_h = iw[N], 1.0 / w[H]",
+        f"    z, old = view2(w, attempt(iw), {LARGEST}, n), view2(w, accepted(iw), {LARGEST}, n)",
+        f"    v, f = view2(w, place(iw, {_V}), {LARGEST}, n), view2(w, place(iw, {_RATES}), {LARGEST}, n)",
+        f"    d, weights = view2c(w, place(iw, {_COMPLEX}), {_PAIRS}, n), view2(w, place(iw, {_VECTORS}), {LARGEST}, {LARGEST})",
+        f"    inverse = view1(w, place(iw, {INVERSE}), n)",
+        f"    defect, interior = view1(w, place(iw, {DEFECT}), n), view1(w, place(iw, {INTERIOR}), n)",
+        f"    mu = {table.mu!r} * per_h",
+        *[f"    alpha{q}, beta{q} = {a!r} * per_h, {b!r} * per_h" for q, (a, b) in enumerate(table.pairs)],
+        *_start_source(s),
+        "    for i in range(n):",
+        *[f"        z{k} = z[{k}, i]" for k in range(s)],
+        *[f"        v[{k}, i] = {_product(table.T_inverse[k], _names('z', s))}" for k in range(s)],
+        "    tol = tolerance(vector(iw, w, RTOL))",
+        "    factor = first_factor(w[FACTOR], 0.0)",
+        "    size_old, verdict, iteration = 0.0, CONTINUE, 0",
+        "    while verdict == CONTINUE:",
+        f"        if iteration == {allowed}:",
+        "            return NEWTON_FAILED",
+        "        iteration += 1",
+        "        iw[ITERATIONS] = iteration",
+        f"        code = _slopes(fn, iw, w, p, {s}, f)",
+        "        if code != ACCEPTED:",
+        "            return code",
+        *_iteration_source(table),
+        f"        size = np.sqrt(total / ({s} * n))",
+        "        if not np.isfinite(size):",
+        "            return NONFINITE",
+        f"        verdict, factor = judge(size, size_old, {allowed} - iteration, factor, tol)",
+        "        if verdict == DIVERGED:",
+        "            return NEWTON_FAILED",
+        "        size_old = size",
+        "    w[FACTOR] = factor",
+        *_end_source(table),
+        "    return ACCEPTED",
+    ]
+    return _jit.exec_source("\n".join(lines) + "\n", name, _NAMESPACE)
+
+
+_NAMESPACE = {
+    "np": np,
+    "ITERATIONS": ITERATIONS,
+    "OLD_STAGES": OLD_STAGES,
+    **{name: getattr(_jit, name) for name in ("view1", "view2", "view2c")},
+    **{
+        name: getattr(state, name)
+        for name in "N H H_OLD RTOL FIRST_STEP ACCEPTED NEWTON_FAILED NONFINITE vector".split()
+    },
+    **{name: getattr(newton, name) for name in "CONTINUE DIVERGED FACTOR judge tolerance first_factor".split()},
+    **{f.__name__: f for f in (place, attempt, accepted, linalg.solve)},
+    **{f.__name__: f for f in (_extrapolation, _start_after_another_order, _slopes)},
+}
+
+
+_compiled = set()  # tables whose kernels this process has
+
+
+def _address(table):
+    _compiled.add(table)
+    return state.step_address(solver(table))
+
+
+@functools.cache
+def _stand_in(table):
+    return _jit.on_demand(lambda: _address(table), place_of(table), state.NEWTON_FAILED)
+
+
+def place_of(table):
+    """Where the address of the kernel of a table stands in ``fn``."""
+    return state.STAGES + table.stages // 2 - 1
+
+
+def addresses(fewest, most):
+    """Addresses of the kernels of the methods from `fewest` to `most` stages, by their places in ``fn``.
+
+    Parameters
+    ----------
+    fewest, most : int
+
+    Returns
+    -------
+    dict
+        The first is compiled now, the others when the order first rises so far.
+    """
+    found = {}
+    for table in TABLES:
+        if fewest <= table.stages <= most:
+            now = table.stages == fewest or table in _compiled or _jit.JIT_DISABLED
+            found[place_of(table)] = _address(table) if now else _stand_in(table)
+    return found
