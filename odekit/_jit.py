@@ -20,6 +20,7 @@ import hashlib
 import linecache
 import pathlib
 import sys
+import traceback
 
 import numpy as np
 from numba import cfunc, njit, types
@@ -260,7 +261,7 @@ def on_demand(find, place, failure):
     place : int
         Where the kernel's address belongs in its first argument: the stand-in puts it there.
     failure : int
-        What is returned if Ctrl-C stops the compilation; it arrives as soon as Python runs again.
+        What is returned if the compilation fails, or if Ctrl-C stops it, which then arrives as soon as Python runs again.
 
     Returns
     -------
@@ -272,8 +273,11 @@ def on_demand(find, place, failure):
         try:
             fn[place] = find()
             return STEP_CTYPE(fn[place])(fn, iw, w, p)
-        except KeyboardInterrupt:
-            _thread.interrupt_main()
+        except BaseException as error:  # ctypes would print it and go on with zero
+            if isinstance(error, KeyboardInterrupt):
+                _thread.interrupt_main()
+            else:
+                traceback.print_exc()
             return failure
 
     callback = STEP_CTYPE(stand_in)

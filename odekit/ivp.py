@@ -45,7 +45,8 @@ def solve_ivp(
         ``dop853``, ``vern9``. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
         ``kahanli8`` for separable systems, ``tao2``, ``tao4``, ``tao6``, ``tao8`` for Hamiltonian ones, ``implicit_midpoint``,
         ``gauss4``, ``gauss6`` for all. Implicit, for stiff problems: ``backward_euler``, ``trbdf2``, ``kvaerno3``,
-        ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``, ``radau``, ``bdf``. SciPy's names are accepted.
+        ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``, ``radau`` (order 5, 9 or 13, as the iteration
+        converges; ``radau5``, ``radau9``, ``radau13`` keep one), ``bdf``. SciPy's names are accepted.
     t_eval : array_like, (m,), optional
         Output times, sorted in the direction of integration. Default: the ends of all steps.
     dense_output : bool
