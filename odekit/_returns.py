@@ -11,6 +11,8 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, find_callname, get_definition, guard
 from numba.core.untyped_passes import IRProcessing
 
+from ._powers import HalfPowers
+
 _LARGEST_TUPLE = 64  # a longer tuple costs more compile time than the allocation it saves
 
 
@@ -79,11 +81,12 @@ class ReturnTuples(FunctionPass):
 
 
 class ReturnTuplesCompiler(CompilerBase):
-    """Numba's nopython pipeline with the pass in it; give it to ``njit`` as `pipeline_class`."""
+    """Numba's nopython pipeline with this pass and that of `odekit._powers` in it; give it to ``njit`` as `pipeline_class`."""
 
     def define_pipelines(self):
         """Numba's hook."""
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
         pipeline.add_pass_after(ReturnTuples, IRProcessing)
+        pipeline.add_pass_after(HalfPowers, ReturnTuples)
         pipeline.finalize()
         return [pipeline]
