@@ -3,7 +3,7 @@
     python asv_benchmarks/peers/work_precision.py [--problems ROBER,LORENZ] [--out docs] [--draw]
 
 Each solver runs over a range of tolerances; its time at a wanted error is interpolated between runs. Everything happens in
-one process, on one core and one thread, warm: compilation is not counted. The runs are kept in
+one process, each on one thread, warm: compilation is not counted. The runs are kept in
 ``<out>/work_precision.json`` (``--problems`` replaces only those), the table in ``<out>/work_precision.md`` and the pictures
 in ``<out>/images``; ``--draw`` makes table and pictures again without running anything. A peer whose package is missing is
 named and left out: numbalsoda, scikit-sundae, pydiffsol, diffrax, heyoka (SciPy is always there).
@@ -24,13 +24,11 @@ import warnings
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 import adapters  # noqa: E402  (after the number of threads is set)
 import report  # noqa: E402
 from cases import NAMES, case  # noqa: E402
-from measure import curve  # noqa: E402
+from measure import curve, prepared  # noqa: E402
 
 PACKAGES = (
     "odekit", "numba", "numpy", "scipy", "numbalsoda", "scikit-sundae", "pydiffsol", "diffrax", "jax", "heyoka",
@@ -64,19 +62,28 @@ def quiet():
         os.close(nothing)
 
 
-def survey(problem, modules):
-    """Runs of all solvers on a problem: ``{package: {method: [(rtol, seconds, error), ...]}}``, finite errors only."""
-    found = {}
+def build(problem, modules):
+    """All solvers for a problem, compiled: list of ``(package, method, runs)``."""
+    found = []
     for module in modules:
         for method in module.methods(problem):
             try:
                 with quiet():
-                    runs = curve(problem, module.make(problem, method))
+                    found.append((module.NAME, method, prepared(problem, module.make(problem, method))))
             except Exception as error:  # a peer that cannot do it is told, not hidden
                 print(f"  {module.NAME} {method}: {type(error).__name__}: {error}"[:200], flush=True)
-                continue
-            kept = [[float(f"{x:.4g}") for x in run] for run in runs if math.isfinite(run[2])]
-            found.setdefault(module.NAME, {})[method] = kept
+    return found
+
+
+def survey(problem, solvers):
+    """Runs of all solvers on a problem: ``{package: {method: [(rtol, seconds, error), ...]}}``, finite errors only."""
+    found = {}
+    for package, method, runs in solvers:
+        with quiet():
+            measured = curve(problem, runs)
+        found.setdefault(package, {})[method] = [
+            [float(f"{x:.4g}") for x in run] for run in measured if math.isfinite(run[2])
+        ]
     return found
 
 
@@ -99,7 +106,7 @@ def main():
         for name in arguments.problems.split(","):
             print(name, flush=True)
             date = datetime.date.today().isoformat()
-            results["problems"][name] = {"date": date, "runs": survey(case(name), modules)}
+            results["problems"][name] = {"date": date, "runs": survey(case(name), build(case(name), modules))}
             store.write_text(json.dumps(results) + "\n")
     report.write(results, arguments.out)
 

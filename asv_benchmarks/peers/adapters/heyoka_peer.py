@@ -5,6 +5,7 @@ import numpy as np
 
 NAME = "heyoka"
 RHS = "the same formulas as heyoka's expressions, compiled into its integrator, once for each tolerance"
+COMPACT = 12  # equations from which on code without loops takes minutes to compile
 FUNCTIONS = {"sqrt": heyoka.sqrt, "sin": heyoka.sin, "cos": heyoka.cos}
 
 
@@ -19,7 +20,9 @@ def make(case, _method):
     system = list(zip(symbols, case.traced(heyoka.time, symbols, FUNCTIONS), strict=True))
 
     def prepare(rtol, _atol):
-        integrator = heyoka.taylor_adaptive(system, list(case.y0), tol=rtol, time=case.t_span[0])
+        integrator = heyoka.taylor_adaptive(
+            system, list(case.y0), tol=rtol, time=case.t_span[0], compact_mode=len(system) > COMPACT
+        )
 
         def run():
             integrator.time = case.t_span[0]
