@@ -9,7 +9,10 @@ from odekit.solvers.integrate import Integration, start
 from odekit.solvers.methods import resolve
 
 NAME = "odekit"
-RHS = "the function of the test set, compiled by odekit (in place where it has more than ten components)"
+RHS = (
+    "the function of the test set, compiled by odekit (in place where it makes an array); it makes square roots of "
+    "half-integer powers, which Numba alone does not"
+)
 
 #: What a new integration finds at zero.
 COUNTERS = [
