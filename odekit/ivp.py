@@ -10,6 +10,7 @@ from ._callbacks import EventRecorder, step_callback
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
 from .solution import Retcode, Solution, describe
+from .solvers import choice
 from .solvers.dense import DenseSolution
 from .solvers.integrate import CallbackRaised, Integration
 from .solvers.methods import resolve
@@ -40,7 +41,7 @@ def solve_ivp(
         Initial state, real or complex. It is not changed.
     method : str
         ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000): ``tsit5``
-        and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is below 1e-6.
+        and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is at most 1e-6.
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``vern7``,
         ``dop853``, ``vern9``. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
         ``kahanli8`` for separable systems, ``tao2``, ``tao4``, ``tao6``, ``tao8`` for Hamiltonian ones, ``implicit_midpoint``,
@@ -114,7 +115,8 @@ def solve_ivp(
     n = state.size
     args = _checks.arguments(args)
     event_list, terminal = _checks.events(events)
-    if math.isinf(t1) and n > 0 and not any(math.isfinite(count) for count in terminal):
+    may_stop = any(math.isfinite(count) for count in terminal) or any(hasattr(event, "affect") for event in event_list)
+    if math.isinf(t1) and n > 0 and not (may_stop or on_step):
         raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
     rtol_vector, atol_vector, tightest = _checks.tolerances(rtol, atol, state)
     name, methods = resolve(method, n, tightest)
@@ -146,6 +148,7 @@ def solve_ivp(
     solution = _solution(
         trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps
     )
+    solution.method_reason = choice.sentence(name, methods, n, tightest)
     if trajectory.retcode == Retcode.INTERRUPTED:
         raise _with_solution(KeyboardInterrupt(solution.message), solution)
     if trajectory.retcode == Retcode.RHS_RAISED:

@@ -127,6 +127,8 @@ class Solution:
     switches : list of Switch
         Changes of method (``method="auto"``).
     method : str
+    method_reason : str
+        Why the method, or the pair of an automatic integration, was taken.
     rtol, atol : float or ndarray, (n,)
     t_span : tuple of float
     args : tuple
@@ -153,6 +155,7 @@ class Solution:
     t_span: tuple
     args: tuple = ()
     fun: Callable | None = None
+    method_reason: str = ""
 
     @property
     def success(self):

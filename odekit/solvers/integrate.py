@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from ..solution import Retcode, Switch
-from . import auto, driver, linalg, outcome, stops
+from . import auto, choice, driver, linalg, outcome, stops
 from . import state as S
 from .linalg.dense import Dense
 from .logs import FIRST_CAPACITY, StepLog
@@ -23,6 +23,7 @@ SWITCH_REASONS = {
     auto.STABILITY_LIMITED: "the step size was limited by stability: stiff",
     auto.NOT_STIFF: "the step size was no longer limited by stability: not stiff",
     auto.NOT_FINITE: "the explicit steps gave values that are not finite",
+    auto.SMOOTH: "the steps stayed long beside the time scale of the fastest mode, which the solution does not follow: stiff",
     auto.STEP_UNDERFLOW: "the explicit step size fell below the spacing of numbers",
 }
 
@@ -114,6 +115,11 @@ class Integration:
         self._stepped = 0  # accepted steps that `on_step` has seen
         self._prepared = set()
         if len(methods) == 2:
+            w[S.EXPONENT] = 1.0 / (methods[0].error_order + 1)
+            if (
+                n <= choice.LARGE and methods[0].error_order >= auto.LEAST_ORDER
+            ):  # a trial costs factors of full matrices
+                iw[S.PATIENCE] = auto.FIRST_PATIENCE
             fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
 
     def _view_vectors(self):
@@ -225,6 +231,7 @@ class Integration:
             self.w[start : start + structure.jacobian_size] = structure.pack(jacobian.matrix)
 
     def loop(self):
+        """Advance until the integration ends; the reason."""
         attempts = FIRST_ATTEMPTS
         while True:
             started, before = time.perf_counter(), self._attempted()

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, esdirk, explicit, gauss, radau, radau_stages, rosenbrock, symplectic, tao
+from . import bdf, choice, esdirk, explicit, gauss, radau, radau_stages, rosenbrock, symplectic, tao
 from .hermite import DEGREE_OF_HERMITE, hermite
 from .rosenbrock_tables import ROSENBROCK
 from .tables import ESDIRK, EXPLICIT
@@ -196,13 +196,6 @@ METHODS = {
     **{name: _gauss(name) for name in gauss.NODES},
 }
 
-#: The pair behind ``method="auto"``, and the one for relative tolerances below `TIGHT`: there order 7 needs fewer
-#: evaluations than order 5 for the same error.
-AUTO, AUTO_TIGHT = ("tsit5", "radau"), ("vern7", "radau")
-TIGHT = 1e-6
-#: Beyond this dimension ``auto`` stays explicit: the implicit method would need matrices of n by n numbers.
-LARGEST_AUTO_DIMENSION = 5000
-
 #: SciPy's names.
 ALIASES = {"rk23": "bosh3", "rk45": "dopri5", "lsoda": "auto"}
 
@@ -236,8 +229,7 @@ def resolve(name, n=1, rtol=1e-3):
         key = name.__name__  # code written for SciPy may pass its classes, such as scipy.integrate.RK45
     key = ALIASES.get(key.lower(), key.lower()) if isinstance(key, str) else ""
     if key == "auto":
-        pair = AUTO_TIGHT if rtol < TIGHT else AUTO
-        return key, tuple(METHODS[m] for m in pair[: 2 if n <= LARGEST_AUTO_DIMENSION else 1])
+        return key, tuple(METHODS[m] for m in choice.pair(n, rtol))
     if key not in METHODS:
         known = ", ".join(["auto", *METHODS])
         raise ValueError(

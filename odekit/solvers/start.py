@@ -29,6 +29,7 @@ def start(fn, iw, w, p, error_order, first_step, begin):
     """
     y, f0 = S.vector(iw, w, S.Y), S.vector(iw, w, S.F0)
     iw[S.FIRST_STEP], iw[S.JAC_FRESH], iw[S.LU_VALID], iw[S.REJECTED], iw[S.STIFF_COUNT] = 1, 0, 0, 0, 0
+    iw[S.SMOOTH_COUNT] = 0
     w[S.LOG_ERR_OLD] = 0.0
     if error_order == 0:  # what a compensated sum carries along belongs to the state before
         for i in range(y.size):

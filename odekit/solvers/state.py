@@ -77,6 +77,10 @@ O_STRUCTURE = 68  # where the integers of the structure begin in iw
 J_SIZE = 69  # floats of the Jacobian
 LBAND, UBAND = 70, 71
 N_COLOURS = 72  # evaluations that give a whole Jacobian of the structure
+# the automatic choice, see `odekit.solvers.auto`
+SMOOTH_COUNT = 76  # consecutive steps that are long beside the time scale of the fastest mode
+PATIENCE = 77  # how many of them are awaited; 0: they are not looked at
+SWITCHED_AT = 78  # accepted steps when the method changed last
 IW_HEADER = 80  # then the pivots and the structure
 
 #: By differences; by a kernel that writes the whole Jacobian; constant; by a kernel that writes the derivative along a
@@ -100,6 +104,7 @@ T_FAIL = 10  # where the vector field raised; its argument is in the scratch vec
 DIRECTION = 11  # +1 or -1
 H_FIXED = 12  # step of a fixed-step method
 STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the negative real axis
+EXPONENT = 15  # 1 / (q + 1) for the error estimate, of order q, of the explicit method of an automatic pair
 OUTSIDE = 14  # what the domain's kernel said last
 BINDING = 15  # frequency that binds the two copies of `odekit.solvers.tao`
 #: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
