@@ -51,6 +51,40 @@ def interrupts():
         raise KeyboardInterrupt
 
 
+RAISED = object()  #: what `guarded` returns where the function raised
+
+
+def guarded(raised, function, *args):
+    """Call a Python function that compiled code has called: nothing may escape from it.
+
+    Parameters
+    ----------
+    raised : list
+        Receives what it raised, Ctrl-C included.
+    function : callable
+    *args
+
+    Returns
+    -------
+    object
+        What the function returns, or `RAISED`.
+    """
+    before = _here.inside
+    try:
+        _here.inside = True
+        value = function(*args)
+        _here.inside = before
+        if _here.pending:
+            raise KeyboardInterrupt
+    except BaseException as error:
+        _here.inside = before
+        if isinstance(error, KeyboardInterrupt):
+            _here.pending = False
+        raised.append(error)
+        return RAISED
+    return value
+
+
 def python_kernel(function, shape, args, structure=None):
     """Call a Python function from compiled code.
 
@@ -73,32 +107,22 @@ def python_kernel(function, shape, args, structure=None):
         n_params = _wrap.parameters_size(structure)
     kernel = _wrap.ScalarKernel(0, compiled=False)
     width = 2 if shape.complex_state else 1
-    n_out = {"vector": shape.n, "matrix": shape.n**2, "number": 1}[shape.returns]
+    n_out = shape.size
     dtype = np.complex128 if shape.complex_state and shape.returns != "number" else np.float64
+
+    def fill(t, y, out, given):
+        state = np.array(y).view(np.complex128) if shape.complex_state else np.array(y)
+        target = out.view(dtype)
+        if shape.in_place:
+            slope = np.full(shape.n, np.nan, dtype=dtype)
+            function(t, state, slope, *given)
+            target[:] = slope
+        else:
+            target[:] = as_numbers(function(t, state[:, None] if shape.vectorized else state, *given), shape)
 
     def call(t, y, out, p):
         given = args if unpack is None else unpack(p)
-        before = _here.inside
-        try:
-            _here.inside = True
-            state = np.array(y).view(np.complex128) if shape.complex_state else np.array(y)
-            target = out.view(dtype)
-            if shape.in_place:
-                slope = np.full(shape.n, np.nan, dtype=dtype)
-                function(t, state, slope, *given)
-                target[:] = slope
-            else:
-                target[:] = as_numbers(function(t, state[:, None] if shape.vectorized else state, *given), shape)
-            _here.inside = before
-            if _here.pending:
-                raise KeyboardInterrupt
-        except BaseException as error:
-            _here.inside = before
-            if isinstance(error, KeyboardInterrupt):
-                _here.pending = False
-            kernel.raised.append(error)
-            return _wrap.RAISED
-        return _wrap.OK
+        return _wrap.RAISED if guarded(kernel.raised, fill, t, y, out, given) is RAISED else _wrap.OK
 
     kernel.address, kernel.keep_alive = _jit.python_callback(
         call, shape.n * width, n_out * (width if dtype == np.complex128 else 1), n_params
@@ -201,17 +225,26 @@ def as_numbers(value, shape):
         numbers = numbers.astype(np.complex128 if numbers.dtype.kind == "c" else np.float64)
     except (ValueError, TypeError) as error:
         raise TypeError(f"fun returned {value!r:.80}; expected {shape.n} numbers") from error
-    expected = {"vector": (shape.n,), "matrix": (shape.n, shape.n), "number": ()}[shape.returns]
+    expected = shape.expected
     allowed = [expected]
     if shape.vectorized:
         allowed.append((shape.n, 1))
     if shape.returns == "number" or expected == (1,):
         allowed += [(), (1,)]
     if numbers.shape not in allowed:
-        what = {"vector": "fun", "matrix": "jac", "number": "an event function (or isoutofdomain)"}[shape.returns]
+        what = {"vector": "fun", "number": "an event function (or isoutofdomain)"}.get(shape.returns, "jac")
         raise ValueError(
             f"{what} returned an array of shape {numbers.shape}; expected {expected} for a state of {shape.n}"
         )
     if numbers.dtype.kind == "c" and not shape.complex_state:
         raise ValueError("fun returned complex numbers for a real state; give y0 as complex numbers")
-    return numbers.ravel()
+    return (band(numbers, shape.lband, shape.uband) if shape.returns == "band" else numbers).ravel()
+
+
+def band(matrix, lband, uband):
+    """The diagonals of a square matrix as SciPy packs them: row ``uband + i - j`` of column j holds row i."""
+    n = len(matrix)
+    packed = np.zeros((lband + uband + 1, n), dtype=matrix.dtype)
+    for d in range(-min(lband, n - 1), min(uband, n - 1) + 1):
+        packed[uband - d, max(0, d) : n + min(0, d)] = np.diagonal(matrix, d)
+    return packed

@@ -14,8 +14,8 @@ def options(unknown):
     if unknown:
         names = ", ".join(sorted(unknown))
         raise TypeError(
-            f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, first_step, max_step, max_steps, tstops, "
-            "isoutofdomain, nonnegative, on_step or progress"
+            f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, lband, uband, linear_solver, "
+            "preconditioner, first_step, max_step, max_steps, tstops, isoutofdomain, nonnegative, on_step or progress"
         )
 
 
@@ -238,12 +238,3 @@ def system(method, is_separable, is_hamiltonian):
             f"method={method.name!r} needs a system of positions and momenta: give fun as odekit.hamiltonian(fun, omega), "
             "with y = (q, p), positions first"
         )
-
-
-def sparsity(pattern, n):
-    """Check the shape of a Jacobian structure."""
-    if pattern is None:
-        return
-    shape = getattr(pattern, "shape", None) or np.asarray(pattern).shape
-    if shape != (n, n):
-        raise ValueError(f"`jac_sparsity` has shape {shape}; expected ({n}, {n})")

@@ -2,10 +2,13 @@
 
 import numpy as np
 
-from . import _callback, _wrap
+from . import _callback, _pattern_check, _structure, _wrap
 from ._capture import ignores_first_argument, names_used
 from ._wrap import Shape, Unsupported
 from .solvers import state
+from .solvers.linalg.banded import Banded
+from .solvers.linalg.dense import Dense
+from .solvers.linalg.sparse import Sparse
 from .solvers.problem import SCRATCH_VECTORS, Jacobian
 
 #: Functions through which a complex-step derivative does not pass: they drop or bend the imaginary part.
@@ -17,6 +20,14 @@ AGREEMENT = 1e-3  # how well the complex-step Jacobian must agree with a differe
 
 
 def choose(field, time_derivative=False):
+    """The Jacobian of the real system, from the best source there is, and its structure; see `_choose`."""
+    jacobian = _choose(field, time_derivative)
+    if isinstance(jacobian.structure, Sparse):
+        field.kernels_used.append(jacobian.structure)  # it calls Python back, which may raise
+    return jacobian
+
+
+def _choose(field, time_derivative):
     """The Jacobian of the real system, from the best source there is.
 
     The user's; else exact, by complex step, where the function compiles for complex input and agrees with a difference
@@ -36,53 +47,110 @@ def choose(field, time_derivative=False):
     autonomous = not time_derivative or ignores_first_argument(field.function)
     time = state.TIME_NONE if autonomous else state.TIME_DIFFERENCE
     if field.jac is not None and not callable(field.jac):
-        matrix = field.jac.toarray() if hasattr(field.jac, "toarray") else np.asarray(field.jac)
-        n = field.y0.size
-        if matrix.shape != (n, n):
-            raise ValueError(f"jac has shape {matrix.shape}; expected ({n}, {n}) for a state of {n}")
-        matrix = _real_form(matrix) if field.complex_state else matrix.astype(np.float64)
-        return Jacobian(state.JAC_CONSTANT, 0, np.ascontiguousarray(matrix), time)
+        structure, matrix = _constant(field)
+        return Jacobian(state.JAC_CONSTANT, 0, matrix, time, structure)
     if field.jac is not None:
-        return Jacobian(state.JAC_KERNEL, _user_jacobian(field).address, time=time)
-    kernel = None if autonomous else _complex_step(field, True)
+        kernel, structure = _user_jacobian(field)
+        return Jacobian(state.JAC_KERNEL, kernel.address, time=time, structure=structure)
+    structure = _structure.choose(field.y0.size, field.said, field.said.pattern, field.complex_state)
+    by_columns = not isinstance(structure, Dense)
+    kernel = None if autonomous else _complex_step(field, True, by_columns)
     if kernel is not None:
-        return Jacobian(state.JAC_KERNEL, kernel.address, time=state.TIME_KERNEL)
-    kernel = _complex_step(field, False)
-    kind = state.JAC_DIFFERENCE if kernel is None else state.JAC_KERNEL
-    return Jacobian(kind, 0 if kernel is None else kernel.address, time=time)
+        time = state.TIME_KERNEL
+    else:
+        kernel = _complex_step(field, False, by_columns)
+    kind = state.JAC_DIRECTION if by_columns else state.JAC_KERNEL
+    kind, address = (state.JAC_DIFFERENCE, 0) if kernel is None else (kind, kernel.address)
+    if by_columns:
+        _pattern_check.check(field, structure, address)
+    return Jacobian(kind, address, time=time, structure=structure)
+
+
+def _constant(field):
+    """Structure and numbers of a Jacobian that is given as a matrix."""
+    n, said = field.y0.size, field.said
+    matrix = field.jac if hasattr(field.jac, "toarray") else np.asarray(field.jac)
+    packed = said.lband is not None and matrix.shape == (said.lband + said.uband + 1, n)
+    if matrix.shape != (n, n) and not packed:
+        also = "" if said.lband is None else f", or ({said.lband + said.uband + 1}, {n}) for its diagonals"
+        raise ValueError(f"jac has shape {matrix.shape}; expected ({n}, {n}){also} for a state of {n}")
+    if packed and field.complex_state:
+        matrix = _unpacked(matrix, said.lband, said.uband)
+    structure = _structure.choose(n, said, _pattern_of(said, matrix), field.complex_state)
+    if field.complex_state:
+        matrix = _real_form(matrix)
+    if np.iscomplexobj(matrix):
+        raise ValueError("jac has complex numbers for a real state; give y0 as complex numbers")
+    return structure, structure.pack(matrix)
+
+
+def _pattern_of(said, *matrices):
+    """Pattern of the Jacobian: the given one, or that of the user's sparse matrices."""
+    if said.pattern is not None or not all(hasattr(matrix, "toarray") for matrix in matrices):
+        return said.pattern
+    return _structure.pattern_of(sum(abs(_structure.pattern_of(matrix)) for matrix in matrices))
 
 
 def _user_jacobian(field):
-    shape = field.shape._replace(returns="matrix", in_place=False, vectorized=False)
-    value = getattr(field.jac, "py_func", field.jac)(field.t0, field.y0.copy(), *field.args)
-    _callback.as_numbers(value, shape)
-    if field.complex_state:
-        size = 2 * field.y0.size
-        real = Shape(size, "matrix")
-        kernel = _callback.python_kernel(
-            lambda t, y: _real_form(_dense(field.jac(t, y.view(np.complex128), *field.args))), real, ()
-        )
-        field.kernels_used.append(kernel)
-        return kernel
-    if hasattr(value, "toarray"):  # a sparse matrix: Numba has none
-        kernel = field.python_kernel(field.jac, shape)
-        field.kernels_used.append(kernel)
-        return kernel
-    return field.kernel_of(field.jac, shape)
+    """Kernel of the user's Jacobian, and its structure."""
+    said, n = field.said, field.y0.size
+    plain = getattr(field.jac, "py_func", field.jac)
+    value = plain(field.t0, field.y0.copy(), *field.args)
+    packed = said.lband is not None and np.shape(value) == (said.lband + said.uband + 1, n)
+    returns = "packed" if packed else "matrix"
+    shape = Shape(n, returns, field.complex_state, lband=said.lband or 0, uband=said.uband or 0)
+    sparse = hasattr(value, "toarray")
+    if not sparse or value.shape != (n, n):
+        _callback.as_numbers(value, shape)
+    values = [value]
+    if sparse and said.pattern is None:  # an entry may be zero at the start, and left out there
+        y = field.y0 * (1 + AGREEMENT) + AGREEMENT**2
+        values.append(plain(field.t0, y, *field.args))
+    structure = _structure.choose(n, said, _pattern_of(said, *values), field.complex_state)
+    if not (field.complex_state or sparse):
+        if isinstance(structure, Dense):
+            return field.kernel_of(field.jac, shape), structure
+        if isinstance(structure, Banded) and structure.order is None:
+            if not packed:
+                structure.pack(np.asarray(value))  # tells what lies outside of the band
+            shape = Shape(n, "packed" if packed else "band", lband=structure.lband, uband=structure.uband)
+            return field.kernel_of(field.jac, shape), structure
+
+    def numbers(t, y):
+        matrix = plain(t, y.view(field.y0.dtype), *field.args)
+        if packed and field.complex_state:
+            matrix = _unpacked(matrix, said.lband, said.uband)
+        return structure.pack(_real_form(matrix) if field.complex_state else matrix).ravel()
+
+    real = Shape(2 * n if field.complex_state else n, "values", count=structure.jacobian_size)
+    kernel = _callback.python_kernel(numbers, real, ())
+    field.kernels_used.append(kernel)
+    return kernel, structure
 
 
-def _complex_step(field, time):
-    """Kernel of the complex-step Jacobian, with the derivative in t or without, or None where it cannot be trusted."""
+def _complex_step(field, time, direction):
+    """Kernel of exact derivatives by complex step, or None where it cannot be trusted.
+
+    Parameters
+    ----------
+    field : odekit.field.UserField
+    time : bool
+        With the derivative in t.
+    direction : bool
+        Derivatives along a direction; else the whole Jacobian.
+    """
     if field.native or not field.kernel.compiled or field.complex_state or names_used(field.function) & NOT_HOLOMORPHIC:
         return None
     try:
-        kernel = _wrap.compile_kernel(field.function, field.shape._replace(derivative=True, time=time), field.structure)
+        shape = field.shape._replace(derivative=True, time=time, direction=direction)
+        kernel = _wrap.compile_kernel(field.function, shape, field.structure)
     except Unsupported:
         return None
     if kernel.agrees is None:  # as with the field's own kernel, one comparison is enough
         # a second point, because a kink such as |y| may lie at the first, and y0 is often zero
         probes = (field.y0, field.y0 * (1 + AGREEMENT) + AGREEMENT**2)
-        kernel.agrees = all(_agrees(field, kernel, y, time) for y in probes)
+        compare = _pattern_check.agrees if direction else _agrees
+        kernel.agrees = all(compare(field, kernel, y, time) for y in probes)
     return kernel if kernel.agrees else None
 
 
@@ -108,12 +176,20 @@ def _agrees(field, kernel, y, time):
     return True
 
 
-def _dense(matrix):
-    return matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
+def _unpacked(packed, lband, uband):
+    """The sparse matrix whose diagonals are given."""
+    from scipy import sparse
+
+    n = packed.shape[1]
+    return sparse.dia_array((np.asarray(packed), np.arange(uband, -lband - 1, -1)), shape=(n, n))
 
 
 def _real_form(matrix):
     """Jacobian of a complex (holomorphic) system as that of its interleaved real and imaginary parts."""
+    if hasattr(matrix, "toarray"):
+        from scipy import sparse
+
+        return sparse.kron(matrix.real, [[1, 0], [0, 1]]) + sparse.kron(matrix.imag, [[0, -1], [1, 0]])
     matrix = np.asarray(matrix, dtype=np.complex128)
     n = matrix.shape[0]
     real = np.empty((2 * n, 2 * n))

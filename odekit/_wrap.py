@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import linecache
+import math
 import re
 import sys
 import warnings
@@ -52,6 +53,8 @@ class ScalarKernel:
         Exceptions that a call back into Python caught, the latest last.
     agrees : bool or None
         Whether the compiled function gives the numbers of the Python function; None: not compared yet.
+    structures : set
+        Structures of the Jacobian that have been found to hold all of its entries.
     """
 
     address: int
@@ -59,6 +62,7 @@ class ScalarKernel:
     keep_alive: Any = None
     raised: list = dataclasses.field(default_factory=list)
     agrees: bool | None = None
+    structures: set = dataclasses.field(default_factory=set)
 
 
 class Shape(NamedTuple):
@@ -69,7 +73,8 @@ class Shape(NamedTuple):
     n : int
         Dimension of the state (complex numbers count once).
     returns : str
-        ``"vector"`` (n numbers), ``"matrix"`` (n by n) or ``"number"``.
+        ``"vector"`` (n numbers), ``"matrix"`` (n by n), ``"packed"`` (the diagonals of a band, `lband` + `uband` + 1 by n),
+        ``"band"`` (n by n, of which the band is kept in that form), ``"values"`` (`count` numbers) or ``"number"``.
     complex_state : bool
     in_place : bool
         The function writes into its third argument.
@@ -79,6 +84,11 @@ class Shape(NamedTuple):
         Compile the complex-step Jacobian of the function instead of the function.
     time : bool
         The derivative with respect to t follows the Jacobian.
+    direction : bool
+        Instead of the Jacobian its product with a direction of n + 1 numbers, which follow the state; the last is the part
+        in t.
+    lband, uband, count : int
+        See `returns`.
     """
 
     n: int
@@ -88,6 +98,25 @@ class Shape(NamedTuple):
     vectorized: bool = False
     derivative: bool = False
     time: bool = False
+    direction: bool = False
+    lband: int = 0
+    uband: int = 0
+    count: int = 0
+
+    @property
+    def expected(self):
+        """Shape of what the function returns."""
+        rows = self.lband + self.uband + 1
+        matrix = (self.n, self.n)
+        return {
+            "vector": (self.n,), "matrix": matrix, "packed": (rows, self.n), "band": matrix, "values": (self.count,),
+            "number": (),
+        }[self.returns]  # fmt: skip
+
+    @property
+    def size(self):
+        """How many numbers the kernel writes (complex ones count once)."""
+        return (self.lband + self.uband + 1) * self.n if self.returns == "band" else math.prod(self.expected)
 
 
 _counter = itertools.count()
@@ -239,12 +268,14 @@ def _source(shape, structure, returned, copies):
     if shape.derivative:
         # the scratch memory behind the parameters holds the complex state and, in place, the complex slope
         lines += [f"state, y = view1(y_, 0, {n}), view1c(p_, {n_params}, {n})"]
-        lines += [f"out = view2(out_, 0, {n}, {n})", f"dy = view1c(p_, {n_params + 2 * n}, {n})"]
+        out = f"view1(out_, 0, {n})" if shape.direction else f"view2(out_, 0, {n}, {n})"
+        lines += [f"out = {out}", f"dy = view1c(p_, {n_params + 2 * n}, {n})"]
         lines += [f"for i in range({n}):", "    y[i] = state[i]"]
     else:
         lines += [f"y = {view}(y_, 0, {n})"]
-        if shape.returns == "matrix":
-            lines += [f"out = {view.replace('1', '2')}(out_, 0, {n}, {n})"]
+        if shape.returns in ("matrix", "packed", "band"):
+            rows = n if shape.returns == "matrix" else shape.size // n
+            lines += [f"out = {view.replace('1', '2')}(out_, 0, {rows}, {n})"]
         else:
             lines += [f"out = {view}(out_, 0, {n if shape.returns == 'vector' else 1})"]
         if shape.in_place:
@@ -255,7 +286,7 @@ def _source(shape, structure, returned, copies):
         arguments = arguments.replace("y", "y.copy()", 1)
     call = [f"user({arguments})"] if shape.in_place else [f"r = user({arguments})", *_store(shape, returned)]
     if shape.derivative:
-        call = _by_columns(call, n, shape.time)
+        call = _along_direction(call, n, shape.time) if shape.direction else _by_columns(call, n, shape.time)
     lines += ["try:", *("    " + line for line in call), "except Exception:", f"    return {RAISED}", f"return {OK}"]
     return "\n".join("    " + line for line in lines) + "\n"
 
@@ -272,6 +303,15 @@ def _by_columns(call, n, time):
     return [f"for j in range({n + time}):", *("    " + line for line in (*begin, *call, *end))]
 
 
+def _along_direction(call, n, time):
+    """Source that calls with one imaginary step along a direction."""
+    step = repr(COMPLEX_STEP)
+    begin = [f"along = view1(y_, {n}, {n + 1})", f"for i in range({n}):"]
+    begin += [f"    y[i] = complex(state[i], {step} * along[i])"]
+    begin += [f"s = complex(t, {step} * along[{n}])"] if time else []
+    return [*begin, *call, f"for i in range({n}):", f"    out[i] = dy[i].imag / {step}"]
+
+
 def _store(shape, returned):
     """Source that stores the result `r` of Numba type `returned`."""
     n, target = shape.n, "dy" if shape.derivative else "out"
@@ -284,16 +324,24 @@ def _store(shape, returned):
         if isinstance(element, types.Complex) and not complex_allowed:
             raise Unsupported("it returns complex numbers for a real state")
 
-    if shape.returns == "matrix":
-        if isinstance(returned, types.BaseTuple) and len(returned) == n * n:
+    if len(shape.expected) == 2:
+        if shape.returns == "matrix" and isinstance(returned, types.BaseTuple) and len(returned) == n * n:
             for element in returned:
                 check(element)
             return [f"out[{i // n}, {i % n}] = r[{i}]" for i in range(n * n)]
         if not (isinstance(returned, types.Array) and returned.ndim == 2):
             raise Unsupported(f"it returns {returned}")
         check(returned.dtype)
-        rows = [f"for i in range({n}):", f"    for k in range({n}):", "        out[i, k] = r[i, k]"]
-        return [f"if r.shape[0] != {n} or r.shape[1] != {n}:", f"    return {WRONG_SHAPE}", *rows]
+        rows, columns = shape.expected
+        store = [f"for i in range({rows}):", f"    for k in range({columns}):", "        out[i, k] = r[i, k]"]
+        if shape.returns == "band":
+            inside = f"range(max(0, k - {shape.uband}), min({n}, k + {shape.lband + 1}))"
+            store = [
+                f"for k in range({n}):",
+                f"    for i in {inside}:",
+                f"        out[{shape.uband} + i - k, k] = r[i, k]",
+            ]
+        return [f"if r.shape[0] != {rows} or r.shape[1] != {columns}:", f"    return {WRONG_SHAPE}", *store]
     size = n if shape.returns == "vector" else 1
     if isinstance(returned, types.BaseTuple) and len(returned) == size:
         for element in returned:

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import _callback, _jacobian, _jit, _native, _wrap
 from ._arguments import pack
+from ._structure import UNKNOWN
 from ._wrap import OdekitPerformanceWarning, ScalarKernel, Shape, Unsupported
 from .solvers.problem import Kernels
 
@@ -70,6 +71,8 @@ class UserField:
     isoutofdomain : callable or None
     must_compile : bool
         Whether a function that Numba rejects is an error.
+    said : odekit._structure.Wanted
+        What the user says of the structure of the Jacobian.
 
     Raises
     ------
@@ -80,9 +83,10 @@ class UserField:
     """
 
     def __init__(
-        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False
-    ):
-        self.must_compile = must_compile
+        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False,
+        said=UNKNOWN,
+    ):  # fmt: skip
+        self.must_compile, self.said = must_compile, said
         self.t0, self.y0, self.args = t0, y0, args
         self.complex_state = y0.dtype.kind == "c"
         in_place = isinstance(fun, InPlace)
@@ -166,7 +170,8 @@ class UserField:
 
     def calls_python(self):
         """Whether any of the user's functions is, or may be, called back in Python."""
-        return callable(self.jac) or not all(k.compiled for k in (self.kernel, *self.kernels_used))
+        sparse = self.said.may_call_python or hasattr(self.jac, "toarray")
+        return sparse or callable(self.jac) or not all(k.compiled for k in (self.kernel, *self.kernels_used))
 
     def kernels(self):
         """What the integrators need.

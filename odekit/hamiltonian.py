@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ._structure import UNKNOWN
 from .field import UserField
 from .separable import Separable, SeparableField
 
@@ -80,14 +81,15 @@ class HamiltonianField(UserField):
     """
 
     def __init__(
-        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False
-    ):
+        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False,
+        said=UNKNOWN,
+    ):  # fmt: skip
         if y0.size % 2 or y0.dtype.kind == "c":
             raise ValueError(
                 f"a Hamiltonian system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
                 f"components of type {y0.dtype}"
             )
-        super().__init__(fun.function, t0, y0, args, jac, events, vectorized, isoutofdomain, must_compile)
+        super().__init__(fun.function, t0, y0, args, jac, events, vectorized, isoutofdomain, must_compile, said)
         self.omega = fun.omega
 
     def kernels(self):

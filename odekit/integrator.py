@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from . import _checks
+from . import _checks, _structure
 from ._callbacks import EventRecorder, step_callback
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
@@ -27,7 +27,9 @@ class Integrator:
     y0 : array_like, (n,)
     t_bound : float
         Where to end; it can be moved on with `extend`.
-    method, events, args, rtol, atol, jac, first_step, max_step, tstops, isoutofdomain, nonnegative, on_step
+    method, events, args, rtol, atol, jac, jac_sparsity, lband, uband, linear_solver, preconditioner
+        As for `odekit.solve_ivp`.
+    first_step, max_step, tstops, isoutofdomain, nonnegative, on_step
         As for `odekit.solve_ivp`.
 
     Attributes
@@ -74,7 +76,8 @@ class Integrator:
     """
 
     def __init__(
-        self, fun, t0, y0, t_bound, method="auto", *, events=None, args=None, rtol=1e-3, atol=1e-6, jac=None, first_step=None,
+        self, fun, t0, y0, t_bound, method="auto", *, events=None, args=None, rtol=1e-3, atol=1e-6, jac=None,
+        jac_sparsity=None, lband=None, uband=None, linear_solver="auto", preconditioner=None, first_step=None,
         max_step=math.inf, tstops=None, isoutofdomain=None, nonnegative=None, on_step=None,
     ):  # fmt: skip
         t0, t_bound = _checks.span((t0, t_bound))
@@ -88,11 +91,12 @@ class Integrator:
         if not math.isfinite(t_bound):
             raise ValueError(f"t_bound={t_bound!r}; expected a finite time (extend moves it on)")
         _checks.steps(first_step, max_step, 1, abs(t_bound - t0), methods[0])
+        said = _structure.wanted(state.size, jac_sparsity, lband, uband, linear_solver, preconditioner)
         _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
         marks = _checks.nonnegative(nonnegative, state)
         _checks.inside_domain(isoutofdomain, t0, state, args)
         _checks.callback("on_step", on_step)
-        self._field = field_class(fun)(fun, t0, state, args, jac, event_list, isoutofdomain=isoutofdomain)
+        self._field = field_class(fun)(fun, t0, state, args, jac, event_list, isoutofdomain=isoutofdomain, said=said)
         recorder = EventRecorder(event_list, terminal, state.dtype, args)
         self.t_events, self.y_events = recorder.times, recorder.states
         # a few rows of log: the step just made, and what events have made of its end
@@ -283,6 +287,8 @@ class Integrator:
         run.iw[:] = state["iw"]
         run.w = state["w"].copy()
         run._view_vectors()
+        if run.structure is not None:
+            run.structure.forget()
         if run.iw[S.W_SIZE] != run.w.size:
             raise ValueError("the state is damaged: its arrays do not fit together")
         run.stops = state["stops"].tolist()

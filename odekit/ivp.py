@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from . import _callback, _checks, _progress
+from . import _callback, _checks, _progress, _structure
 from ._callbacks import EventRecorder, step_callback
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
@@ -22,8 +22,9 @@ DEFAULT_MAX_STEPS = 1_000_000
 
 def solve_ivp(
     fun, t_span, y0, method="auto", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, *,
-    rtol=1e-3, atol=1e-6, jac=None, jac_sparsity=None, first_step=None, max_step=math.inf, max_steps=DEFAULT_MAX_STEPS,
-    tstops=None, isoutofdomain=None, nonnegative=None, on_step=None, progress=False, **unknown,
+    rtol=1e-3, atol=1e-6, jac=None, jac_sparsity=None, lband=None, uband=None, linear_solver="auto", preconditioner=None,
+    first_step=None, max_step=math.inf, max_steps=DEFAULT_MAX_STEPS, tstops=None, isoutofdomain=None, nonnegative=None,
+    on_step=None, progress=False, **unknown,
 ):  # fmt: skip
     """Integrate a system of ordinary differential equations ``dy/dt = fun(t, y, *args)``, ``y(t0) = y0``.
 
@@ -122,14 +123,14 @@ def solve_ivp(
     name, methods = resolve(method, n, tightest)
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
-    _checks.sparsity(jac_sparsity, n)
+    said = _structure.wanted(n, jac_sparsity, lband, uband, linear_solver, preconditioner)
     stops = _checks.stops(tstops, t0, t1)
     _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
     marks = _checks.nonnegative(nonnegative, state)
     _checks.inside_domain(isoutofdomain, t0, state, args)
     _checks.callback("on_step", on_step)
 
-    field = _attach_start(field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain)
+    field = _attach_start(field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain, said)
     width = 2 if field.complex_state else 1
     recorder = EventRecorder(event_list, terminal, state.dtype, args)
     with _progress.bar(progress, t0, t1) as show:

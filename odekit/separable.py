@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import _callback, _jit
+from ._structure import UNKNOWN
 from ._wrap import Shape
 from .field import UserField
 
@@ -95,7 +96,7 @@ class SeparableField(UserField):
     Parameters
     ----------
     fun : Separable
-    t0, y0, args, jac, events, vectorized, isoutofdomain, must_compile
+    t0, y0, args, jac, events, vectorized, isoutofdomain, must_compile, said
         As for `UserField`.
 
     Raises
@@ -105,8 +106,9 @@ class SeparableField(UserField):
     """
 
     def __init__(
-        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False
-    ):
+        self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False,
+        said=UNKNOWN,
+    ):  # fmt: skip
         if y0.size % 2 or y0.dtype.kind == "c" or vectorized:
             raise ValueError(
                 f"a separable system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
@@ -120,7 +122,7 @@ class SeparableField(UserField):
             part = Shape(m)
             return np.concatenate([_callback.as_numbers(v, part) for v in (velocity, fun.force(t, y[:m], *args))])
 
-        super().__init__(full, t0, y0, args, jac, events, isoutofdomain=isoutofdomain, must_compile=must_compile)
+        super().__init__(full, t0, y0, args, jac, events, False, isoutofdomain, must_compile, said)
 
     def _known(self):
         """None: the halves are looked up one by one."""

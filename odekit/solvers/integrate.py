@@ -114,6 +114,7 @@ class Integration:
         self.fired = {}  # event function: time, and number of steps, at which it last changed the state
         self._stepped = 0  # accepted steps that `on_step` has seen
         self._prepared = set()
+        self.structure = None  # of the linear systems, see `odekit.solvers.linalg`
         if len(methods) == 2:
             w[S.EXPONENT] = 1.0 / (methods[0].error_order + 1)
             if (
@@ -219,7 +220,7 @@ class Integration:
         """The Jacobian and room for the matrices, when they are needed: most problems never turn stiff."""
         n = int(self.iw[S.N])
         jacobian = self.kernels.jacobian(method.time_derivative)
-        structure = Dense(n) if jacobian.structure is None else jacobian.structure
+        self.structure = structure = Dense(n) if jacobian.structure is None else jacobian.structure
         self.iw, self.w = linalg.install(
             self.fn, self.iw, self.w, structure, method.complex_matrices, method.workspace(n)
         )
@@ -228,7 +229,7 @@ class Integration:
         self.iw[S.TIME_KIND] = jacobian.time
         if jacobian.matrix is not None:
             start = int(self.iw[S.O_IMPLICIT])
-            self.w[start : start + structure.jacobian_size] = structure.pack(jacobian.matrix)
+            self.w[start : start + structure.jacobian_size] = jacobian.matrix.ravel()
 
     def loop(self):
         """Advance until the integration ends; the reason."""

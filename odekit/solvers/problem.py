@@ -22,8 +22,8 @@ class Jacobian:
         One of `state.JAC_DIFFERENCE`, `state.JAC_KERNEL`, `state.JAC_CONSTANT` and `state.JAC_DIRECTION`.
     address : int
         Of the kernel.
-    matrix : array_like, sparse matrix or None
-        The constant Jacobian, of shape (n, n).
+    matrix : ndarray or None
+        The numbers of a constant Jacobian, as the structure packs them.
     time : int
         Where df/dt comes from: `state.TIME_DIFFERENCE`, `state.TIME_KERNEL` or `state.TIME_NONE`.
     structure : odekit.solvers.linalg.Structure or None

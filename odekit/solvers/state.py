@@ -77,6 +77,7 @@ O_STRUCTURE = 68  # where the integers of the structure begin in iw
 J_SIZE = 69  # floats of the Jacobian
 LBAND, UBAND = 70, 71
 N_COLOURS = 72  # evaluations that give a whole Jacobian of the structure
+O_BAND = 73  # where the integers of a banded structure begin in iw
 # the automatic choice, see `odekit.solvers.auto`
 SMOOTH_COUNT = 76  # consecutive steps that are long beside the time scale of the fastest mode
 PATIENCE = 77  # how many of them are awaited; 0: they are not looked at

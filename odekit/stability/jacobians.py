@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _callback, _checks
+from .._structure import DENSE
 from ..field import UserField
 from ..solvers import state
 from ..solvers.problem import SCRATCH_VECTORS
@@ -30,7 +31,7 @@ def field_with_jacobian(fun, t, y, args, jac):
     """
     if y.dtype.kind == "c":
         raise ValueError("the state is complex; expected a real one (its real and imaginary parts as components)")
-    field = UserField(fun, t, y, _checks.arguments(args), jac)
+    field = UserField(fun, t, y, _checks.arguments(args), jac, said=DENSE)
     found = field.jacobian()
     if found.kind == state.JAC_DIFFERENCE:
         raise ValueError(

@@ -10,33 +10,46 @@ factors of each matrix, scratch memory for the evaluation of the Jacobian, and f
 vectors. The pivots of each matrix and the integers of the structure lie behind the header of ``iw``.
 """
 
-import dataclasses
 import functools
 
 import numpy as np
 
 from ... import _jit
 from .. import state
+from ..state import MAX_MATRICES
+
+__all__ = [
+    "MAX_MATRICES",
+    "Structure",
+    "factorise",
+    "factors_place",
+    "install",
+    "kernel_address",
+    "pivots_size",
+    "solve",
+]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class Structure:
     """Structure of the Jacobian of n equations, of which each kind of matrix is a subclass.
 
-    Attributes
+    Parameters
     ----------
     n : int
     """
 
-    n: int
-
     #: How it is called in messages.
     name = "dense"
+    #: By which argument the user has given it.
+    source = ""
     lband = uband = 0
     #: Evaluations of the field that give a whole Jacobian.
     n_colours = 0
     #: Floats of scratch memory for the evaluation of the Jacobian.
     scratch_size = 0
+
+    def __init__(self, n):
+        self.n = n
 
     @property
     def jacobian_size(self):
@@ -52,6 +65,21 @@ class Structure:
     def integers(self):
         """What the kernels find from ``iw[O_STRUCTURE]`` on."""
         return np.empty(0, dtype=np.int64)
+
+    def offset(self):
+        """Where among the integers those of a band begin."""
+        return 0
+
+    def forget(self):
+        """Forget what is kept outside of the state arrays."""
+
+    def places(self):
+        """Rows and columns of the places that need not be zero, and the colour of each column."""
+        raise NotImplementedError
+
+    def key(self):
+        """What tells the structure from others, hashable."""
+        raise NotImplementedError
 
     def pack(self, matrix):
         """The numbers of a Jacobian, given as an array or a sparse matrix, in the order in which the kernels keep them."""
@@ -108,6 +136,7 @@ def install(fn, iw, w, structure, complex_matrices, vectors):
     iw[state.O_DERIVATIVE] = iw[state.O_FACTORS] + factors
     iw[state.O_VECTORS] = iw[state.O_DERIVATIVE] + structure.scratch_size
     iw[state.O_STRUCTURE] = state.IW_HEADER + pivots
+    iw[state.O_BAND] = iw[state.O_STRUCTURE] + structure.offset()
     iw[state.LBAND], iw[state.UBAND], iw[state.N_COLOURS] = structure.lband, structure.uband, structure.n_colours
     iw[iw[state.O_STRUCTURE] :] = integers
     fn[state.JACOBIAN] = state.step_address(structure.jacobian_kernel())

@@ -34,7 +34,7 @@ else:
 
 
 @_jit.core
-def _size(x):
+def magnitude(x):
     """|Re x| + |Im x|, as LAPACK measures complex pivots: no square root."""
     return abs(x.real) + abs(x.imag)
 
@@ -50,9 +50,9 @@ def _eliminate(lu, pivots):
     """
     n = pivots.size
     for k in range(n):
-        best, row = _size(lu[k, k]), k
+        best, row = magnitude(lu[k, k]), k
         for i in range(k + 1, n):
-            size = _size(lu[k, i])
+            size = magnitude(lu[k, i])
             if size > best:
                 best, row = size, i
         if not best > 0.0:
@@ -78,7 +78,7 @@ def _eliminate(lu, pivots):
 def _finish_lapack(lu, pivots):
     """From LAPACK's conventions (pivots from 1, U's diagonal as it is) to ours."""
     for k in range(pivots.size):
-        if not _size(lu[k, k]) > 0.0:
+        if not magnitude(lu[k, k]) > 0.0:
             return 1
         lu[k, k] = 1.0 / lu[k, k]
         pivots[k] -= 1
@@ -280,9 +280,9 @@ class Dense(Structure):
         return self.n**2
 
     def pack(self, matrix):
-        """The numbers row by row."""
+        """The numbers of a Jacobian, (n, n)."""
         matrix = matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
-        return np.ascontiguousarray(matrix, dtype=np.float64).ravel()
+        return np.ascontiguousarray(matrix, dtype=np.float64)
 
     def jacobian_kernel(self):
         """Core that evaluates the Jacobian."""

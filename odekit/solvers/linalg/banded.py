@@ -1,0 +1,351 @@
+"""Banded matrices: LU factorisation with partial pivoting, real and complex.
+
+The Jacobian is kept as SciPy and LAPACK do: number ``uband + i - j`` of row i and column j is ``J[uband + i - j, j]``. The
+factors are kept column by column, with room for the lband further diagonals that pivoting fills: row i of column j is
+``lu[j, lband + uband + i - j]``. Elimination and both triangular solves then work along contiguous memory. The diagonal of U
+is replaced by its reciprocal.
+
+A matrix whose band is narrow only after its rows and columns have been put into another order is solved in that order.
+"""
+
+import functools
+
+import numpy as np
+
+from ... import _jit
+from .. import jacobian, state
+from . import MAX_MATRICES, Structure, columns, factors_place, kernel_address
+from .dense import magnitude, pivots_view
+
+#: The band is turned over in blocks of so many columns: a cache line of the Jacobian.
+BLOCK = 8
+
+
+@_jit.core
+def shifted(J, lband, uband, shift, scale, lu):
+    """Write ``shift I - scale J`` into the room of its factors."""
+    n = J.shape[1]
+    width = lband + uband
+    for first in range(0, n, BLOCK):
+        last = min(first + BLOCK, n)
+        for j in range(first, last):
+            for d in range(lband):
+                lu[j, d] = 0.0
+        for d in range(width + 1):
+            for j in range(max(first, uband - d), min(last, n + uband - d)):
+                lu[j, lband + d] = -scale * J[d, j]
+        for j in range(first, last):
+            lu[j, width] += shift
+
+
+@_jit.core
+def eliminate(lu, pivots, lband, uband):
+    """Right-looking elimination; stops at a pivot that is zero or NaN.
+
+    Parameters
+    ----------
+    lu : ndarray, shape (n, 2 * lband + uband + 1)
+        The matrix, on return its factors.
+    pivots : ndarray of int32, shape (n,)
+    lband, uband : int
+
+    Returns
+    -------
+    int
+        Diagonals of U above the main one, or -1 where the matrix is singular.
+    """
+    n, d = lu.shape[0], lband + uband
+    last, reach = 0, uband  # columns up to `last` are touched by the rows that have been pivots
+    for k in range(n):
+        below, pivot_column = min(lband, n - 1 - k), lu[k]
+        best, row = magnitude(pivot_column[d]), 0
+        for i in range(1, below + 1):
+            size = magnitude(pivot_column[d + i])
+            if size > best:
+                best, row = size, i
+        if not best > 0.0:
+            return -1
+        pivots[k] = k + row
+        last = max(last, min(k + row + uband, n - 1))
+        reach = max(reach, last - k)
+        if row != 0:
+            for j in range(k, last + 1):
+                column = lu[j]
+                at = d + k - j
+                column[at], column[at + row] = column[at + row], column[at]
+        inverse = 1.0 / pivot_column[d]
+        pivot_column[d] = inverse
+        multipliers = pivot_column[d + 1 :]
+        for i in range(below):
+            multipliers[i] *= inverse
+        for j in range(k + 1, last + 1):
+            at = d + k - j
+            factor, target = lu[j, at], lu[j, at + 1 :]
+            for i in range(below):
+                target[i] -= factor * multipliers[i]
+    return reach
+
+
+@_jit.core
+def solve(lu, pivots, lband, uband, reach, b):
+    """Solve a factorised system in place.
+
+    Parameters
+    ----------
+    lu, pivots, lband, uband
+        As for `eliminate`.
+    reach : int
+        From `eliminate`.
+    b : ndarray, shape (n,)
+        Right-hand side; on return the solution.
+    """
+    n, d = lu.shape[0], lband + uband
+    for k in range(n):
+        row = pivots[k]
+        x = b[row]
+        if row != k:
+            b[row] = b[k]
+            b[k] = x
+        column = lu[k]
+        for i in range(1, min(lband, n - 1 - k) + 1):
+            b[k + i] -= column[d + i] * x
+    for j in range(n - 1, -1, -1):
+        column = lu[j]
+        x = b[j] * column[d]
+        b[j] = x
+        for i in range(max(0, j - reach), j):
+            b[i] -= column[d + i - j] * x
+
+
+@_jit.core
+def _bound(J, lband, uband, sums):
+    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
+    n = J.shape[1]
+    for i in range(n):
+        sums[i] = 0.0
+    by_rows = by_columns = 0.0
+    for j in range(n):
+        column = 0.0
+        for i in range(max(0, j - uband), min(n, j + lband + 1)):
+            size = abs(J[uband + i - j, j])
+            column += size
+            sums[i] += size
+        by_columns = max(by_columns, column)
+    for i in range(n):
+        by_rows = max(by_rows, sums[i])
+    return min(by_rows, by_columns)
+
+
+@_jit.core
+def _evaluate(fn, iw, w, p, J):
+    """Evaluate the band: columns that are its width apart share no row; step code."""
+    n, lband, uband = iw[state.N], iw[state.LBAND], iw[state.UBAND]
+    colours = iw[state.N_COLOURS]
+    _, y, _ = jacobian.point(iw, w)
+    columns.begin(iw, w)
+    step, out = _jit.view1(w, columns.increments(iw), n), _jit.view1(w, columns.derivative(iw), n)
+    for colour in range(colours):
+        for j in range(colour, n, colours):
+            columns.vary(iw, w, y, j, True)
+        code = columns.evaluate(fn, iw, w, p)
+        if code != state.ACCEPTED:
+            return code
+        for j in range(colour, n, colours):
+            columns.vary(iw, w, y, j, False)
+            inverse = 1.0 / step[j]
+            for i in range(max(0, j - uband), min(n, j + lband + 1)):
+                J[uband + i - j, j] = out[i] * inverse
+    return columns.evaluate_rate(fn, iw, w, p)
+
+
+def jacobian_banded(fn, iw, w, p):
+    """Evaluate the Jacobian, see `odekit.solvers.jacobian.evaluate`."""
+    lband, uband = iw[state.LBAND], iw[state.UBAND]
+    J = _jit.view2(w, iw[state.O_IMPLICIT], lband + uband + 1, iw[state.N])
+    code = jacobian.begin(fn, iw, w, p)
+    if code == state.ACCEPTED and columns.wanted(iw):
+        code = _evaluate(fn, iw, w, p, J)
+    if code != state.ACCEPTED:
+        return code
+    return jacobian.finish(iw, w, _bound(J, lband, uband, _jit.view1(w, columns.derivative(iw), iw[state.N])))
+
+
+def jacobian_reordered(fn, iw, w, p):
+    """The same for a band in another order than that of the state, whose columns are those of a pattern."""
+    values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
+    code = jacobian.begin(fn, iw, w, p)
+    if code == state.ACCEPTED and columns.wanted(iw):
+        code = columns.evaluate_pattern(fn, iw, w, p, values)
+    return jacobian.finish(iw, w, columns.bound_pattern(iw, w, values)) if code == state.ACCEPTED else code
+
+
+# The integers behind the pivots: for a band in another order first its pattern; then how far U reaches for each matrix
+# and, in another order, the component at each place of it.
+
+_FACTOR = """
+def {name}(fn, iw, w, p, b, matrix):
+    n, place, lband, uband = iw[N], factors_place(iw, matrix), iw[LBAND], iw[UBAND]
+    J = view2(w, iw[O_IMPLICIT], lband + uband + 1, n)
+    pivots = pivots_view(iw, IW_HEADER, n * (matrix + 1))[n * matrix :]
+    shift, imaginary, scale = w[SHIFTS + 3 * matrix], w[SHIFTS + 3 * matrix + 1], w[SHIFTS + 3 * matrix + 2]
+    if {has_complex} and matrix > 0:
+        lu_c = view2c(w, place, n, 2 * lband + uband + 1)
+        shifted(J, lband, uband, complex(shift, imaginary), scale, lu_c)
+        reach = eliminate(lu_c, pivots, lband, uband)
+    else:
+        lu = view2(w, place, n, 2 * lband + uband + 1)
+        shifted(J, lband, uband, shift, scale, lu)
+        reach = eliminate(lu, pivots, lband, uband)
+    iw[iw[O_BAND] + matrix] = reach
+    return ACCEPTED if reach >= 0 else SINGULAR
+"""
+_SOLVE = """
+def {name}(fn, iw, w, p, b, matrix):
+    n, place, lband, uband = iw[N], factors_place(iw, matrix), iw[LBAND], iw[UBAND]
+    pivots = pivots_view(iw, IW_HEADER, n * (matrix + 1))[n * matrix :]
+    reach = iw[iw[O_BAND] + matrix]
+    order, reordered = iw[O_BAND] + MAX_MATRICES, w
+    if {has_complex} and matrix > 0:
+        lu_c, b_c = view2c(w, place, n, 2 * lband + uband + 1), view1c(b, 0, n)
+        if {reordered}:
+            x_c = view1c(w, iw[O_DERIVATIVE], n)
+            for i in range(n):
+                x_c[i] = b_c[iw[order + i]]
+            solve(lu_c, pivots, lband, uband, reach, x_c)
+            for i in range(n):
+                b_c[iw[order + i]] = x_c[i]
+        else:
+            solve(lu_c, pivots, lband, uband, reach, b_c)
+    else:
+        lu, b_r = view2(w, place, n, 2 * lband + uband + 1), view1(b, 0, n)
+        if {reordered}:
+            x = view1(w, iw[O_DERIVATIVE], n)
+            for i in range(n):
+                x[i] = b_r[iw[order + i]]
+            solve(lu, pivots, lband, uband, reach, x)
+            for i in range(n):
+                b_r[iw[order + i]] = x[i]
+        else:
+            solve(lu, pivots, lband, uband, reach, b_r)
+    return ACCEPTED
+"""
+_NAMES = "N LBAND UBAND O_BAND O_IMPLICIT O_DERIVATIVE IW_HEADER SHIFTS ACCEPTED SINGULAR"
+_NAMESPACE = {
+    **{name: getattr(state, name) for name in _NAMES.split()},
+    **{view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")},
+    **{f.__name__: f for f in (factors_place, shifted, eliminate, solve)},
+    "pivots_view": pivots_view,
+    "MAX_MATRICES": MAX_MATRICES,
+}
+
+
+@functools.cache
+def _kernels(has_complex, reordered):
+    """Cores of the factorisation and of the solve; without complex matrices nothing is compiled for them."""
+    ending = "_complex" * has_complex
+    names = f"factor_banded{ending}", f"solve_banded{ending}{'_reordered' * reordered}"
+    return [
+        _jit.exec_source(source.format(name=name, has_complex=has_complex, reordered=reordered), name, _NAMESPACE)
+        for source, name in zip((_FACTOR, _SOLVE), names, strict=True)
+    ]
+
+
+class Banded(Structure):
+    """A Jacobian with `lband` diagonals below the main one and `uband` above it.
+
+    Parameters
+    ----------
+    n, lband, uband : int
+    pattern : sparse matrix, (n, n), optional
+        Places that need not be zero, in the order of the state.
+    order : ndarray, (n,), optional
+        Component at each place of the order in which the matrix is a band; needs the pattern.
+    """
+
+    name = "banded"
+    source = "the band"
+
+    def __init__(self, n, lband, uband, pattern=None, order=None):
+        self.n = n
+        self.lband, self.uband = min(lband, max(n - 1, 0)), min(uband, max(n - 1, 0))
+        self.order, self.pattern = order, None
+        self.scratch_size = columns.scratch_size(n)
+        self.n_colours = min(self.lband + self.uband + 1, n)
+        if order is not None:
+            place = np.empty(n, dtype=np.int64)
+            place[order] = np.arange(n)
+            self.pattern = columns.Pattern(
+                pattern, lambda rows, columns_: (self.uband + place[rows] - place[columns_]) * n + place[columns_]
+            )
+            self.n_colours, self.source = self.pattern.n_colours, "jac_sparsity"
+
+    @property
+    def jacobian_size(self):
+        """Floats of the Jacobian."""
+        return (self.lband + self.uband + 1) * self.n
+
+    @property
+    def factor_size(self):
+        """Floats of the factors of one real matrix."""
+        return (2 * self.lband + self.uband + 1) * self.n
+
+    @property
+    def integers(self):
+        """The pattern if there is one, room for `reach`, the order."""
+        parts = [] if self.pattern is None else [self.pattern.integers]
+        parts += [np.zeros(MAX_MATRICES, dtype=np.int64), [] if self.order is None else self.order]
+        return np.concatenate(parts).astype(np.int64)
+
+    def places(self):
+        """Rows and columns of the places that need not be zero, and the colour of each column."""
+        if self.pattern is not None:
+            return self.pattern.rows, self.pattern.columns, self.pattern.groups
+        j = np.tile(np.arange(self.n), self.lband + self.uband + 1)
+        i = j + np.repeat(np.arange(-self.uband, self.lband + 1), self.n)
+        inside = (i >= 0) & (i < self.n)
+        return i[inside], j[inside], np.arange(self.n) % max(self.n_colours, 1)
+
+    def key(self):
+        """What tells the structure from others."""
+        return (self.n, self.lband, self.uband) if self.pattern is None else self.pattern.key()
+
+    def offset(self):
+        """Where the integers after the pattern begin."""
+        return 0 if self.pattern is None else self.pattern.integers.size
+
+    def pack(self, matrix):
+        """The numbers of a Jacobian: packed as SciPy wants it, (lband + uband + 1, n), or of shape (n, n).
+
+        Raises
+        ------
+        ValueError
+            If there is a number outside of the band.
+        """
+        rows = self.lband + self.uband + 1
+        if self.pattern is not None:
+            return self.pattern.pack(matrix, self.jacobian_size)
+        if matrix.shape == (rows, self.n):
+            return np.ascontiguousarray(matrix, dtype=np.float64).ravel()
+        from scipy import sparse
+
+        matrix = sparse.coo_array(matrix)
+        i, j = matrix.coords
+        lost = np.flatnonzero(((i - j > self.lband) | (j - i > self.uband)) & (matrix.data != 0))
+        if lost.size:
+            raise ValueError(
+                f"jac has an entry in row {i[lost[0]]}, column {j[lost[0]]}, outside of the band of "
+                f"lband={self.lband}, uband={self.uband}"
+            )
+        inside = (i - j <= self.lband) & (j - i <= self.uband)
+        values = np.zeros((rows, self.n))
+        np.add.at(values, ((self.uband + i - j)[inside], j[inside]), matrix.data[inside])
+        return values.ravel()
+
+    def jacobian_kernel(self):
+        """Core that evaluates the Jacobian."""
+        return jacobian_banded if self.order is None else jacobian_reordered
+
+    def addresses(self, complex_matrices):
+        """Addresses of the kernels, by their places in ``fn``."""
+        factor, solve_core = _kernels(complex_matrices > 0, self.order is not None)
+        return {state.FACTOR: kernel_address(factor), state.SOLVE: kernel_address(solve_core)}
