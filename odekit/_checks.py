@@ -238,3 +238,13 @@ def system(method, is_separable, is_hamiltonian):
             f"method={method.name!r} needs a system of positions and momenta: give fun as odekit.hamiltonian(fun, omega), "
             "with y = (q, p), positions first"
         )
+
+
+def linear_solver(methods, said):
+    """Refuse GMRES for a method that needs accurate solutions of its linear systems."""
+    for method in methods:
+        if said.solver == "gmres" and method.implicit and not method.inexact:
+            raise ValueError(
+                f"method={method.name!r} needs linear systems solved exactly; linear_solver='gmres' goes with bdf, "
+                "backward_euler, trbdf2, kencarp4, kvaerno3 and kvaerno5"
+            )

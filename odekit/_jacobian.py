@@ -44,6 +44,8 @@ def _choose(field, time_derivative):
     -------
     odekit.solvers.problem.Jacobian
     """
+    if field.jac is not None and field.said.solver == "gmres":
+        raise ValueError("linear_solver='gmres' takes derivatives of fun along directions; leave out jac")
     autonomous = not time_derivative or ignores_first_argument(field.function)
     time = state.TIME_NONE if autonomous else state.TIME_DIFFERENCE
     if field.jac is not None and not callable(field.jac):
@@ -52,7 +54,8 @@ def _choose(field, time_derivative):
     if field.jac is not None:
         kernel, structure = _user_jacobian(field)
         return Jacobian(state.JAC_KERNEL, kernel.address, time=time, structure=structure)
-    structure = _structure.choose(field.y0.size, field.said, field.said.pattern, field.complex_state)
+    preconditioner = 0 if field.said.preconditioner is None else _preconditioner(field)
+    structure = _structure.choose(field.y0.size, field.said, field.said.pattern, field.complex_state, preconditioner)
     by_columns = not isinstance(structure, Dense)
     kernel = None if autonomous else _complex_step(field, True, by_columns)
     if kernel is not None:
@@ -61,9 +64,36 @@ def _choose(field, time_derivative):
         kernel = _complex_step(field, False, by_columns)
     kind = state.JAC_DIRECTION if by_columns else state.JAC_KERNEL
     kind, address = (state.JAC_DIFFERENCE, 0) if kernel is None else (kind, kernel.address)
-    if by_columns:
+    if by_columns and not structure.matrix_free:
         _pattern_check.check(field, structure, address)
     return Jacobian(kind, address, time=time, structure=structure)
+
+
+def _preconditioner(field):
+    """Address of the kernel of the user's preconditioner."""
+    function, n = field.said.preconditioner, field.y0.size
+    plain = getattr(function, "py_func", function)
+    if field.complex_state:
+        raise ValueError("a preconditioner needs a real state; give the real and imaginary parts as components")
+    out = np.full(n, np.nan)
+    plain(field.t0, field.y0.copy(), 0.0, np.ones(n), out, *field.args)
+    if not np.isfinite(out).all():
+        k = int(np.flatnonzero(~np.isfinite(out))[0])
+        raise ValueError(f"preconditioner has left out[{k}] unset or not finite, with gamma = 0 at the start")
+    shape = Shape(n, preconditioner=True)
+    try:
+        kernel = _wrap.compile_kernel(function, shape, field.structure)
+    except Unsupported as error:
+        field._warn(function, error)
+
+        def apply(t, given):
+            result = np.zeros(n)
+            plain(t, given[:n], float(given[n]), given[n + 1 :], result, *field.args)
+            return result
+
+        kernel = _callback.python_kernel(apply, Shape(2 * n + 1, "values", count=n), ())
+    field.kernels_used.append(kernel)
+    return kernel.address
 
 
 def _constant(field):

@@ -8,6 +8,7 @@ import numpy as np
 
 from .solvers.linalg.banded import Banded
 from .solvers.linalg.dense import Dense
+from .solvers.linalg.krylov import Krylov
 from .solvers.linalg.sparse import Analysis, Sparse
 
 SOLVERS = ("auto", "dense", "banded", "sparse", "gmres")
@@ -88,6 +89,8 @@ def wanted(n, jac_sparsity=None, lband=None, uband=None, linear_solver="auto", p
     pattern = None if jac_sparsity is None else _pattern(jac_sparsity, n)
     if pattern is not None and lband is not None:
         raise ValueError("jac_sparsity and lband, uband both tell the structure of the Jacobian; give one of them")
+    if linear_solver == "gmres" and (pattern is not None or lband is not None):
+        raise ValueError("linear_solver='gmres' forms no matrix; leave out jac_sparsity, lband and uband")
     if linear_solver == "banded" and lband is None and pattern is None:
         raise ValueError("linear_solver='banded' needs lband and uband, or a jac_sparsity whose band is looked for")
     if preconditioner is not None:
@@ -136,7 +139,7 @@ def pattern_of(matrix):
     return pattern
 
 
-def choose(n, said, pattern, complex_state):
+def choose(n, said, pattern, complex_state, preconditioner=0):
     """The structure that is used.
 
     Parameters
@@ -147,6 +150,8 @@ def choose(n, said, pattern, complex_state):
     pattern : scipy.sparse.csc_array or None
         That of `said`, or of the user's Jacobian.
     complex_state : bool
+    preconditioner : int
+        Address of its kernel, 0: none.
 
     Returns
     -------
@@ -158,6 +163,8 @@ def choose(n, said, pattern, complex_state):
     real = 2 * n if complex_state else n
     if said.solver == "dense":
         return Dense(real)
+    if said.solver == "gmres":
+        return Krylov(real, preconditioner)
     if said.lband is not None:
         # a complex number and its neighbour become two by two real ones
         lband, uband = (2 * b + 1 if complex_state else b for b in (said.lband, said.uband))

@@ -89,6 +89,8 @@ class Shape(NamedTuple):
         in t.
     lband, uband, count : int
         See `returns`.
+    preconditioner : bool
+        The function is ``psolve(t, y, gamma, r, out, *args)``; y, gamma and r come one behind the other.
     """
 
     n: int
@@ -102,6 +104,7 @@ class Shape(NamedTuple):
     lband: int = 0
     uband: int = 0
     count: int = 0
+    preconditioner: bool = False
 
     @property
     def expected(self):
@@ -221,12 +224,14 @@ def _compile(function, shape, structure):
     element = types.complex128 if shape.complex_state or shape.derivative else types.float64
     state = types.Array(element, 2 if shape.vectorized else 1, "C")
     arguments = (types.complex128 if shape.time else types.float64, state) + ((state,) if shape.in_place else ())
+    if shape.preconditioner:
+        arguments = (types.float64, state, types.float64, state, state)
     arguments += tuple(_argument_type(*kind) for kind in structure)
     arguments += _omitted(function, len(arguments))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaWarning)
         user = _compile_user(function, arguments)
-        returned = None if shape.in_place else user.overloads[arguments].signature.return_type
+        returned = None if shape.in_place or shape.preconditioner else user.overloads[arguments].signature.return_type
         source = _source(shape, structure, returned, copies=shape.vectorized or writes_into(function))
         name = f"user_{next(_counter)}"
         namespace = {"user": user, "complex128": np.complex128}
@@ -280,11 +285,18 @@ def _source(shape, structure, returned, copies):
             lines += [f"out = {view}(out_, 0, {n if shape.returns == 'vector' else 1})"]
         if shape.in_place:
             lines += ["dy = out"]
+    if shape.preconditioner:
+        lines += [f"gamma, r = view1(y_, {n}, 1)[0], view1(y_, {n + 1}, {n})"]
+        arguments = arguments.replace("y", "y, gamma, r, out", 1)
     if shape.vectorized:
         arguments = arguments.replace(", y", f", y.reshape(({n}, 1))", 1)
     if copies:
         arguments = arguments.replace("y", "y.copy()", 1)
-    call = [f"user({arguments})"] if shape.in_place else [f"r = user({arguments})", *_store(shape, returned)]
+    call = (
+        [f"user({arguments})"]
+        if shape.in_place or shape.preconditioner
+        else [f"r = user({arguments})", *_store(shape, returned)]
+    )
     if shape.derivative:
         call = _along_direction(call, n, shape.time) if shape.direction else _by_columns(call, n, shape.time)
     lines += ["try:", *("    " + line for line in call), "except Exception:", f"    return {RAISED}", f"return {OK}"]

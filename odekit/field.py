@@ -211,6 +211,11 @@ class UserField:
         """
         return _jacobian.choose(self, time_derivative)
 
+    def _call_preconditioner(self, t, y, *args):
+        out = np.zeros_like(y)
+        self.said.preconditioner(t, y, 0.0, np.ones_like(y), out, *args)
+        return out
+
     # exceptions --------------------------------------------------------------------------------------------------------
 
     def exception(self, t, y, culprit="right-hand side"):
@@ -240,6 +245,8 @@ class UserField:
             calls = [(self.isoutofdomain, self._number())]
         elif callable(self.jac):
             calls.append((self.jac, matrix))
+        if self.said.preconditioner is not None:
+            calls.append((self._call_preconditioner, self.shape))
         for function, shape in calls:
             try:
                 plain = getattr(function, "py_func", function)

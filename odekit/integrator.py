@@ -87,11 +87,12 @@ class Integrator:
         width = 2 if state.dtype.kind == "c" else 1
         *tolerances, tightest = _checks.tolerances(rtol, atol, state)
         tolerances = [np.repeat(vector, width) for vector in tolerances]
-        _, methods = resolve(method, state.size, tightest)
+        said = _structure.wanted(state.size, jac_sparsity, lband, uband, linear_solver, preconditioner)
+        _, methods = resolve(method, state.size, tightest, said.given, said.solver == "gmres")
+        _checks.linear_solver(methods, said)
         if not math.isfinite(t_bound):
             raise ValueError(f"t_bound={t_bound!r}; expected a finite time (extend moves it on)")
         _checks.steps(first_step, max_step, 1, abs(t_bound - t0), methods[0])
-        said = _structure.wanted(state.size, jac_sparsity, lband, uband, linear_solver, preconditioner)
         _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
         marks = _checks.nonnegative(nonnegative, state)
         _checks.inside_domain(isoutofdomain, t0, state, args)

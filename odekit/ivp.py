@@ -120,10 +120,11 @@ def solve_ivp(
     if math.isinf(t1) and n > 0 and not (may_stop or on_step):
         raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
     rtol_vector, atol_vector, tightest = _checks.tolerances(rtol, atol, state)
-    name, methods = resolve(method, n, tightest)
+    said = _structure.wanted(n, jac_sparsity, lband, uband, linear_solver, preconditioner)
+    name, methods = resolve(method, n, tightest, said.given, said.solver == "gmres")
+    _checks.linear_solver(methods, said)
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
-    said = _structure.wanted(n, jac_sparsity, lband, uband, linear_solver, preconditioner)
     stops = _checks.stops(tstops, t0, t1)
     _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
     marks = _checks.nonnegative(nonnegative, state)

@@ -14,11 +14,12 @@ IMPLICIT, IMPLICIT_LARGE = "radau", "bdf"
 LARGE = 100
 LARGE_TIGHT = 1e-8
 
-#: Beyond this dimension ``auto`` stays explicit: the implicit method would need matrices of n by n numbers.
+#: Beyond this dimension ``auto`` stays explicit where the Jacobian has no structure: the implicit method would need matrices
+#: of n by n numbers.
 LARGEST_AUTO_DIMENSION = 5000
 
 
-def pair(n, rtol):
+def pair(n, rtol, structured=False, matrix_free=False):
     """Names of the methods that ``auto`` takes.
 
     Parameters
@@ -27,15 +28,21 @@ def pair(n, rtol):
         Dimension of the state.
     rtol : float
         The smallest relative tolerance of a component.
+    structured : bool
+        Whether the Jacobian has a structure that spares memory and time.
+    matrix_free : bool
+        Whether there is to be no matrix at all.
 
     Returns
     -------
     tuple of str
-        The explicit one and the implicit one, or the explicit one alone.
+        The explicit one and the implicit one, or one of them alone.
     """
+    if matrix_free:  # nothing bounds the eigenvalues, so that nothing would lead back to the explicit method
+        return (IMPLICIT_LARGE,)
     explicit = TIGHT_EXPLICIT if rtol <= TIGHT else LOOSE_EXPLICIT
     implicit = IMPLICIT_LARGE if n > LARGE and rtol > LARGE_TIGHT else IMPLICIT
-    return (explicit, implicit) if n <= LARGEST_AUTO_DIMENSION else (explicit,)
+    return (explicit, implicit) if structured or n <= LARGEST_AUTO_DIMENSION else (explicit,)
 
 
 def sentence(name, methods, n, rtol):
@@ -58,6 +65,8 @@ def sentence(name, methods, n, rtol):
         return f"{name}, as asked for"
     tolerance = f"rtol = {rtol:.3g} is {'at most' if rtol <= TIGHT else 'above'} {TIGHT:.0e}"
     first = methods[0].name
+    if len(methods) == 1 and methods[0].implicit:
+        return f"{first} alone: linear_solver = 'gmres' is for stiff systems"
     if len(methods) == 1:
         return f"{first} alone: {tolerance}; n = {n} is too large for the full matrices of an implicit method"
     size = f"n = {n} is {'above' if n > LARGE else 'at most'} {LARGE}"

@@ -82,6 +82,7 @@ def _solve_stage(fn, iw, w, p, t, gamma, k):
     z, d = _jit.view1(w, _place(iw, _Z), n), _jit.view1(w, _place(iw, _INCREMENT), n)
     inverse = _jit.view1(w, _place(iw, _INVERSE), n)
     tol = newton.tolerance(state.vector(iw, w, state.RTOL))
+    w[state.LINEAR_TOLERANCE] = linalg.LINEAR_FRACTION * tol
     factor = newton.first_factor(w[newton.FACTOR], 0.0)
     size_old = 0.0
     for iteration in range(1, MAX_ITERATIONS + 1):

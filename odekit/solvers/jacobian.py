@@ -137,7 +137,7 @@ def prepare(fn, iw, w, p, f_is_exact):
     if iw[state.JAC_KIND] == state.JAC_CONSTANT:
         wanted = first  # for its bound
     else:
-        wanted = iw[state.JAC_FRESH] == 0 and (first or iw[JAC_WANTED] == 1)
+        wanted = iw[state.JAC_FRESH] == 0 and (first or iw[JAC_WANTED] == 1 or iw[state.MATRIX_FREE] == 1)
     return evaluate(fn, iw, w, p, False, f_is_exact or first) if wanted else state.ACCEPTED
 
 

@@ -37,6 +37,8 @@ class Method:
         Whether it needs a system of positions and momenta.
     time_derivative : bool
         Whether it needs the derivative of the field with respect to t, besides the Jacobian.
+    inexact : bool
+        Whether its linear systems may be solved by iteration, to a tolerance.
     costly_dense : bool
         Whether its dense output asks for evaluations of its own.
     settings : tuple of (int, int)
@@ -58,6 +60,7 @@ class Method:
     separable: bool = False
     hamiltonian: bool = False
     time_derivative: bool = False
+    inexact: bool = False
     costly_dense: bool = False
     settings: tuple = ()
     kernels: Callable = dict
@@ -90,6 +93,7 @@ def _esdirk(table):
         lambda: esdirk.step(table),
         lambda: esdirk.dense(table),
         lambda n: esdirk.workspace(table, n),
+        inexact=True,
     )
 
 
@@ -119,6 +123,7 @@ def _bdf():
         lambda: bdf.step,
         lambda: bdf.dense,
         bdf.workspace,
+        inexact=True,
     )
 
 
@@ -200,7 +205,7 @@ METHODS = {
 ALIASES = {"rk23": "bosh3", "rk45": "dopri5", "lsoda": "auto"}
 
 
-def resolve(name, n=1, rtol=1e-3):
+def resolve(name, n=1, rtol=1e-3, structured=False, matrix_free=False):
     """Methods behind a name.
 
     Parameters
@@ -211,6 +216,10 @@ def resolve(name, n=1, rtol=1e-3):
         Dimension of the state.
     rtol : float
         The smallest relative tolerance of a component.
+    structured : bool
+        Whether the Jacobian has a structure that spares memory and time.
+    matrix_free : bool
+        Whether there is to be no matrix at all.
 
     Returns
     -------
@@ -229,7 +238,7 @@ def resolve(name, n=1, rtol=1e-3):
         key = name.__name__  # code written for SciPy may pass its classes, such as scipy.integrate.RK45
     key = ALIASES.get(key.lower(), key.lower()) if isinstance(key, str) else ""
     if key == "auto":
-        return key, tuple(METHODS[m] for m in choice.pair(n, rtol))
+        return key, tuple(METHODS[m] for m in choice.pair(n, rtol, structured, matrix_free))
     if key not in METHODS:
         known = ", ".join(["auto", *METHODS])
         raise ValueError(

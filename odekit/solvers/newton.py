@@ -36,6 +36,20 @@ FACTOR = state.FAMILY_FLOAT + 1  # ``rate / (1 - rate)`` of the last solve that 
 
 
 @_jit.core
+def _tightest(rtol):
+    tightest = rtol[0]
+    for i in range(1, rtol.size):
+        tightest = min(tightest, rtol[i])
+    return max(tightest, EPS)
+
+
+@_jit.core
+def rounding(rtol):
+    """The least tolerance of the iteration that rounding lets the increments reach."""
+    return ROUNDING * EPS / _tightest(rtol)
+
+
+@_jit.core
 def tolerance(rtol):
     """Tolerance of the iteration, relative to that of the integration.
 
@@ -47,11 +61,7 @@ def tolerance(rtol):
     -------
     float
     """
-    tightest = rtol[0]
-    for i in range(1, rtol.size):
-        tightest = min(tightest, rtol[i])
-    tightest = max(tightest, EPS)
-    return max(ROUNDING * EPS / tightest, min(TOLERANCE_MAX, np.sqrt(tightest)))
+    return max(rounding(rtol), min(TOLERANCE_MAX, np.sqrt(_tightest(rtol))))
 
 
 @_jit.core

@@ -31,7 +31,7 @@ JACOBIAN = 7  # evaluates the Jacobian, whatever its source: see `odekit.solvers
 STAGES = 8  # solvers of the stages of the Radau methods of order 5, 9 and 13; STAGES + 1 and STAGES + 2 likewise
 VELOCITY, FORCE = 12, 13  # halves of a separable system, see `odekit.solvers.symplectic`
 FACTOR, SOLVE = 14, 15  # of the linear systems, whatever their structure: see `odekit.solvers.linalg`
-PRECONDITIONER = 16
+PRECONDITIONER = 16  # see `odekit.solvers.linalg.krylov`; 0: none
 DOMAIN = 17  # whether a state is outside the domain, scalar kernel that writes one number (0: inside); 0: no such limit
 FN_SIZE = 18
 
@@ -78,6 +78,7 @@ J_SIZE = 69  # floats of the Jacobian
 LBAND, UBAND = 70, 71
 N_COLOURS = 72  # evaluations that give a whole Jacobian of the structure
 O_BAND = 73  # where the integers of a banded structure begin in iw
+MATRIX_FREE = 74  # 1: a new Jacobian costs next to nothing
 # the automatic choice, see `odekit.solvers.auto`
 SMOOTH_COUNT = 76  # consecutive steps that are long beside the time scale of the fastest mode
 PATIENCE = 77  # how many of them are awaited; 0: they are not looked at
@@ -108,6 +109,7 @@ STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the ne
 EXPONENT = 15  # 1 / (q + 1) for the error estimate, of order q, of the explicit method of an automatic pair
 OUTSIDE = 14  # what the domain's kernel said last
 BINDING = 15  # frequency that binds the two copies of `odekit.solvers.tao`
+LINEAR_TOLERANCE = 16  # norm of the residual that an iterative linear solver may leave
 #: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
 SHIFTS = 20
 FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit family

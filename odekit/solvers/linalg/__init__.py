@@ -19,6 +19,7 @@ from .. import state
 from ..state import MAX_MATRICES
 
 __all__ = [
+    "LINEAR_FRACTION",
     "MAX_MATRICES",
     "Structure",
     "factorise",
@@ -47,6 +48,8 @@ class Structure:
     n_colours = 0
     #: Floats of scratch memory for the evaluation of the Jacobian.
     scratch_size = 0
+    #: Whether a new Jacobian costs next to nothing.
+    matrix_free = False
 
     def __init__(self, n):
         self.n = n
@@ -138,6 +141,7 @@ def install(fn, iw, w, structure, complex_matrices, vectors):
     iw[state.O_STRUCTURE] = state.IW_HEADER + pivots
     iw[state.O_BAND] = iw[state.O_STRUCTURE] + structure.offset()
     iw[state.LBAND], iw[state.UBAND], iw[state.N_COLOURS] = structure.lband, structure.uband, structure.n_colours
+    iw[state.MATRIX_FREE] = structure.matrix_free
     iw[iw[state.O_STRUCTURE] :] = integers
     fn[state.JACOBIAN] = state.step_address(structure.jacobian_kernel())
     for place, address in structure.addresses(complex_matrices).items():
@@ -176,6 +180,9 @@ def factors_place(iw, matrix):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # for the methods
+
+#: An iterative linear solver may leave this fraction of the tolerance of the Newton iteration (CVODE, EPLIN).
+LINEAR_FRACTION = 0.05
 
 
 @_jit.core
