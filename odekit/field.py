@@ -243,7 +243,7 @@ class UserField:
             calls = [(function, self._number()) for function in self.event_functions]
         elif culprit == "isoutofdomain":
             calls = [(self.isoutofdomain, self._number())]
-        elif callable(self.jac):
+        elif callable(self.jac) and not self.said.given:
             calls.append((self.jac, matrix))
         if self.said.preconditioner is not None:
             calls.append((self._call_preconditioner, self.shape))

@@ -149,7 +149,7 @@ def test_what_makes_no_sense(options, message):
 
 
 def test_ten_thousands_of_unknowns():
-    n = 20_000
+    n = 10_000
 
     def line(t, y, rate):
         dy = np.empty_like(y)
@@ -158,6 +158,6 @@ def test_ten_thousands_of_unknowns():
         return dy
 
     y0 = np.sin(np.pi * np.linspace(0.0, 1.0, n)) + 1.0
-    sol = odekit.solve_ivp(line, (0, 1), y0, "bdf", args=(20.0,), rtol=1e-5, linear_solver="gmres", t_eval=[1.0])
-    band = odekit.solve_ivp(line, (0, 1), y0, "bdf", args=(20.0,), rtol=1e-5, lband=1, uband=1, t_eval=[1.0])
+    sol = odekit.solve_ivp(line, (0, 0.2), y0, "bdf", args=(20.0,), rtol=1e-5, linear_solver="gmres", t_eval=[0.2])
+    band = odekit.solve_ivp(line, (0, 0.2), y0, "bdf", args=(20.0,), rtol=1e-5, lband=1, uband=1, t_eval=[0.2])
     assert sol.success and np.abs(sol.y - band.y).max() < 1e-4
