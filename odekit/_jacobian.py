@@ -84,7 +84,7 @@ def _preconditioner(field):
     try:
         kernel = _wrap.compile_kernel(function, shape, field.structure)
     except Unsupported as error:
-        field._warn(function, error)
+        field._not_compiled(function, error)
 
         def apply(t, given):
             result = np.zeros(n)

@@ -41,8 +41,8 @@ def solve_ivp(
     y0 : array_like, (n,)
         Initial state, real or complex. It is not changed.
     method : str
-        ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000): ``tsit5``
-        and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is at most 1e-6.
+        ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000, if the
+        Jacobian has no structure): ``tsit5`` and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is at most 1e-6.
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``vern7``,
         ``dop853``, ``vern9``. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
         ``kahanli8`` for separable systems, ``tao2``, ``tao4``, ``tao6``, ``tao8`` for Hamiltonian ones, ``implicit_midpoint``,
@@ -68,10 +68,20 @@ def solve_ivp(
     rtol, atol : float or array_like, (n,)
         The error per step is kept below ``atol + rtol |y|``, component by component, as a root mean square.
     jac : callable, array_like or sparse matrix, optional
-        ``jac(t, y, *args)``, shape (n, n), or a constant matrix. Default: exact by complex step where `fun` allows it,
-        otherwise difference quotients.
+        ``jac(t, y, *args)``, shape (n, n), or a constant matrix; with `lband` and `uband` the diagonals suffice:
+        ``packed[uband + i - j, j]``. Default: exact by complex step where `fun` allows it, otherwise difference quotients.
     jac_sparsity : array_like or sparse matrix, (n, n), optional
-        Structure of the Jacobian. Its shape is checked; factorisations are dense.
+        Places of the Jacobian that need not be zero. Columns that share no row are evaluated together, and no matrix of n by
+        n numbers is made: in some order of the components it is a narrow band, or it is left to SuperLU.
+    lband, uband : int, optional
+        The Jacobian is a band: ``jac[i, j] = 0`` unless ``i - lband <= j <= i + uband``. One that is left out is 0.
+    linear_solver : str
+        ``"auto"`` (default), ``"dense"``, ``"banded"``, ``"sparse"``, or ``"gmres"``: no matrix at all, derivatives along
+        directions. The last goes with ``bdf`` and the ESDIRK methods; `nfev` counts its products too. Explicit methods need
+        none of it.
+    preconditioner : callable, optional
+        For ``"gmres"``: ``preconditioner(t, y, gamma, r, out, *args)`` writes an approximate solution of
+        ``(I - gamma J) out = r``.
     first_step : float, optional
         Size of the first step; of every step for the methods of fixed step, which need it.
     max_step : float
@@ -109,6 +119,19 @@ def solve_ivp(
     >>> sol = odekit.solve_ivp(lorenz, (0, 10), [1.0, 0.0, 0.0], args=(28.0,), rtol=1e-8, atol=1e-10)
     >>> sol.success, sol.y.shape[0]
     (True, 3)
+
+    A thousand points of a heated rod, with a tridiagonal Jacobian:
+
+    >>> import numpy as np
+    >>> def rod(t, y, rate):
+    ...     dydt = -2.0 * rate * y
+    ...     dydt[1:] += rate * y[:-1]
+    ...     dydt[:-1] += rate * y[1:]
+    ...     return dydt
+    >>> mode = np.sin(np.pi * np.arange(1, 1001) / 1001)
+    >>> sol = odekit.solve_ivp(rod, (0, 0.1), mode, "bdf", args=(1001.0**2,), rtol=1e-6, atol=1e-9, lband=1, uband=1)
+    >>> bool(abs(sol.y[499, -1] / mode[499] - np.exp(-0.1 * np.pi**2)) < 1e-4)
+    True
     """
     _checks.options(unknown)
     t0, t1 = _checks.span(t_span)
@@ -131,7 +154,7 @@ def solve_ivp(
     _checks.inside_domain(isoutofdomain, t0, state, args)
     _checks.callback("on_step", on_step)
 
-    field = _attach_start(field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain, said)
+    field = _attach_start(field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain, False, said)
     width = 2 if field.complex_state else 1
     recorder = EventRecorder(event_list, terminal, state.dtype, args)
     with _progress.bar(progress, t0, t1) as show:
