@@ -85,19 +85,6 @@ def _build_view(context, builder, array_type, data, shape):
 
 
 @intrinsic
-def _call_linear(typingctx, address, lu, pivots, b, n):
-    signature = types.int64(types.int64, lu, pivots, b, types.int64)
-
-    def codegen(context, builder, signature, args):
-        kinds = [DOUBLE.as_pointer(), ir.IntType(32).as_pointer(), DOUBLE.as_pointer(), LONG]
-        arrays = zip(signature.args[1:4], args[1:4], kinds[:3], strict=True)
-        pointers = [builder.bitcast(_data(context, builder, ty, v), kind) for ty, v, kind in arrays]
-        return call_at(builder, args[0], LONG, kinds, [*pointers, args[4]])
-
-    return signature, codegen
-
-
-@intrinsic
 def _call_matrix(typingctx, address, fn, iw, w, p, b, matrix):
     signature = types.int64(types.int64, fn, iw, w, p, b, types.int64)
 
@@ -199,10 +186,6 @@ if JIT_DISABLED:
         """Call a stepper or dense-output kernel by its address; returns its code."""
         return functions[int(address)](fn, iw, w, p)
 
-    def call_linear(address, lu, pivots, b, n):
-        """Call a kernel of `odekit.solvers.linalg` by its address; returns its status."""
-        return functions[int(address)](lu, pivots, b, n)
-
     def call_matrix(address, fn, iw, w, p, b, matrix):
         """Call a kernel of `odekit.solvers.linalg` by its address; returns its step code."""
         return functions[int(address)](fn, iw, w, p, b, matrix)
@@ -242,7 +225,7 @@ if JIT_DISABLED:
         return base[offset : offset + 2 * m * n].view(np.complex128).reshape(m, n)
 
 else:
-    call_scalar, call_step, call_linear = _call_scalar, _call_step, _call_linear
+    call_scalar, call_step = _call_scalar, _call_step
     call_matrix, call_solve = _call_matrix, _call_solve
     view1, view2, view3 = (view_intrinsic(types.float64, ndim) for ndim in (1, 2, 3))
     view1i = view_intrinsic(types.int64, 1)

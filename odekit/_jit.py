@@ -30,7 +30,6 @@ from numba.misc.appdirs import AppDirs
 from ._address import (
     JIT_DISABLED,
     SCALAR_CTYPE,
-    call_linear,
     call_matrix,
     call_scalar,
     call_solve,
@@ -48,7 +47,7 @@ from ._address import (
 )
 
 __all__ = [
-    "JIT_DISABLED", "SCALAR_CTYPE", "call_linear", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
+    "JIT_DISABLED", "SCALAR_CTYPE", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
     "memory_float", "memory_int", "state_view_intrinsics", "view1", "view1c", "view1i", "view2", "view2c", "view3",
 ]  # fmt: skip
 
@@ -72,9 +71,6 @@ _i8p = types.CPointer(types.int64)
 SCALAR_SIGNATURE = types.int32(types.float64, _f8p, _f8p, _f8p)
 #: ``int64 step(int64 *fn, int64 *iw, double *w, double *p)``: one attempt of a method, or its dense output.
 STEP_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p)
-#: ``int64 f(double *lu, int32 *pivots, double *b, int64 n)``: factorisations and solves; complex numbers are two doubles.
-LINEAR_SIGNATURE = types.int64(_f8p, types.CPointer(types.int32), _f8p, types.int64)
-
 #: ``int64 f(int64 *fn, int64 *iw, double *w, double *p, double *b, int64 matrix)``: factorises, or solves for b in place.
 MATRIX_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p, _f8p, types.int64)
 #: ``int64 f(int64 *plan, int64 *iw, double *w, double *p, double *log, double *t, double *y, int64 m)``: a whole solve.

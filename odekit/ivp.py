@@ -154,7 +154,9 @@ def solve_ivp(
     _checks.inside_domain(isoutofdomain, t0, state, args)
     _checks.callback("on_step", on_step)
 
-    field = _attach_start(field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain, False, said)
+    field = _attach_start(
+        field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain, False, said
+    )
     width = 2 if field.complex_state else 1
     recorder = EventRecorder(event_list, terminal, state.dtype, args)
     with _progress.bar(progress, t0, t1) as show:

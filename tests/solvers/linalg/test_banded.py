@@ -113,7 +113,7 @@ def reference():
 BAND = {"lband": 2, "uband": 1}
 
 
-@pytest.mark.parametrize("method", ["bdf", "kencarp4", "rodas5p"])
+@pytest.mark.parametrize("method", ["bdf", "kencarp4", "rodas5p", "radau"])
 def test_a_band_gives_the_steps_of_the_dense_matrix(method, reference):
     dense, band = solve(method), solve(method, **BAND)
     assert (band.naccept, band.njev, band.nlu) == (dense.naccept, dense.njev, dense.nlu)

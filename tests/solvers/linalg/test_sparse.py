@@ -105,7 +105,7 @@ def test_choice():
 
 
 @pytest.mark.parametrize("linear_solver", ["sparse", "banded"])
-@pytest.mark.parametrize("method", ["bdf", "kencarp4", "rodas5p"])
+@pytest.mark.parametrize("method", ["bdf", "kencarp4", "rodas5p", "radau"])
 def test_a_pattern_gives_the_steps_of_the_dense_matrix(method, linear_solver):
     dense, other = solve(method, linear_solver="dense"), solve(method, linear_solver=linear_solver)
     assert (other.naccept, other.njev, other.nlu) == (dense.naccept, dense.njev, dense.nlu)
