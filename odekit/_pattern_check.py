@@ -61,7 +61,7 @@ def check(field, structure, address):
     """
     kernel = field.kernel
     key = structure.key()
-    if not kernel.compiled or key in kernel.structures:
+    if key in kernel.structures:
         return
     n = structure.n
     rng = np.random.default_rng(0)
@@ -84,6 +84,7 @@ def check(field, structure, address):
         # each row ascribes what it finds to the one column of this colour that it has a place in
         product[rows[here]] += along[rows[here]] * factor[columns[here]]
         size += np.abs(along)
+    kernel.raised.clear()  # outside of the function's domain nothing is learnt
     tolerance = (1e-8 if address else AGREEMENT) * size + noise
     missed = np.flatnonzero(np.isfinite(whole) & np.isfinite(product) & (np.abs(whole - product) > tolerance))
     if not missed.size:
