@@ -123,8 +123,11 @@ def snapshot(function, opaque, _seen=None):
     if function.__code__ in seen:
         return (function.__code__,)
     seen.add(function.__code__)
+    values = surroundings(function)
+    if not values and not function.__defaults__ and not function.__kwdefaults__:
+        return (function.__code__, options)
     picture = [function.__code__, options]
-    values = sorted(surroundings(function).items())
+    values = sorted(values.items())
     if function.__defaults__ or function.__kwdefaults__:
         values += enumerate(function.__defaults__ or ())
         values += sorted((function.__kwdefaults__ or {}).items())

@@ -5,7 +5,9 @@ import math
 import sys
 
 
-@contextlib.contextmanager
+_NOTHING = contextlib.nullcontext()
+
+
 def bar(wanted, t0, t1):
     """Progress over time.
 
@@ -14,14 +16,16 @@ def bar(wanted, t0, t1):
     wanted : bool
     t0, t1 : float
 
-    Yields
-    ------
-    callable or None
-        ``show(t)``.
+    Returns
+    -------
+    context manager
+        Gives ``show(t)``, or None.
     """
-    if not wanted or not math.isfinite(t1) or t1 == t0:
-        yield None
-        return
+    return _shown(t0, t1) if wanted and math.isfinite(t1) and t1 != t0 else _NOTHING
+
+
+@contextlib.contextmanager
+def _shown(t0, t1):
     try:
         from tqdm.auto import tqdm
     except ImportError:

@@ -16,6 +16,7 @@ from .solvers.integrate import CallbackRaised, Integration
 from .solvers.methods import resolve
 from .solvers.state import T
 
+NO_CALLS = contextlib.nullcontext()  # of Python functions during an integration
 #: Accepted and rejected steps together; a problem that needs more is nearly always stiff, singular or mistaken.
 DEFAULT_MAX_STEPS = 1_000_000
 
@@ -169,7 +170,7 @@ def solve_ivp(
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1
-        with _callback.interrupts() if field.calls_python() else contextlib.nullcontext():
+        with _callback.interrupts() if field.calls_python() else NO_CALLS:
             trajectory, raised = _run(integration)
 
     solution = _solution(

@@ -3,6 +3,7 @@
 This is what every front door uses; it knows kernels by their addresses and nothing of how they were made.
 """
 
+import functools
 import math
 import time
 
@@ -19,6 +20,7 @@ from .trajectory import Trajectory
 
 CALL_SECONDS = 0.05  # a call of the driver lasts about this long, so that Ctrl-C and progress bars work
 FIRST_ATTEMPTS = 1000
+SCALARS = max(S.N_EVAL, S.NREJECT, S.PENDING, S.T_FAIL, S.H_NEXT) + 1  # how much of iw and of w the result is made from
 SWITCH_REASONS = {
     auto.STABILITY_LIMITED: "the step size was limited by stability: stiff",
     auto.NOT_STIFF: "the step size was no longer limited by stability: not stiff",
@@ -36,6 +38,13 @@ class CallbackRaised(Exception):
     culprit : str
         What raised.
     """
+
+
+@functools.cache
+def _traits(methods):
+    """Whether one of the methods is implicit, the degree of the dense output, and the bits of those whose output is costly."""
+    costly_dense = sum(m.costly_dense << mode for mode, m in enumerate(methods))
+    return any(m.implicit for m in methods), max(m.degree for m in methods), costly_dense
 
 
 class Integration:
@@ -81,8 +90,7 @@ class Integration:
         self.begin = t_span[0]
         self.stops = [*stops, t_span[1]]  # the ends of this stretch and of those to come
         n = y0.size
-        implicit = any(m.implicit for m in methods)
-        self.degree = max(m.degree for m in methods)
+        implicit, self.degree, costly_dense = _traits(methods)
         self.fn, self.iw, self.w, self.p = S.allocate(
             n,
             kernels.parameters.size,
@@ -103,7 +111,7 @@ class Integration:
         w[S.MAX_STEP], w[S.BINDING] = max_step, kernels.binding
         w[S.STABILITY_SIZE] = methods[0].stability_size
         iw[S.MAX_STEPS] = max_steps
-        iw[S.COSTLY_DENSE] = sum(m.costly_dense << mode for mode, m in enumerate(methods))
+        iw[S.COSTLY_DENSE] = costly_dense
         self.vectors[S.Y], self.vectors[S.RTOL], self.vectors[S.ATOL] = y0, rtol, atol
         self.first_step = first_step
         self.t_eval = np.empty(0) if t_eval is None else t_eval
@@ -184,10 +192,11 @@ class Integration:
         mode = int(self.iw[S.MODE])
         self.prepare(mode)
         iw, w, method = self.iw, self.w, self.methods[mode]
-        ends = iw[S.O_EVENTS] + iw[S.N_EVENTS]
-        w[ends : ends + iw[S.N_EVENTS]] = 0.0
-        for k in fired:
-            w[ends + k] = 1.0
+        if self.kernels.directions.size:
+            ends = iw[S.O_EVENTS] + iw[S.N_EVENTS]
+            w[ends : ends + iw[S.N_EVENTS]] = 0.0
+            for k in fired:
+                w[ends + k] = 1.0
         reason = start(self.fn, iw, w, self.p, method.error_order, self.first_step, self.begin)
         return None if reason == driver.CONTINUE else reason
 
@@ -233,22 +242,20 @@ class Integration:
 
     def loop(self):
         """Advance until the integration ends; the reason."""
-        attempts = FIRST_ATTEMPTS
+        attempts, before = FIRST_ATTEMPTS, None
         while True:
-            started, before = time.perf_counter(), self._attempted()
+            started = time.perf_counter()
             reason = self.advance(attempts if self.on_step is None else 1)
             if self.on_step is not None and reason in (None, driver.EVENT):
                 reason = self.report_step() or reason
             if reason is not None:
                 return reason
-            elapsed, made = time.perf_counter() - started, self._attempted() - before
+            elapsed, now = time.perf_counter() - started, int(self.iw[S.NACCEPT] + self.iw[S.NREJECT])
+            made, before = now - before if before is not None else 0, now
             if made > 0:  # a call that an event has cut short made fewer than it might have
                 attempts = int(max(1, min(made * CALL_SECONDS / max(elapsed, 1e-6), 2 * attempts)))
             if self.progress is not None:
                 self.progress(float(self.w[S.T]))
-
-    def _attempted(self):
-        return int(self.iw[S.NACCEPT] + self.iw[S.NREJECT])
 
     def report_step(self):
         """Call `on_step` for a step that is accepted and done with; a driver reason if it ends the integration, else None."""
@@ -310,15 +317,15 @@ class Integration:
     # the result --------------------------------------------------------------------------------------------------------
 
     def _trajectory(self, reason, interrupted):
-        iw, w = self.iw, self.w
+        iw, w = self.iw[:SCALARS].tolist(), self.w[:SCALARS].tolist()
         steps, states, coefficients = self.log.joined()
-        retcode = Retcode.INTERRUPTED if interrupted else Retcode(outcome.code(iw, reason))
+        retcode = Retcode.INTERRUPTED if interrupted else outcome.retcode(self.iw, reason)
         return Trajectory(
-            steps, states, coefficients, steps[1:] - steps[:-1], self.y_eval[: int(iw[S.N_EVAL])],
-            self.vectors[S.Y_NEW if iw[S.PENDING] else S.Y].copy(), retcode,
-            float(steps[-1]), float(w[S.H]) or float(w[S.H_NEXT]), float(w[S.T_FAIL]), self.vectors[S.SCRATCH].copy(),
+            steps, states, coefficients, self.y_eval[: iw[S.N_EVAL]],
+            retcode, float(steps[-1]), w[S.H] or w[S.H_NEXT], w[S.T_FAIL],
+            self.vectors[S.SCRATCH].copy() if retcode == Retcode.RHS_RAISED else None,
             outcome.culprit(reason), outcome.bad_component(self) if retcode == Retcode.NONFINITE else -1, self.switches,
-            *(int(iw[k]) for k in (S.NFEV, S.NJEV, S.NLU, S.NACCEPT, S.NREJECT)),
+            iw[S.NFEV], iw[S.NJEV], iw[S.NLU], iw[S.NACCEPT], iw[S.NREJECT],
         )  # fmt: skip
 
 

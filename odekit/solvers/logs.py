@@ -92,8 +92,10 @@ class StepLog:
         coefficients : ndarray, (m, degree, n) or (0, degree, n)
         """
         used = int(self._run.iw[S.N_LOG])
-        parts = [*self._full, tuple(part[:used] for part in self.buffer)]
-        times, states, coefficients = (
-            columns[0].copy() if len(columns) == 1 else np.concatenate(columns) for columns in zip(*parts, strict=True)
-        )
+        times, states, coefficients = (part[:used] for part in self.buffer)
+        if self._full:
+            parts = zip(*self._full, (times, states, coefficients), strict=True)
+            times, states, coefficients = (np.concatenate(columns) for columns in parts)
+        else:
+            times, states, coefficients = times.copy(), states.copy(), coefficients.copy()
         return times, states if self._keep_states else self._start[None], coefficients[1:]

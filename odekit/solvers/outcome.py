@@ -60,6 +60,11 @@ def code(iw, reason):
     return _BY_STEP[last]
 
 
+def retcode(iw, reason):
+    """The return code of an integration that ended for a reason of the driver, see `code`."""
+    return _RETCODES[reason] if reason in _RETCODES else Retcode(code(iw, reason))
+
+
 def culprit(reason):
     """Whose exception ended the integration, if one did."""
     return _CULPRITS.get(reason, "right-hand side")

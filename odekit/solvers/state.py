@@ -172,16 +172,21 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0, nonnegat
     o_events = W_HEADER + (N_VECTORS + degree) * n
     o_nonnegative = o_events + 4 * n_events
     o_first = o_nonnegative + (0 if nonnegative is None else n)
-    fn = np.zeros(FN_SIZE, dtype=np.int64)
-    iw = np.zeros(IW_HEADER, dtype=np.int64)
+    iw = _header(n, n_params + scratch, degree, n_events, o_events, o_first, workspace).copy()
     w = np.zeros(o_first + workspace)
-    p = np.zeros(n_params + scratch)
-    iw[W_SIZE], iw[P_SIZE], iw[IW_LENGTH], iw[N] = w.size, p.size, iw.size, n
-    iw[DEGREE], iw[N_EVENTS], iw[O_EVENTS] = degree, n_events, o_events
-    iw[O_FIRST] = iw[O_IMPLICIT] = o_first
     if nonnegative is not None:
         iw[O_NONNEGATIVE], w[o_nonnegative:o_first] = o_nonnegative, nonnegative
-    return fn, iw, w, p
+    return np.zeros(FN_SIZE, dtype=np.int64), iw, w, np.zeros(n_params + scratch)
+
+
+@functools.lru_cache(maxsize=256)
+def _header(n, p_size, degree, n_events, o_events, o_first, workspace):
+    """The integer array of problems of these sizes; to be copied."""
+    iw = np.zeros(IW_HEADER, dtype=np.int64)
+    iw[W_SIZE], iw[P_SIZE], iw[IW_LENGTH], iw[N] = o_first + workspace, p_size, iw.size, n
+    iw[DEGREE], iw[N_EVENTS], iw[O_EVENTS] = degree, n_events, o_events
+    iw[O_FIRST] = iw[O_IMPLICIT] = o_first
+    return iw
 
 
 def extended(iw, w, floats, integers):

@@ -19,17 +19,13 @@ class Trajectory:
         States at `steps`, if they were wanted; else only the first.
     coefficients : ndarray, (naccept, degree, n)
         Dense output of every step, if it was wanted.
-    sizes : ndarray, (naccept,)
-        Step sizes; 0 where an event changed the state.
     outputs : ndarray, (m, n)
         States at the output times that were reached.
-    end : ndarray, (n,)
-        Last state.
     retcode : Retcode
     t, h : float
         Where the integration ended and the step size then.
-    fail_t, fail_y : float, ndarray
-        Argument with which the vector field, or an event function, raised.
+    fail_t, fail_y : float, ndarray or None
+        Argument with which the vector field, or an event function, raised, if one did.
     culprit : str
         What raised, if something did.
     component : int
@@ -41,14 +37,12 @@ class Trajectory:
     steps: np.ndarray
     states: np.ndarray
     coefficients: np.ndarray
-    sizes: np.ndarray
     outputs: np.ndarray
-    end: np.ndarray
     retcode: Retcode
     t: float
     h: float
     fail_t: float
-    fail_y: np.ndarray
+    fail_y: np.ndarray | None
     culprit: str
     component: int
     switches: list
@@ -57,3 +51,8 @@ class Trajectory:
     nlu: int
     naccept: int
     nreject: int
+
+    @property
+    def sizes(self):
+        """Step sizes, (naccept,); 0 where an event changed the state."""
+        return self.steps[1:] - self.steps[:-1]
