@@ -4,7 +4,6 @@ import contextlib
 import math
 import sys
 
-
 _NOTHING = contextlib.nullcontext()
 
 

@@ -170,8 +170,7 @@ def solve_ivp(
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1
-        with _callback.interrupts() if field.calls_python() else NO_CALLS:
-            trajectory, raised = _run(integration)
+        trajectory, raised = _run(integration, _callback.interrupts() if field.calls_python() else NO_CALLS)
 
     solution = _solution(
         trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps
@@ -195,12 +194,15 @@ def solve_ivp(
     return solution
 
 
-def _run(integration):
+def _run(integration, guard):
     """The trajectory, and what a callback raised, if it did."""
     try:
-        return integration.run(), None
+        with guard:
+            return integration.run(), None
     except CallbackRaised as error:
         return error.trajectory, error
+    except KeyboardInterrupt:  # just before or just after the steps
+        return integration.interrupted(), None
 
 
 def _attach_start(make, fun, t0, state, *rest):

@@ -280,6 +280,8 @@ def test_no_interrupt_is_lost_on_the_way_to_python(method):
         calls.append(t)
         return [y[1], -y[0]]
 
+    with pytest.warns(odekit.OdekitPerformanceWarning):  # nothing is compiled any more when the clock runs
+        odekit.solve_ivp(rhs, (0, 1), [1.0, 0.0], method, t_eval=[0.0])
     for delay in (0.1, 0.15, 0.2, 0.25):  # most of the time is spent between the user's function and the integrator
         timer = threading.Timer(delay, _thread.interrupt_main)
         timer.start()

@@ -316,6 +316,10 @@ class Integration:
 
     # the result --------------------------------------------------------------------------------------------------------
 
+    def interrupted(self):
+        """The trajectory so far, ended by Ctrl-C."""
+        return self._trajectory(driver.CONTINUE, True)
+
     def _trajectory(self, reason, interrupted):
         iw, w = self.iw[:SCALARS].tolist(), self.w[:SCALARS].tolist()
         steps, states, coefficients = self.log.joined()

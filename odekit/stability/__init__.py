@@ -7,9 +7,9 @@ from .report import StabilityReport, report
 from .spectra import logarithmic_norm, spectrum, stiffness_index, stiffness_ratio
 
 __all__ = [
-    "amplification",
     "LyapunovExponents",
     "StabilityReport",
+    "amplification",
     "jacobian",
     "jacobians",
     "logarithmic_norm",

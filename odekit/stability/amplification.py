@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ..solvers import bdf, gauss
-from ..solvers.methods import resolve
+from ..solvers.methods import METHODS, resolve
 from ..solvers.rosenbrock_tables import ROSENBROCK
 from ..solvers.tables import ESDIRK, EXPLICIT
 
@@ -64,8 +64,8 @@ def amplification(method, z, order=None):
         table = ROSENBROCK[name]
         # (1 / gamma - z) u_i = z (y + sum A_ij u_j) + sum C_ij u_j
         return 1.0 + z * _sum_of_stages(z, np.ones(table.stages), table.A, table.b, table.C, 1.0 / table.gamma)
-    if name == "radau":
-        stages = (order + 1) // 2
+    if name.startswith("radau"):
+        stages = ((order or METHODS[name].order) + 1) // 2
         return _pade(stages - 1, stages, z)
     if name in gauss.NODES:
         return _pade(len(gauss.NODES[name]), len(gauss.NODES[name]), z)
