@@ -62,6 +62,9 @@ CORE_OPTIONS = {**KERNEL_OPTIONS, "_nrt": False}
 
 _PACKAGE = pathlib.Path(__file__).parent
 _GENERATED = "<odekit "  # how the file name of generated source begins
+_GENERATED_NETWORK = "<odekit nn "
+#: Folders on whose kernels no solver depends.
+NETWORK_FOLDERS = ("vmath", "nn", "adjoint")
 
 _f8p = types.CPointer(types.float64)
 _i8p = types.CPointer(types.int64)
@@ -94,7 +97,7 @@ def package_stamp(networks=False):
     names = ("_jit.py", "_address.py", "_solver_type.py", "compiled.py")
     sources = [*(_PACKAGE / name for name in names), *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
-        sources += [*_PACKAGE.glob("vmath/*.py"), *_PACKAGE.glob("nn/*.py")]
+        sources += [path for folder in NETWORK_FOLDERS for path in _PACKAGE.glob(f"{folder}/*.py")]
     for path in sorted(sources):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -123,7 +126,7 @@ class _PackageCacheLocator(caching._CacheLocator):
 
     def get_source_stamp(self):
         path = pathlib.Path(self._py_file)
-        return package_stamp(networks=path.parent.name in ("vmath", "nn"))
+        return package_stamp(path.parent.name in NETWORK_FOLDERS or path.name.startswith(_GENERATED_NETWORK))
 
     def get_disambiguator(self):
         return str(self._lineno)
@@ -152,7 +155,7 @@ core = njit(**CORE_OPTIONS)
 inlined_core = njit(**CORE_OPTIONS, forceinline=True)
 
 
-def exec_source(source, name, namespace):
+def exec_source(source, name, namespace, networks=False):
     """Execute generated source and return the function `name` of it.
 
     The file name that it gets carries a hash of the source, and so does the function's name, so that two generated
@@ -165,13 +168,15 @@ def exec_source(source, name, namespace):
     name : str
     namespace : dict
         Globals of the source.
+    networks : bool
+        Whether it calls kernels of the networks.
 
     Returns
     -------
     function
     """
     fingerprint = hashlib.sha256(source.encode()).hexdigest()[:12]
-    filename = f"{_GENERATED}{name} {fingerprint}>"
+    filename = f"{_GENERATED_NETWORK if networks else _GENERATED}{name} {fingerprint}>"
     # numba rebuilds a cached function's environment by importing this module name
     scope = {**namespace, "__name__": __name__}
     exec(compile(source, filename, "exec"), scope)

@@ -1,5 +1,6 @@
 """Small neural networks as vector fields: exact compiled gradients, models, training."""
 
+from ..adjoint import SolveError
 from .derivative import DerivativeModel
 from .files import load
 from .fit import History, TrainingError, fit
@@ -7,7 +8,6 @@ from .hnn import HNN
 from .mlp import MLP
 from .neural_ode import NeuralODE
 from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
-from .rollout import SolveError
 from .schedules import Cosine, Exponential, Piecewise
 
 __all__ = [

@@ -91,6 +91,34 @@ FUNCTIONS = {
 }
 
 
+#: Slopes that follow from the value, without a digit lost; of the others the tape keeps the slope itself.
+SLOPES = {"tanh": "(1.0 - a[i]) * (1.0 + a[i])", "relu": "(1.0 if a[i] > 0.0 else 0.0)"}
+
+
+def keeps(name):
+    """Numbers per feature that the tape of a value holds: the activation, and its slope where it does not follow from it."""
+    return 1 if name in SLOPES else 2
+
+
+@functools.cache
+def slope_address(name):
+    """Address of a kernel ``(size, a, delta, p)`` that multiplies `delta` by the slopes at the activations `a` on the tape.
+
+    Parameters
+    ----------
+    name : str
+        A key of `FUNCTIONS`.
+
+    Returns
+    -------
+    int
+    """
+    lines = [f"def slope_{name}(size, a, delta, p):", "    n = int(size)"]
+    lines += [f"    a, slope, delta = view1(a, 0, n), view1(a, {keeps(name) - 1} * n, n), view1(delta, 0, n)"]
+    lines += ["    for i in range(n):", f"        delta[i] *= {SLOPES.get(name, 'slope[i]')}", "    return 0"]
+    return scalar_address(_jit.exec_source("\n".join(lines) + "\n", f"slope_{name}", {"view1": _jit.view1}, True))
+
+
 def _loops(function, indent):
     """Source of three loops, for the value, with the first, and with both derivatives."""
     lines = []
@@ -124,4 +152,4 @@ def address(name):
     lines += [*_loops(FUNCTIONS[name], "    "), "    return 0"]
     namespace = {"ORDER": ORDER, "view1": _jit.view1, "has_large_angle": _has_large_angle}
     namespace |= {function.__name__: function for function in (*FUNCTIONS.values(), _sin_of_large_angle)}
-    return scalar_address(_jit.exec_source("\n".join(lines) + "\n", f"activation_{name}", namespace))
+    return scalar_address(_jit.exec_source("\n".join(lines) + "\n", f"activation_{name}", namespace, True))

@@ -1,13 +1,6 @@
-"""Networks as vector fields: kernels with the signature of `odekit._jit.SCALAR_SIGNATURE`, reached by their addresses.
+"""Networks as vector fields: the kernels `value`, `record` and `pull` of `odekit.adjoint.tape`, reached by their addresses.
 
-A field has three kernels. The state is y[d, W] in C order, one column per lane; `p` is what `odekit.nn.header.pack` builds.
-
-* ``value(t, y, dy, p)``: any number of lanes, treated in blocks.
-* ``record(t, y, dy, p)``: the same for one block, and slot ``p[SLOT]`` of the tape holds what `pull` needs.
-* ``pull(t, v, out, p)``: transpose of the derivative at the recorded point. `v` is the cotangent of dy; ``out`` holds the
-  cotangent of y, then that of the parameters, which is added to what stands there.
-
-An integrator needs only the first, the exact adjoint the other two; neither knows that a network is behind them.
+`p` is what `odekit.nn.header.pack` builds.
 """
 
 import dataclasses
@@ -17,6 +10,7 @@ from .. import _jit
 from .header import (
     BLOCK,
     HIDDEN,
+    KEEPS,
     LANES,
     LAYERS,
     N_PARAMS,
@@ -25,13 +19,14 @@ from .header import (
     SYMPLECTIC,
     TANGENT_PARAMS,
     THETA,
+    TIME_BAR,
     TIMED,
     WIDEST,
     scalar_address,
 )
 from .input_gradient import gradient, gradient_backward
 from .matmul import add_matmul, matmul
-from .network import backward, forward, load, store, tape_of, view1, view2
+from .network import backward, forward, load, multiply_by_slope, store, tape_of, view1, view2
 
 
 @_jit.core
@@ -59,8 +54,16 @@ def network_record(t, y, dy, p):
     """dy = network(y) for one block of lanes, with its tape."""
     lanes, tape = int(p[LANES]), tape_of(p)
     load(p, tape, t, y, 0, lanes, lanes, t)
-    forward(p, tape, lanes, 1, dy, int(p[SIZES + int(p[LAYERS])]))
+    forward(p, tape, lanes, int(p[KEEPS]) - 1, dy, int(p[SIZES + int(p[LAYERS])]))
     return 0
+
+
+@_jit.core
+def _add_time_bar(p, x_bar, d):
+    """Add the row of the time, if there is one, to the cotangent of t."""
+    for i in range(d, x_bar.shape[0]):
+        for j in range(x_bar.shape[1]):
+            p[TIME_BAR] += x_bar[i, j]
 
 
 @_jit.core
@@ -72,6 +75,7 @@ def network_pull(t, v, out, p):
     cotangent = view2(v, 0, int(p[SIZES + int(p[LAYERS])]), lanes)
     backward(p, tape_of(p), lanes, cotangent, x_bar, int(p[SCRATCH]), view1(out, d * lanes, int(p[N_PARAMS])))
     store(x_bar, d, out, 0, lanes)
+    _add_time_bar(p, x_bar, d)
     return 0
 
 
@@ -90,7 +94,7 @@ def network_tangent(t, y, out, p):
         lanes = min(block, width - start)
         load(p, tape, t, y, start, width, lanes, t)
         below = view2(p, tape, int(p[SIZES]), lanes)
-        forward(p, tape, lanes, 1, view1(p, tile(p, 2, lanes), n_out * lanes), n_out)
+        forward(p, tape, lanes, int(p[KEEPS]) - 1, view1(p, tile(p, 2, lanes), n_out * lanes), n_out)
         store(view2(p, tile(p, 2, lanes), n_out, lanes), n_out, out, start, width)
         load(p, tile(p, 0, lanes), t, view1(y, d * width, d * width), start, width, lanes, 0.0)
         tangent = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
@@ -108,10 +112,9 @@ def network_tangent(t, y, out, p):
                             above[i, j] += y[directions + theta + n * n_below + i]
             if k < layers:
                 size = n * lanes
-                below, flat, slope = view2(p, place, n, lanes), view1(p, turn, size), view1(p, place + size, size)
-                for i in range(size):
-                    flat[i] *= slope[i]
-                place += 2 * size
+                below = view2(p, place, n, lanes)
+                multiply_by_slope(p, place, size, view1(p, turn, size))
+                place += int(p[KEEPS]) * size
             theta += n * (n_below + 1)
             tangent = above
         store(tangent, n_out, view1(out, n_out * width, n_out * width), start, width)
@@ -172,6 +175,8 @@ def gradient_pull(t, v, out, p):
     x_bar = view2(p, tile(p, 1, lanes), int(p[SIZES]), lanes)
     gradient_backward(p, tape_of(p), lanes, u, x_bar, int(p[SCRATCH]), view1(out, d * lanes, int(p[N_PARAMS])))
     store(x_bar, d, out, 0, lanes)
+    _add_time_bar(p, x_bar, d)
+    _add_time_bar(p, x_bar, d)
     return 0
 
 
@@ -195,7 +200,7 @@ def address(core):
         f"def {name}(t, y, dy, p):\n"
         f"    return core(t, view1(y, 0, SOME), view1(dy, 0, SOME), view1(p, 0, SOME))  # {name}\n"
     )
-    return scalar_address(_jit.exec_source(source, name, {"core": core, "view1": view1, "SOME": _UNCHECKED}))
+    return scalar_address(_jit.exec_source(source, name, {"core": core, "view1": view1, "SOME": _UNCHECKED}, True))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..adjoint import SolveError
 from . import checkpoint, checks
 from .batches import Batches
 from .lbfgs import minimise
 from .optimizers import LBFGS, Adam
-from .rollout import SolveError
 from .training_bar import training_bar
 
 

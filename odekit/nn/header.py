@@ -10,26 +10,23 @@ import itertools
 import numpy as np
 
 from .. import _jit
+from ..adjoint.tape import BLOCK, HEADER, LANES, N_PARAMS, SCRATCH, SIZE, SLOT, SLOT_SIZE, TAPE, THETA, TIME_BAR
 
-SLOT = 0  # slot of the tape that `record` writes and `pull` reads
-LANES = 1  # lanes in a call
-BLOCK = 2  # lanes that the field kernel treats at once, so that their activations stay in the cache
+__all__ = ["BLOCK", "LANES", "N_PARAMS", "SCRATCH", "SIZE", "SLOT", "SLOT_SIZE", "TAPE", "THETA", "TIME_BAR"]
+
+# places of the header beside those that the adjoints know, see `odekit.adjoint.tape`
 LAYERS = 3  # weight matrices
 ACTIVATION = 4  # address of the activation's kernel (an address has at most 48 bits); valid in this process only
 FINAL_BIAS = 5  # 1: the last layer has a bias
 TIMED = 6  # 1: t is appended to the features
 SYMPLECTIC = 7  # 1: the gradient of a scalar network is turned by J = ((0, 1), (-1, 0))
-N_PARAMS = 8
-THETA = 9  # offset of the parameters
-TAPE = 10  # offset of the first slot
-SLOT_SIZE = 11
-SCRATCH = 12  # offset of memory that no call leaves anything in
-SIZE = 13  # of p
 TANGENT_PARAMS = 14  # 1: a directional derivative has a direction in the parameters too
 WIDEST = 15  # features of the widest layer
 HIDDEN = 16  # features of all hidden layers together
 ORDER = 17  # derivatives that the activation's kernel writes
-SIZES = 18  # features of each layer, the time row of the first included
+KEEPS = HEADER  # numbers per hidden feature on the tape of a value: 1 where the slope follows from the activation, else 2
+SLOPE = HEADER + 1  # address of the kernel that multiplies by the slope
+SIZES = HEADER + 2  # features of each layer, the time row of the first included
 
 #: Lanes treated at once: the tape of a block of a 64-64 network is then about as large as a second-level cache. Measured.
 LANE_BLOCK = 64
@@ -40,7 +37,7 @@ def parameter_count(sizes, final_bias):
     return sum(b * (a + 1) for a, b in itertools.pairwise(sizes)) - (0 if final_bias else sizes[-1])
 
 
-def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False):
+def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, *, slope, keeps):
     """Build the vector `p` of a network.
 
     Parameters
@@ -58,6 +55,8 @@ def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=
     gradient : bool
         Whether the tape must hold what the kernels of the input gradient store.
     symplectic : bool
+    slope, keeps : int
+        Address of the kernel of its slope, and what that needs on the tape, see `KEEPS`.
 
     Returns
     -------
@@ -66,7 +65,7 @@ def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=
     block = min(lanes, LANE_BLOCK)
     hidden = sum(sizes[1:-1])
     widest = max(sizes)
-    slot_size = block * (sizes[0] + (5 if gradient else 2) * hidden)
+    slot_size = block * (sizes[0] + (5 if gradient else keeps) * hidden)
     theta = SIZES + len(sizes)
     tape = theta + params.size
     scratch = tape + slots * slot_size
@@ -77,6 +76,7 @@ def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=
     p[LANES], p[BLOCK] = lanes, block
     p[LAYERS], p[ACTIVATION], p[FINAL_BIAS], p[TIMED] = len(sizes) - 1, activation, final_bias, timed
     p[SYMPLECTIC], p[N_PARAMS] = symplectic, params.size
+    p[SLOPE], p[KEEPS] = slope, keeps
     p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, scratch, size
     p[SIZES : SIZES + len(sizes)] = sizes
     p[WIDEST], p[HIDDEN] = widest, hidden

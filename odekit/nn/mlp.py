@@ -134,9 +134,9 @@ class MLP:
         -------
         ndarray
         """
-        activation = activations.address(self.activation)
         return header.pack(
-            self._layers, activation, self.final_bias, self.time_dependent, self._params, lanes, slots, **options
+            self._layers, activations.address(self.activation), self.final_bias, self.time_dependent, self._params, lanes, slots,
+            slope=activations.slope_address(self.activation), keeps=activations.keeps(self.activation), **options,
         )  # fmt: skip
 
     # from Python ---------------------------------------------------------------------------------------------------------

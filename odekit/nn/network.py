@@ -5,7 +5,22 @@ hidden layer the activations and as many of their derivatives as the pass was as
 """
 
 from .. import _jit
-from .header import ACTIVATION, FINAL_BIAS, LAYERS, N_PARAMS, ORDER, SIZES, SLOT, SLOT_SIZE, TAPE, THETA, TIMED, WIDEST
+from .header import (
+    ACTIVATION,
+    FINAL_BIAS,
+    KEEPS,
+    LAYERS,
+    N_PARAMS,
+    ORDER,
+    SIZES,
+    SLOPE,
+    SLOT,
+    SLOT_SIZE,
+    TAPE,
+    THETA,
+    TIMED,
+    WIDEST,
+)
 from .matmul import add_matmul, add_outer, add_row_sums, fill_rows, matmul_transposed
 
 view1, view2 = _jit.view1, _jit.view2
@@ -82,8 +97,14 @@ def forward(p, tape, lanes, order, out, n_out):
 
 
 @_jit.core
+def multiply_by_slope(p, place, size, delta):
+    """delta *= slope of the activation whose values stand at `place` on the tape."""
+    _jit.call_scalar(int(p[SLOPE]), size, view1(p, place, int(p[KEEPS]) * size), delta, p)
+
+
+@_jit.core
 def backward(p, tape, lanes, v, x_bar, scratch, g):
-    """Transpose of the derivative at the point whose order-1 tape is given.
+    """Transpose of the derivative at the point whose tape `forward` has written with order ``p[KEEPS] - 1``.
 
     Parameters
     ----------
@@ -98,12 +119,12 @@ def backward(p, tape, lanes, v, x_bar, scratch, g):
     g : ndarray, (n_params,)
         The cotangent of the parameters is added to it.
     """
-    layers = int(p[LAYERS])
+    layers, keeps = int(p[LAYERS]), int(p[KEEPS])
     parameters = int(p[THETA])
     theta = int(p[N_PARAMS])
     place = tape + int(p[SIZES]) * lanes
     for k in range(1, layers):
-        place += 2 * int(p[SIZES + k]) * lanes
+        place += keeps * int(p[SIZES + k]) * lanes
     delta = v
     for k in range(layers, 0, -1):
         n, n_below = int(p[SIZES + k]), int(p[SIZES + k - 1])
@@ -117,13 +138,11 @@ def backward(p, tape, lanes, v, x_bar, scratch, g):
             matmul_transposed(weight, delta, x_bar)
             return
         size = n_below * lanes
-        place -= 2 * size
+        place -= keeps * size
         add_outer(delta, view2(p, place, n_below, lanes), view2(g, theta, n, n_below))
         # the two layers of scratch take turns; the widest layer bounds both
         turn = scratch + (k % 2) * int(p[WIDEST]) * lanes
         below = view2(p, turn, n_below, lanes)
         matmul_transposed(weight, delta, below)
-        flat, slope = view1(p, turn, size), view1(p, place + size, size)
-        for i in range(size):
-            flat[i] *= slope[i]
+        multiply_by_slope(p, place, size, view1(p, turn, size))
         delta = below

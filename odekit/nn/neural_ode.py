@@ -2,13 +2,26 @@
 
 import numpy as np
 
+from .. import _jit
+from ..adjoint import choose
+from ..adjoint.scheme import scheme
+from ..adjoint.sweeps import Sweeps
 from ..solvers.tables import EXPLICIT
 from . import checks, files
-from .adjoint import locate, pull_back, tableau
-from .rollout import explicit_methods, integrate_lanes
 
-ADJOINTS = ("discrete",)
 STEP_CONTROLS = ("shared",)
+
+
+@_jit.kernel
+def _mean_square(ys, target, residual):
+    """Mean squared error; the residual becomes its derivative."""
+    a, b, r = ys.ravel(), target.ravel(), residual.ravel()
+    total, scale = 0.0, 2.0 / a.size
+    for i in range(a.size):
+        difference = a[i] - b[i]
+        total += difference * difference
+        r[i] = scale * difference
+    return total / a.size
 
 
 class NeuralODE:
@@ -52,12 +65,12 @@ class NeuralODE:
         self, field, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="discrete", step_control="shared", first_step=None
     ):  # fmt: skip
         self.field = checks.field(field)
-        self.method = checks.choice("method", method.lower() if isinstance(method, str) else method, explicit_methods())
+        self.method = checks.choice("method", method.lower() if isinstance(method, str) else method, EXPLICIT)
         self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
-        self.adjoint = checks.choice("adjoint", adjoint, ADJOINTS)
+        self.adjoint = adjoint
         self.step_control = checks.choice("step_control", step_control, STEP_CONTROLS)
         self.first_step = None if first_step is None else checks.positive("first_step", first_step)
-        self._scheme = tableau(EXPLICIT[self.method])
+        self._adjoint = choose(adjoint, self.field, self.method)
         if EXPLICIT[self.method].b_err is None and first_step is None:
             raise ValueError(
                 f"method={method!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"
@@ -92,8 +105,11 @@ class NeuralODE:
             If the integration stops before ``t[-1]``.
         """
         y0, batched = checks.batch("y0", y0, self.field.dim)
-        outputs, _ = self._forward(checks.finite_array("y0", y0), checks.times(t))
-        ys = _batch_first(outputs, *y0.shape)
+        y0, t = checks.finite_array("y0", y0), checks.times(t)
+        sweeps = Sweeps(self.field, scheme(self.method), len(y0))
+        ys, _ = sweeps.forward(
+            self.field, y0, t, self.rtol, self.atol, self.first_step, record=False, keep_states=False
+        )  # fmt: skip
         return ys if batched else ys[:, 0]
 
     def vjp(self, y0, t, cotangent):
@@ -117,16 +133,47 @@ class NeuralODE:
         SolveError
             If the integration stops before ``t[-1]``.
         """
-        y0, batched = checks.batch("y0", y0, self.field.dim)
+        batched = np.ndim(y0) == 2
+
+        def seeds(ys):
+            value = cotangent
+            if callable(cotangent):
+                value = cotangent(ys if batched else ys[:, 0])
+            shape = ys.shape if batched else (len(ys), ys.shape[2])
+            value = checks.real_array("cotangent", value)
+            if value.shape != shape:
+                raise ValueError(f"cotangent must have shape {shape}, but its shape is {value.shape}")
+            return value.reshape(ys.shape)
+
+        g = self.gradient(y0, t, seeds)
+        return (g.y, g.params, g.y0) if batched else (g.y[:, 0], g.params, g.y0[0])
+
+    def gradient(self, y0, t, cotangent, *, with_times=False):
+        """Trajectories and everything that the adjoint knows, always as a batch.
+
+        Parameters
+        ----------
+        y0 : array_like, (d,) or (B, d)
+        t : array_like, (T,)
+        cotangent : ndarray, (T, B, d), or callable
+        with_times : bool
+            Whether the derivative with respect to `t` is wanted.
+
+        Returns
+        -------
+        odekit.adjoint.Gradient
+
+        Raises
+        ------
+        SolveError
+            If the integration stops before ``t[-1]``.
+        """
+        y0, _ = checks.batch("y0", y0, self.field.dim)
         y0, t = checks.finite_array("y0", y0), checks.times(t)
-        outputs, trajectory = self._forward(y0, t, keep_states=True)
-        ys = _batch_first(outputs, *y0.shape)
-        ys = ys if batched else ys[:, 0]
-        seeds = checks.real_array("cotangent", cotangent(ys) if callable(cotangent) else cotangent)
-        if seeds.shape != ys.shape:
-            raise ValueError(f"cotangent must have shape {ys.shape}, but its shape is {seeds.shape}")
-        params_bar, y0_bar = self._backward(trajectory, t, seeds.reshape(len(t), *y0.shape))
-        return ys, params_bar, y0_bar if batched else y0_bar[0]
+        return self._adjoint.gradient(
+            self.field, y0, t, cotangent, method=self.method, rtol=self.rtol, atol=self.atol, first_step=self.first_step,
+            with_times=with_times,
+        )  # fmt: skip
 
     def loss_and_grad(self, y0, t, target, *, with_y0=False):
         """Mean squared error of the trajectories and its exact gradient.
@@ -154,15 +201,20 @@ class NeuralODE:
         """
         shape = (np.size(t), *np.shape(y0))
         target = checks.shaped("target", target, shape)
-        residual = np.empty(shape)
+        if target.ndim == 2:
+            target = target[:, None]
+        loss = 0.0
 
         def cotangent(ys):
-            np.subtract(ys, target, out=residual)
-            return residual * (2.0 / residual.size)
+            nonlocal loss
+            residual = np.empty_like(ys)
+            loss = _mean_square(ys, target, residual)
+            return residual
 
-        _, grad, y0_grad = self.vjp(y0, t, cotangent)
-        loss = float(np.mean(np.square(residual)))  # not a BLAS product: its threads would cost more than they give
-        return (loss, grad, y0_grad) if with_y0 else (loss, grad)
+        g = self.gradient(y0, t, cotangent)
+        if not with_y0:
+            return loss, g.params
+        return loss, g.params, g.y0 if np.ndim(y0) == 2 else g.y0[0]
 
     def samples(self, y0, t, target):
         """Number of trajectories in training data, for `fit`."""
@@ -177,24 +229,6 @@ class NeuralODE:
         """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
         files.save(path, self, overwrite)
 
-    def _forward(self, y0, t, keep_states=False):
-        return integrate_lanes(self.field, y0, t, self.method, self.rtol, self.atol, self.first_step, keep_states)
-
-    def _backward(self, trajectory, t, seeds):
-        lanes, d = seeds.shape[1:]
-        scheme, kernels = self._scheme, self.field.kernels
-        seeds = np.ascontiguousarray(seeds.transpose(0, 2, 1)).reshape(len(t), d * lanes)
-        lam, grad = np.empty((d, lanes)), np.zeros(self.params.size)
-        pull_back(
-            kernels.record, kernels.pull, self.field.pack(lanes, scheme.slots), scheme.c, scheme.a, scheme.b, scheme.dense,
-            scheme.last, trajectory.steps, trajectory.states, *locate(trajectory.steps, t), seeds, 0, lanes, lam, grad,
-        )  # fmt: skip
-        return grad, lam.T.copy()
-
     def __repr__(self):
         return f"NeuralODE({self.field!r}, method={self.method!r}, rtol={self.rtol:g}, atol={self.atol:g})"
 
-
-def _batch_first(outputs, lanes, d):
-    """(T, d * B) as (T, B, d)."""
-    return np.ascontiguousarray(outputs.reshape(-1, d, lanes).transpose(0, 2, 1))

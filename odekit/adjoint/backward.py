@@ -1,0 +1,307 @@
+"""The exact discrete adjoint of an adaptive explicit Runge-Kutta solve: its transpose, with the step sizes held constant.
+
+With the accepted steps (t_n, h_n, y_n) and the tapes of their stages given, for i = s..1,
+
+    v_i = b_i lam + sum_{j>i} a_ji w_j + sum_k beta_i(theta_k) g_k,    w_i = h J_i^T v_i,    g_theta += h (df/dtheta)_i^T v_i,
+
+and lam += sum_i w_i + sum_k g_k, where g_k is the cotangent of an output at t_n + theta_k h and beta_i are the dense-output
+weights. This holds for any b, zeros included (E. Hairer, C. Lubich, G. Wanner, Geometric Numerical Integration, 2nd ed.,
+VI.4; T. Matsubara, Y. Miyatake, T. Yaguchi, NeurIPS 2021 for neural ODEs).
+
+A last stage that is the vector field at the new solution (first same as last) is the first stage of the next step: both are
+pulled back together. Steps whose tapes were not kept are made again, from a stored state. Lanes are independent once the
+steps are given, and are treated block by block.
+
+t0 and t1 move the start of the first and the end of the last step only; their cotangents are the exact derivatives of that.
+"""
+
+import numpy as np
+
+from .. import _jit
+from . import blocks as B
+from .forward import block_lanes
+from .revolve import advance
+from .tape import N_PARAMS
+
+view1, view2 = _jit.view1, _jit.view2
+
+# counts of a backward sweep, per group
+REPEATED, HELD = 0, 1  # steps made again by checkpointing, and states held for it at the same time, at most
+N_COUNTS = 2
+
+
+@_jit.kernel
+def locate(steps, t):
+    """Where the output times lie among the steps.
+
+    Parameters
+    ----------
+    steps : ndarray, (N + 1,)
+        Ends of the accepted steps.
+    t : ndarray, (T,)
+        Output times in the same direction; ``t[0] == steps[0]`` and ``t[-1] == steps[-1]``.
+
+    Returns
+    -------
+    node : ndarray of int, (N + 1,)
+        Number of the output exactly at a step's end, or -1.
+    first : ndarray of int, (N + 1,)
+        Outputs ``first[n] : first[n + 1]`` lie behind node n, up to node n + 1 inclusive.
+    """
+    node, first = np.full(steps.size, -1), np.empty(steps.size, dtype=np.int64)
+    node[0], k = 0, 1
+    for n in range(steps.size - 1):
+        first[n] = k
+        h = steps[n + 1] - steps[n]
+        while k < t.size and (steps[n + 1] - t[k]) * h >= 0.0:
+            if t[k] == steps[n + 1]:
+                node[n + 1] = k
+            k += 1
+    first[-1] = k
+    return node, first
+
+
+@_jit.core
+def _inside(n, node, first):
+    """End of the range of outputs strictly inside step n, which begins at ``first[n]``."""
+    return first[n + 1] - (1 if node[n + 1] >= 0 else 0)
+
+
+@_jit.core
+def _seed(row, n, node, first, steps, t, seeds, begin, lanes, u):
+    """u += h sum_k beta(theta_k) g_k over the outputs inside step n; `row` holds the weights of a stage."""
+    h = steps[n + 1] - steps[n]
+    for k in range(first[n], _inside(n, node, first)):
+        B.add_batch(h * B.weight(row, (t[k] - steps[n]) / h), seeds[k], begin, lanes, u)
+
+
+@_jit.core
+def _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total, z, pulled):
+    """The same for all stages at once: it stands in the places of their cotangents. The sum of the g_k is added to `total`."""
+    h = steps[n + 1] - steps[n]
+    for i in range(count):
+        for j in range(z.size):
+            pulled[i, j] = 0.0
+    for k in range(first[n], _inside(n, node, first)):
+        B.load(seeds[k], begin, lanes, z)
+        for i in range(count):
+            B.add(h * B.weight(dense[i], (t[k] - steps[n]) / h), z, pulled[i])
+        B.add(1.0, z, total)
+
+
+@_jit.core
+def _end_rates(n, c, a, b, dense, last, count, steps, node, first, t, seeds, begin, lanes, rows, size, times):
+    """What the first step gives to the cotangent of t0, and the last to that of t1, but for the field's own time."""
+    stages, n_steps = c.size, steps.size - 1
+    slopes, pulled = view2(rows, 0, stages, size), view2(rows, stages * size, stages, size)
+    lam, z = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Z) * size, size)
+    h, rate = steps[n + 1] - steps[n], 0.0
+    for i in range(count):
+        for j in range(i):
+            if a[i, j] != 0.0:
+                rate += a[i, j] * B.dot(pulled[i], slopes[j])
+    for i in range(last):
+        if b[i] != 0.0:
+            rate += b[i] * B.dot(lam, slopes[i])
+    for side in range(2):
+        if n == (0 if side == 0 else n_steps - 1):
+            times[side] += rate if side == 1 else -rate
+            for k in range(first[n], _inside(n, node, first)):
+                theta = (t[k] - steps[n]) / h
+                for i in range(size):
+                    z[i] = 0.0
+                for i in range(stages):
+                    value, slope = B.weight(dense[i], theta), B.weight_rate(dense[i], theta)
+                    B.add(value - theta * slope if side == 1 else (theta - 1.0) * slope - value, slopes[i], z)
+                times[side] += B.dot_batch(seeds[k], begin, lanes, z)
+
+
+@_jit.core
+def _pull_step(
+    record, pull, p, lanes, begin, n, stored, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times, times
+):  # fmt: skip
+    """Pull ``lam`` back through step n; the state at its start is in the workspace if its stages must be made again."""
+    stages, n_steps = c.size, steps.size - 1
+    slopes, pulled = view2(rows, 0, stages, size), view2(rows, stages * size, stages, size)
+    lam, y = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Y) * size, size)
+    z, u = view1(rows, (2 * stages + B.Z) * size, size), view1(rows, (2 * stages + B.U) * size, size)
+    total = view1(rows, (2 * stages + B.TOTAL) * size, size)
+    start, end = steps[n], steps[n + 1]
+    h = end - start
+    ends = with_times and (n == 0 or n == n_steps - 1)
+    inside = _inside(n, node, first) > first[n]
+    count = stages if inside and last < stages - 1 else last
+    base = n
+    if ends or n >= stored:
+        base = stored
+        for i in range(max(count, last + 1) if ends else count):
+            B.combine(y, h, a[i], i, slopes, z)
+            slot = B.slot_of(base, i, stored, last, stages)
+            B.evaluate(record, p, lanes, slot, B.stage_time(start, end, c[i]), z, slopes[i])
+    if inside:
+        for j in range(size):
+            total[j] = 0.0
+        _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total, z, pulled)
+    for i in range(count - 1, -1, -1):
+        for j in range(size):
+            u[j] = h * b[i] * lam[j]
+        for j in range(i + 1, count):
+            if a[j, i] != 0.0:
+                B.add(h * a[j, i], pulled[j], u)
+        if inside:
+            B.add(1.0, pulled[i], u)
+        if i == 0 and n > 0 and last == stages - 1:
+            # outputs inside the step before reach back through its last stage, which is this one; with stages behind it, that
+            # step evaluates it itself
+            _seed(dense[last], n - 1, node, first, steps, t, seeds, begin, lanes, u)
+        slot = B.slot_of(base, i, stored, last, stages)
+        rate = B.pull(pull, p, lanes, slot, B.stage_time(start, end, c[i]), u, bar)
+        times[0] += (1.0 - c[i]) * rate if n == 0 else 0.0
+        times[1] += c[i] * rate if n == n_steps - 1 else 0.0
+        for j in range(size):
+            pulled[i, j] = bar[j]
+    if ends:
+        _end_rates(n, c, a, b, dense, last, count, steps, node, first, t, seeds, begin, lanes, rows, size, times)
+    for i in range(count):
+        B.add(1.0, pulled[i], lam)
+    if inside:
+        B.add(1.0, total, lam)
+    if node[n] >= 0:
+        B.add_batch(1.0, seeds[node[n]], begin, lanes, lam)
+
+
+@_jit.core
+def _pull_end(
+    record, pull, p, lanes, begin, stored, c, dense, last, steps, node, first, t, seeds, rows, size, bar, times
+):  # fmt: skip
+    """Begin with the cotangent of the last state; it is in the workspace if its tape was not kept."""
+    stages, n = c.size, steps.size - 1
+    lam, y = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Y) * size, size)
+    z, u = view1(rows, (2 * stages + B.Z) * size, size), view1(rows, (2 * stages + B.U) * size, size)
+    for i in range(size):
+        lam[i] = u[i] = 0.0
+    B.add_batch(1.0, seeds[node[n]], begin, lanes, lam)
+    if last == stages - 1 and n > 0 and _inside(n - 1, node, first) > first[n - 1]:
+        _seed(dense[last], n - 1, node, first, steps, t, seeds, begin, lanes, u)
+        slot = B.slot_of(n - 1, last, stored, last, stages)
+        if n > stored:
+            for i in range(size):
+                z[i] = y[i]
+            B.evaluate(record, p, lanes, slot, steps[n], z, view1(rows, 0, size))
+        times[1] += B.pull(pull, p, lanes, slot, steps[n], u, bar)
+        B.add(1.0, bar, lam)
+
+
+@_jit.core
+def _forget_and_repeat(
+    record, pull, p, lanes, begin, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times, times, held,
+    places, counts,
+):  # fmt: skip
+    """All steps backwards with the few states of `held`, see `odekit.adjoint.revolve`; the first row holds the start."""
+    stages, end = c.size, steps.size - 1
+    y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)
+    z, slopes = view1(rows, (2 * stages + B.Z) * size, size), view2(rows, 0, stages, size)
+    places[0], top = 0, 0
+    while end > 0:
+        n = places[top]
+        B.copy(view1(held, top * size, size), y)
+        if n == end - 1:
+            _pull_step(
+                record, pull, p, lanes, begin, n, 0, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times, times
+            )  # fmt: skip
+            end -= 1
+            if n == end and top > 0:
+                top -= 1
+            continue
+        free = places.size - top
+        ahead = advance(end - n, free)
+        B.copy(y, z)
+        B.evaluate(record, p, lanes, 0, steps[n], z, slopes[0])
+        for m in range(n, n + ahead):
+            B.take_step(record, p, lanes, m, 0, steps[m], steps[m + 1], c, a, b, last, y, y_new, z, slopes)
+            B.copy(y_new, y)
+            B.copy(slopes[last], slopes[0])
+        counts[REPEATED] += ahead
+        if free > 1:
+            top += 1
+            B.copy(y, view1(held, top * size, size))
+            places[top] = n + ahead
+            counts[HELD] = max(counts[HELD], top + 1)
+        else:  # nowhere to store: pull the last step at once, and begin again from here
+            _pull_step(
+                record, pull, p, lanes, begin, n + ahead, 0, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar,
+                with_times, times,
+            )  # fmt: skip
+            end -= 1
+
+
+@_jit.kernel
+def pull_back(
+    worker, workers, groups, record, pull, p, work, c, a, b, dense, last, steps, states, node, first, t, seeds, stored, lam, bars,
+    with_times, times, held, places, counts,
+):  # fmt: skip
+    """One thread's part of pulling the cotangents of the outputs back to the initial states and the parameters.
+
+    Parameters
+    ----------
+    worker, workers, groups : int
+    record, pull : int
+        Addresses, see `odekit.adjoint.tape`.
+    p : ndarray, (n_blocks, size)
+    work : ndarray, (n_blocks, (2 * stages + `blocks.ROWS`) * d * lanes)
+    c, a, b, dense, last
+        A `Scheme`.
+    steps : ndarray, (N + 1,)
+    states : ndarray, (N + 1, n_blocks, d * lanes), or (1, ...) with checkpoints
+        States at the steps; with checkpoints only the first.
+    node, first
+        From `locate`.
+    t : ndarray, (T,)
+        Output times.
+    seeds : ndarray, (T, B, d)
+        Cotangents of the outputs.
+    stored : int
+        Steps whose tapes are at hand.
+    lam : ndarray, (B, d)
+        Receives the cotangents of the initial states.
+    bars : ndarray, (groups, d * lanes + n_params)
+        Behind d * lanes numbers, each group's cotangent of the parameters is added.
+    with_times : bool
+        Whether the cotangents of t0 and t1 are wanted.
+    times : ndarray, (groups, 2)
+        They are added to these, group by group.
+    held : ndarray, (groups, checkpoints * d * lanes)
+    places : ndarray of int, (groups, checkpoints)
+    counts : ndarray of int, (groups, N_COUNTS)
+    """
+    width, d = lam.shape
+    stages, block = c.size, states.shape[2] // d
+    for group in range(worker, groups, workers):
+        for k in range(group, p.shape[0], groups):
+            lanes = block_lanes(k, block, width)
+            rows, size, begin = work[k], d * lanes, k * block
+            # the cotangent of the parameters always begins at the same place
+            bar = view1(bars[group], d * (block - lanes), size + int(p[k, N_PARAMS]))
+            checkpoints = places.shape[1]
+            y = view1(rows, (2 * stages + B.Y) * size, size)
+            if checkpoints == 0 and steps.size > stored + 1:
+                B.copy(states[steps.size - 1, k], y)
+            _pull_end(
+                record, pull, p[k], lanes, begin, stored, c, dense, last, steps, node, first, t, seeds, rows, size, bar, times[group]
+            )  # fmt: skip
+            if checkpoints > 0:
+                B.copy(states[0, k], view1(held[group], 0, size))
+                counts[group, HELD] = max(counts[group, HELD], 1)
+                _forget_and_repeat(
+                    record, pull, p[k], lanes, begin, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times,
+                    times[group], held[group], places[group], counts[group],
+                )  # fmt: skip
+            else:
+                for n in range(steps.size - 2, -1, -1):
+                    if n >= stored or with_times:
+                        B.copy(states[n, k], y)
+                    _pull_step(
+                        record, pull, p[k], lanes, begin, n, stored, c, a, b, dense, last, steps, node, first, t, seeds, rows, size,
+                        bar, with_times, times[group],
+                    )  # fmt: skip
+            B.store(view1(rows, (2 * stages + B.LAM) * size, size), begin, lanes, lam)

@@ -1,0 +1,136 @@
+"""Threads that compute parts of one solve and wait for each other inside compiled code.
+
+A step is too short for Python to hand out its parts. The threads are therefore handed a whole sweep each, and meet at a
+barrier: a counter in shared memory, with a spin that soon gives its time slice away. The second number of the barrier frees
+the others if one of them never comes, after Ctrl-C for example.
+"""
+
+import concurrent.futures
+import os
+import sys
+import threading
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from .. import _jit
+
+SPINS = 4000  # some microseconds of looking before the time slice is given away
+
+
+@intrinsic
+def _arrive(typingctx, barrier):
+    """Count up barrier[0]; returns the new count."""
+
+    def codegen(context, builder, signature, args):
+        place = make_array(signature.args[0])(context, builder, args[0]).data
+        one = ir.Constant(ir.IntType(64), 1)
+        return builder.add(builder.atomic_rmw("add", place, one, "seq_cst"), one)
+
+    return types.int64(barrier), codegen
+
+
+@intrinsic
+def _look(typingctx, barrier, k):
+    """barrier[k], as another thread may have just written it."""
+
+    def codegen(context, builder, signature, args):
+        place = builder.gep(make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+        return builder.load_atomic(place, "seq_cst", 8)
+
+    return types.int64(barrier, types.int64), codegen
+
+
+@intrinsic
+def _give_way(typingctx):
+    """Give the time slice to another thread."""
+
+    def codegen(context, builder, signature, args):
+        if sys.platform != "win32":
+            function_type = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, function_type, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@_jit.core
+def _wait(barrier, workers):
+    count = _arrive(barrier)
+    goal = ((count + workers - 1) // workers) * workers
+    spins = 0
+    while _look(barrier, 0) < goal and _look(barrier, 1) == 0:
+        spins += 1
+        if spins > SPINS:
+            _give_way()
+    return _look(barrier, 1) == 0
+
+
+if _jit.JIT_DISABLED:
+
+    def wait(barrier, workers):
+        """Wait until all workers are here; False where the others must not be waited for."""
+        return True
+
+else:
+
+    @_jit.core
+    def wait(barrier, workers):
+        """Wait until all workers are here; False where the others must not be waited for."""
+        if workers == 1:
+            return True
+        return _wait(barrier, workers)
+
+
+_pools = {}  # process -> pool: a pool does not survive a fork
+_making = threading.Lock()
+
+
+def available():
+    """Threads that this process may use; one where compiled code is disabled."""
+    if _jit.JIT_DISABLED:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pool():
+    with _making:
+        if os.getpid() not in _pools:
+            _pools[os.getpid()] = concurrent.futures.ThreadPoolExecutor(available(), "odekit-adjoint")
+        return _pools[os.getpid()]
+
+
+def together(workers, barrier, run):
+    """Call ``run(worker)`` for each worker, all at the same time.
+
+    Parameters
+    ----------
+    workers : int
+    barrier : ndarray of int64, (2,)
+        For `wait`.
+    run : callable
+        Releases the GIL at once.
+
+    Returns
+    -------
+    object
+        What the first worker returned.
+    """
+    barrier[:] = 0
+    if workers == 1:
+        return run(0)
+    futures = []
+    try:
+        futures += [_pool().submit(run, worker) for worker in range(1, workers)]
+        result = run(0)
+    except BaseException:
+        barrier[1] = 1
+        raise
+    finally:
+        concurrent.futures.wait(futures)
+    for future in futures:
+        future.result()
+    return result

@@ -1,0 +1,44 @@
+"""What an adjoint returns, and how it calls the loss."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass
+class Gradient:
+    """Outputs of a solve, and the derivatives of a loss on them.
+
+    Attributes
+    ----------
+    y : ndarray, (T, B, d)
+        Outputs.
+    params : ndarray, (n_params,)
+        Derivative with respect to the parameters of the field.
+    y0 : ndarray, (B, d)
+        With respect to the initial states.
+    t : ndarray, (T,), or None
+        With respect to the output times, the start and the end included; only if it was asked for.
+    counts : dict of int
+        Accepted and rejected steps, evaluations, and how many numbers were stored.
+    """
+
+    y: np.ndarray
+    params: np.ndarray
+    y0: np.ndarray
+    t: np.ndarray | None
+    counts: dict
+
+
+def seeds_of(cotangent, y):
+    """The cotangent of outputs, as an array, from an array or from a function of the outputs.
+
+    Raises
+    ------
+    ValueError
+        For a cotangent of another shape, or one that is not finite.
+    """
+    seeds = np.ascontiguousarray(cotangent(y) if callable(cotangent) else cotangent, dtype=np.float64)
+    if seeds.shape != y.shape:
+        raise ValueError(f"cotangent must have shape {y.shape}, but its shape is {seeds.shape}")
+    return seeds

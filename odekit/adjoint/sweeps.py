@@ -1,0 +1,201 @@
+"""Memory and threads of the compiled sweeps; what went wrong, in sentences."""
+
+import numpy as np
+
+from ..solution import Retcode, describe
+from ..solvers import driver as D
+from ..solvers import state as S
+from . import backward, barrier, blocks, forward
+from .tape import N_PARAMS, SLOT_SIZE, TAPE, THETA
+
+MAX_STEPS = 100_000
+FIRST_CAPACITY = 64  # steps
+#: Below so many multiplications per evaluation a second thread costs more (some 30 us to wake it up) than it gives.
+WORTH_A_THREAD = 100_000
+ATTEMPT_WORK = 4e8  # multiplications after which a call returns to Python, so that Ctrl-C works
+
+
+class SolveError(RuntimeError):
+    """A trajectory did not reach its end; the message says where and why."""
+
+
+class Sweeps:
+    """Forward and backward sweeps of a batch of one field with one method; keeps its memory from call to call.
+
+    Parameters
+    ----------
+    field : object
+        See `odekit.adjoint.tape`.
+    scheme : odekit.adjoint.scheme.Scheme
+    width : int
+        Lanes.
+    budget : int
+        Bytes for the tapes of steps.
+    threads : int or None
+        At most so many; None: as many as this process may use, where the batch is large enough. The results are the same bits.
+    """
+
+    def __init__(self, field, scheme, width, budget=0, threads=None):
+        self.scheme, self.width, self.d = scheme, width, field.dim
+        block = min(width, blocks.LANE_BLOCK)
+        self.n_blocks = (width + block - 1) // block
+        self.groups = min(self.n_blocks, blocks.GROUPS)
+        worth = width * field.params.size >= WORTH_A_THREAD
+        most = threads if threads is not None else barrier.available() if worth else 1
+        self.workers = max(1, min(most, self.groups, barrier.available()))
+        header, stages = field.pack(block, 1), scheme.slots
+        per_step = (stages - 1) * int(header[SLOT_SIZE])
+        self.stored = min(int(budget // (8 * per_step * self.n_blocks)), MAX_STEPS)
+        self.prefix = header[: int(header[TAPE])]
+        packed = field.pack(block, self.stored * (stages - 1) + stages)
+        self.p = np.empty((self.n_blocks, packed.size))
+        self.p[:, : self.prefix.size] = packed[: self.prefix.size]
+        self.size = self.d * block
+        self.work = np.zeros((self.n_blocks, (2 * stages + blocks.ROWS) * self.size))
+        self.norms = np.zeros((forward.BUFFERS, self.n_blocks, 4))
+        self.w = np.zeros((self.workers, S.W_HEADER))
+        self.iw = np.zeros((self.workers, S.IW_HEADER), dtype=np.int64)
+        self.barrier = np.zeros(2, dtype=np.int64)
+        self.steps, self.states = np.empty(FIRST_CAPACITY), np.empty((1, self.n_blocks, self.size))
+        self.bars = np.zeros((self.groups, self.size + int(header[N_PARAMS])))
+        self.times = np.zeros((self.groups, 2))
+        self.counts = np.zeros((self.groups, backward.N_COUNTS), dtype=np.int64)
+        multiplications = max(1, width * field.params.size * stages)
+        self.attempts = int(max(1, min(1000, ATTEMPT_WORK // multiplications)))
+
+    def forward(self, field, y0, t, rtol, atol, first_step=None, *, record=True, keep_states=True, with_rates=False, max_steps=MAX_STEPS):
+        """Integrate.
+
+        Parameters
+        ----------
+        field : object
+            The field of the constructor.
+        y0 : ndarray, (B, d)
+        t : ndarray, (T,)
+            Output times; the first is the start.
+        rtol, atol : float
+        first_step : float or None
+        record : bool
+            Whether tapes are kept, for `backward`.
+        keep_states : bool
+            Whether the states at all steps are kept.
+        with_rates : bool
+            Whether the derivatives of the outputs in time are wanted.
+        max_steps : int
+
+        Returns
+        -------
+        outputs : ndarray, (T, B, d)
+        rates : ndarray, (T, B, d) or (0, B, d)
+
+        Raises
+        ------
+        SolveError
+        """
+        kernels, method = field.kernels, self.scheme
+        theta = int(self.prefix[THETA])
+        self.p[:, theta : theta + field.params.size] = field.params
+        outputs = np.empty((t.size, *y0.shape))
+        rates = np.empty(outputs.shape) if with_rates else np.empty((0, *y0.shape))
+        if keep_states and self.states.shape[0] < self.steps.size:
+            self.states = np.empty((self.steps.size, self.n_blocks, self.size))
+        w, iw = self.w, self.iw
+        w[:], iw[:] = 0.0, 0
+        w[:, S.T], w[:, S.T_END] = t[0], t[-1]
+        w[:, S.DIRECTION] = 1.0 if t[-1] >= t[0] else -1.0
+        w[:, S.H_FIXED] = 0.0 if first_step is None else first_step
+        iw[:, S.MAX_STEPS], iw[:, S.FIRST_STEP] = max_steps, 1
+        first = kernels.record if record else kernels.value
+        states = self.states if keep_states else self.states[:1]
+
+        def run(worker):
+            return forward.sweep(
+                worker, self.workers, self.barrier, self.groups, first, first, self.p, self.work, method.c, method.a, method.b,
+                method.error, method.dense, method.last, method.exponent, method.two_estimates, w, iw, rtol, atol, y0, t, outputs,
+                rates, self.steps, states, self.stored if record else 0, self.attempts, self.norms,
+            )  # fmt: skip
+
+        while True:
+            reason = barrier.together(self.workers, self.barrier, run)
+            if reason == D.BUFFER_FULL:
+                self.steps = np.concatenate((self.steps, np.empty(self.steps.size)))
+                if keep_states:
+                    states = self.states = np.concatenate((states, np.empty(states.shape)))
+            elif reason != D.CONTINUE:
+                break
+        if reason != D.DONE:
+            raise SolveError(self._sentence(reason, max_steps))
+        return outputs, rates
+
+    def _sentence(self, reason, max_steps):
+        w, iw = self.w[0], self.iw[0]
+        nonfinite = reason == D.START_NOT_FINITE or iw[S.LAST_CODE] == S.NONFINITE
+        retcode = {
+            D.STEPS_EXHAUSTED: Retcode.MAX_STEPS,
+            D.START_NOT_FINITE: Retcode.NONFINITE,
+            D.FIELD_RAISED: Retcode.RHS_RAISED,
+        }.get(reason, Retcode.NONFINITE if nonfinite else Retcode.STEP_TOO_SMALL)
+        h = float(w[S.H]) or float(w[S.H_NEXT])
+        return describe(
+            retcode, max_steps=max_steps, t=float(w[S.T]), h=h, component="", culprit="vector field", error="an exception"
+        )
+
+    @property
+    def naccept(self):
+        """Accepted steps of the last forward sweep."""
+        return int(self.iw[0, S.NACCEPT])
+
+    @property
+    def nreject(self):
+        """Rejected steps of the last forward sweep."""
+        return int(self.iw[0, S.NREJECT])
+
+    @property
+    def nfev(self):
+        """Evaluations of the field, for every lane, in the last forward sweep."""
+        return int(self.iw[0, S.NFEV])
+
+    def backward(self, field, t, seeds, with_times=False, checkpoints=0):
+        """Pull the cotangents of the outputs of the last forward sweep back.
+
+        Parameters
+        ----------
+        field : object
+        t : ndarray, (T,)
+        seeds : ndarray, (T, B, d)
+        with_times : bool
+            Whether the cotangents of t0 and t1 are wanted.
+        checkpoints : int
+            States kept at a time; 0: all of them stand in memory.
+
+        Returns
+        -------
+        params_bar : ndarray, (n_params,)
+        y0_bar : ndarray, (B, d)
+        ends_bar : ndarray, (2,)
+            Cotangents of t0 and t1, if they are wanted.
+        """
+        kernels, method = field.kernels, self.scheme
+        steps = self.steps[: self.naccept + 1]
+        node, first = backward.locate(steps, t)
+        lam = np.empty((self.width, self.d))
+        bars, times, counts = self.bars, self.times, self.counts
+        bars[:, self.size :], times[:], counts[:] = 0.0, 0.0, 0
+        held = np.empty((self.groups, checkpoints * self.size))
+        places = np.empty((self.groups, checkpoints), dtype=np.int64)
+        stored = 0 if checkpoints else self.stored
+
+        def run(worker):
+            backward.pull_back(
+                worker, self.workers, self.groups, kernels.record, kernels.pull, self.p, self.work, method.c, method.a, method.b,
+                method.dense, method.last, steps, self.states, node, first, t, seeds, stored, lam, bars, with_times, times, held,
+                places, counts,
+            )  # fmt: skip
+
+        barrier.together(self.workers, self.barrier, run)
+        params_bar = bars[0, self.size :].copy()
+        for group in range(1, self.groups):
+            params_bar += bars[group, self.size :]
+        return params_bar, lam, times.sum(axis=0)
+
+

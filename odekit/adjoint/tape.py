@@ -1,0 +1,26 @@
+"""What an adjoint knows of a differentiable field: three kernels, and a header in front of the vector `p` that they take.
+
+A *field* has ``dim``, ``params``, ``kernels`` and ``pack(lanes, slots)``. Its kernels have the signature of
+`odekit._jit.SCALAR_SIGNATURE`; the state is y[d, W] in C order, one column per lane.
+
+* ``value(t, y, dy, p)``: the field, for any number of lanes.
+* ``record(t, y, dy, p)``: the same for one block, and slot ``p[SLOT]`` of the tape holds what `pull` needs.
+* ``pull(t, v, out, p)``: transpose of the derivative at the recorded point. `v` is the cotangent of dy; ``out`` receives the
+  cotangent of y, then that of the parameters, which is added to what stands there; that of t is added to ``p[TIME_BAR]``.
+
+Neither the integrators nor the adjoints know what is behind them: a network, or a user's function.
+"""
+
+SLOT = 0  # slot of the tape that `record` writes and `pull` reads
+LANES = 1  # lanes in a call
+BLOCK = 2  # lanes that the field kernel treats at once, so that their activations stay in the cache
+# 3 to 7 belong to the field
+N_PARAMS = 8
+THETA = 9  # offset of the parameters
+TAPE = 10  # offset of the first slot
+SLOT_SIZE = 11
+SCRATCH = 12  # offset of memory that no call leaves anything in
+SIZE = 13  # of p
+# 14 to 17 belong to the field
+TIME_BAR = 18  # the cotangent of t is added to it
+HEADER = 19  # then what belongs to the field, and the parameters
