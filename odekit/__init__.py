@@ -30,7 +30,7 @@ __all__ = [
     "solve_ivp",
 ]
 
-_LAZY = ("nn", "stability", "storage", "plot", "testset", "vmath")
+_LAZY = ("adjoint", "nn", "stability", "storage", "plot", "testset", "vmath")
 
 
 def __getattr__(name):

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from odekit import nn
+from odekit import adjoint, nn
 
 BATCH, TIMES = 64, np.linspace(0.0, 1.0, 10)
 
@@ -31,6 +31,49 @@ def time_loss_and_grad():
 def peakmem_loss_and_grad():
     model, y0, target = task()
     model.loss_and_grad(y0, TIMES, target)
+
+
+class Gradient:
+    """Loss and gradient by each adjoint: time, stored states, difference from the exact gradient."""
+
+    params = ["discrete", "checkpoints=4", "reversible", "interpolating", "backsolve", "implicit"]
+    param_names = ["adjoint"]
+
+    def setup(self, name):
+        """The same task for all."""
+        how = {"checkpoints=4": adjoint.DiscreteAdjoint(checkpoints=4)}.get(name, name)
+        method = "kvaerno5" if name == "implicit" else "tsit5"
+        self.model, self.y0, self.target = task(method=method, rtol=1e-6, atol=1e-6, adjoint=how)
+        self.cotangent = self.target / self.target.size
+        self.model.gradient(self.y0, TIMES, self.cotangent)
+
+    def time_gradient(self, name):
+        self.model.gradient(self.y0, TIMES, self.cotangent)
+
+    def track_stored_states(self, name):
+        return self.model.gradient(self.y0, TIMES, self.cotangent).counts["states"]
+
+    def track_difference(self, name):
+        exact = task(method="vern9", rtol=1e-12, atol=1e-12)[0].gradient(self.y0, TIMES, self.cotangent).params
+        return np.abs(self.model.gradient(self.y0, TIMES, self.cotangent).params - exact).max() / np.abs(exact).max()
+
+
+class Sizes:
+    """Loss and gradient, dopri5 at 1e-6, 20 output times, 2-H-H-2 tanh; see peers/gradients.py."""
+
+    params = ["32, 16", "64, 64", "512, 64"]
+    param_names = ["lanes, width"]
+
+    def setup(self, size):
+        """Model, start values and targets."""
+        lanes, width = map(int, size.split(", "))
+        rng = np.random.default_rng(0)
+        self.model = nn.NeuralODE(nn.MLP([2, width, width, 2], rng=0), "dopri5", 1e-6, 1e-6)
+        self.data = rng.normal(size=(lanes, 2)), np.linspace(0, 1, 20), rng.normal(size=(20, lanes, 2))
+        self.model.loss_and_grad(*self.data)
+
+    def time_loss_and_grad(self, size):
+        self.model.loss_and_grad(*self.data)
 
 
 def track_gradient_error():

@@ -193,46 +193,39 @@ def _pull_end(
 
 
 @_jit.core
-def _forget_and_repeat(
-    record, pull, p, lanes, begin, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times, times, held,
-    places, counts,
+def _nearest(
+    record, p, lanes, end, c, a, b, last, steps, rows, size, held, places, top, counts
 ):  # fmt: skip
-    """All steps backwards with the few states of `held`, see `odekit.adjoint.revolve`; the first row holds the start."""
-    stages, end = c.size, steps.size - 1
+    """Go from the last stored state towards step ``end - 1``, which is to be pulled back.
+
+    Returns
+    -------
+    n : int
+        The step at whose start the workspace now is.
+    top : int
+        Number of the last stored state.
+    """
+    stages, n = c.size, places[top]
     y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)
     z, slopes = view1(rows, (2 * stages + B.Z) * size, size), view2(rows, 0, stages, size)
-    places[0], top = 0, 0
-    while end > 0:
-        n = places[top]
-        B.copy(view1(held, top * size, size), y)
-        if n == end - 1:
-            _pull_step(
-                record, pull, p, lanes, begin, n, 0, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times, times
-            )  # fmt: skip
-            end -= 1
-            if n == end and top > 0:
-                top -= 1
-            continue
+    B.copy(view1(held, top * size, size), y)
+    while n < end - 1:
         free = places.size - top
         ahead = advance(end - n, free)
         B.copy(y, z)
-        B.evaluate(record, p, lanes, 0, steps[n], z, slopes[0])
+        B.evaluate(record, p, lanes, 0, steps[n], z, view1(rows, 0, size))
         for m in range(n, n + ahead):
             B.take_step(record, p, lanes, m, 0, steps[m], steps[m + 1], c, a, b, last, y, y_new, z, slopes)
             B.copy(y_new, y)
-            B.copy(slopes[last], slopes[0])
+            B.copy(view1(rows, last * size, size), view1(rows, 0, size))
         counts[REPEATED] += ahead
-        if free > 1:
+        n += ahead
+        if free > 1:  # with no place left, the next step starts again from the last stored state
             top += 1
             B.copy(y, view1(held, top * size, size))
-            places[top] = n + ahead
+            places[top] = n
             counts[HELD] = max(counts[HELD], top + 1)
-        else:  # nowhere to store: pull the last step at once, and begin again from here
-            _pull_step(
-                record, pull, p, lanes, begin, n + ahead, 0, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar,
-                with_times, times,
-            )  # fmt: skip
-            end -= 1
+    return n, top
 
 
 @_jit.kernel
@@ -289,19 +282,24 @@ def pull_back(
             _pull_end(
                 record, pull, p[k], lanes, begin, stored, c, dense, last, steps, node, first, t, seeds, rows, size, bar, times[group]
             )  # fmt: skip
+            top, end = 0, steps.size - 1
             if checkpoints > 0:
                 B.copy(states[0, k], view1(held[group], 0, size))
+                places[group, 0] = 0
                 counts[group, HELD] = max(counts[group, HELD], 1)
-                _forget_and_repeat(
-                    record, pull, p[k], lanes, begin, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times,
-                    times[group], held[group], places[group], counts[group],
-                )  # fmt: skip
-            else:
-                for n in range(steps.size - 2, -1, -1):
-                    if n >= stored or with_times:
-                        B.copy(states[n, k], y)
-                    _pull_step(
-                        record, pull, p[k], lanes, begin, n, stored, c, a, b, dense, last, steps, node, first, t, seeds, rows, size,
-                        bar, with_times, times[group],
+            while end > 0:
+                n = end - 1
+                if checkpoints > 0:
+                    n, top = _nearest(
+                        record, p[k], lanes, end, c, a, b, last, steps, rows, size, held[group], places[group], top, counts[group]
                     )  # fmt: skip
+                elif n >= stored or with_times:
+                    B.copy(states[n, k], y)
+                _pull_step(
+                    record, pull, p[k], lanes, begin, n, stored, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar,
+                    with_times, times[group],
+                )  # fmt: skip
+                end = n
+                if top > 0 and places[group, top] == end:
+                    top -= 1
             B.store(view1(rows, (2 * stages + B.LAM) * size, size), begin, lanes, lam)

@@ -7,7 +7,9 @@ blocks and groups depends on the batch alone, never on the number of threads, an
 from .. import _jit
 from .tape import LANES, SLOT, TIME_BAR
 
-LANE_BLOCK = 32  #: Lanes of a block: two blocks of a batch of 64 keep two cores busy; larger ones gain nothing. Measured.
+LANE_BLOCK = (
+    32  #: Lanes of a block: two blocks of a batch of 64 keep two cores busy; larger ones gain nothing. Measured.
+)
 GROUPS = 16  #: Gradients are summed in so many groups of blocks, then in order.
 
 view1 = _jit.view1

@@ -1,19 +1,38 @@
-"""Adjoints by name."""
+"""Adjoints by name, and the choice among them."""
 
+from ..solvers.tables import EXPLICIT
+from .backsolve import BacksolveAdjoint
 from .discrete import DiscreteAdjoint
+from .implicit import ImplicitAdjoint
+from .implicit_scheme import METHODS
+from .interpolating import InterpolatingAdjoint
+from .reversible import ReversibleAdjoint
+from .sensitivity import ForwardSensitivity
 
-ADJOINTS = {"discrete": DiscreteAdjoint}
+#: Adjoints by their names.
+ADJOINTS = {
+    "discrete": DiscreteAdjoint,
+    "implicit": ImplicitAdjoint,
+    "reversible": ReversibleAdjoint,
+    "backsolve": BacksolveAdjoint,
+    "interpolating": InterpolatingAdjoint,
+    "forward": ForwardSensitivity,
+}
+#: Those that take explicit methods only, and that take implicit ones only.
+EXPLICIT_ONLY, IMPLICIT_ONLY = (DiscreteAdjoint, ReversibleAdjoint, BacksolveAdjoint), (ImplicitAdjoint,)
 
 
-def choose(adjoint, field, method):
+def choose(adjoint, method):
     """The adjoint behind a name, or the object itself.
+
+    "auto" is the exact adjoint of the method's family: "discrete" for explicit, "implicit" for implicit methods, and
+    "interpolating" for those whose transpose is not written down here (rosenbrock23, rodas5p, bdf). See docs/adjoints.md.
 
     Parameters
     ----------
     adjoint : str or object with a method ``gradient``
-    field : object
-        See `odekit.adjoint.tape`.
     method : str
+        Name of an integration method.
 
     Returns
     -------
@@ -22,12 +41,20 @@ def choose(adjoint, field, method):
     Raises
     ------
     ValueError
-        For an unknown name.
+        For an unknown name, or a method that the adjoint does not take.
     """
-    if hasattr(adjoint, "gradient") and not isinstance(adjoint, type):
-        return adjoint
-    if adjoint == "auto":
-        return DiscreteAdjoint()
-    if not isinstance(adjoint, str) or adjoint not in ADJOINTS:
-        raise ValueError(f"adjoint={adjoint!r} is unknown; expected one of auto, {', '.join(ADJOINTS)}, or an object of odekit.adjoint")
-    return ADJOINTS[adjoint]()
+    explicit = method in EXPLICIT
+    if isinstance(adjoint, str) and adjoint == "auto":
+        return DiscreteAdjoint() if explicit else ImplicitAdjoint() if method in METHODS else InterpolatingAdjoint()
+    if isinstance(adjoint, str) and adjoint in ADJOINTS:
+        adjoint = ADJOINTS[adjoint]()
+    if isinstance(adjoint, (str, type)) or not hasattr(adjoint, "gradient"):
+        known = ", ".join(("auto", *ADJOINTS))
+        raise ValueError(f"adjoint={adjoint!r} is unknown; expected one of {known}, or an object of odekit.adjoint")
+    if isinstance(adjoint, EXPLICIT_ONLY) and not explicit:
+        raise ValueError(f"{type(adjoint).__name__} takes explicit methods, but method={method!r}; adjoint='auto' fits")
+    if isinstance(adjoint, IMPLICIT_ONLY) and method not in METHODS:
+        raise ValueError(
+            f"{type(adjoint).__name__} takes {', '.join(METHODS)}, but method={method!r}; adjoint='auto' fits"
+        )
+    return adjoint

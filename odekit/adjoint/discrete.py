@@ -51,7 +51,8 @@ class DiscreteAdjoint:
     checkpoints: int | None = None
     threads: int | None = None
     _free: weakref.WeakKeyDictionary = dataclasses.field(
-        default_factory=weakref.WeakKeyDictionary, init=False, repr=False, compare=False)
+        default_factory=weakref.WeakKeyDictionary, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self):
         for name in ("checkpoints", "threads"):
@@ -61,7 +62,9 @@ class DiscreteAdjoint:
         if isinstance(self.memory, bool) or not isinstance(self.memory, (int, np.integer)) or self.memory < 0:
             raise ValueError(f"memory must be a number of bytes, but it is {self.memory!r}")
 
-    def gradient(self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000):
+    def gradient(
+        self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
+    ):
         """Outputs of a solve, and the derivatives of a loss on them.
 
         Parameters

@@ -46,7 +46,27 @@ def _weighted_square(v, y, z, rtol, atol):
 
 
 @_jit.core
-def _start(worker, workers, barrier, groups, record, value, p, work, last, block, stages, stored, w, iw, rtol, atol, y0, norms, exponent):
+def _start(
+    worker,
+    workers,
+    barrier,
+    groups,
+    record,
+    value,
+    p,
+    work,
+    last,
+    block,
+    stages,
+    stored,
+    w,
+    iw,
+    rtol,
+    atol,
+    y0,
+    norms,
+    exponent,
+):
     """Load the batch, evaluate it at the start, choose the first step (as `control.initial_step`); a driver reason."""
     width, d = y0.shape
     total = max(width * d, 1)
@@ -69,7 +89,7 @@ def _start(worker, workers, barrier, groups, record, value, p, work, last, block
     iw[S.NFEV] += 1
     if _sum(norms, START, 3) != 0.0:
         return D.FIELD_RAISED
-    if not _sum(norms, START, 2) == 0.0:
+    if _sum(norms, START, 2) != 0.0:  # NaN
         return D.START_NOT_FINITE
     h = w[S.H_FIXED]
     if h == 0.0:
@@ -81,7 +101,11 @@ def _start(worker, workers, barrier, groups, record, value, p, work, last, block
             for k in range(group, p.shape[0], groups):
                 lanes = block_lanes(k, block, width)
                 rows, size = work[k], d * lanes
-                y, f, z = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, 0, size), view1(rows, (2 * stages + B.Z) * size, size)
+                y, f, z = (
+                    view1(rows, (2 * stages + B.Y) * size, size),
+                    view1(rows, 0, size),
+                    view1(rows, (2 * stages + B.Z) * size, size),
+                )
                 probe = view1(rows, size, size)
                 for i in range(size):
                     z[i] = y[i] + w[S.DIRECTION] * h0 * f[i]
@@ -250,7 +274,25 @@ def sweep(
     stages, block = c.size, states.shape[2] // d
     if iw[S.FIRST_STEP] == 1:
         reason = _start(
-            worker, workers, barrier, groups, record, value, p, work, last, block, stages, stored, w, iw, rtol, atol, y0, norms, exponent
+            worker,
+            workers,
+            barrier,
+            groups,
+            record,
+            value,
+            p,
+            work,
+            last,
+            block,
+            stages,
+            stored,
+            w,
+            iw,
+            rtol,
+            atol,
+            y0,
+            norms,
+            exponent,
         )
         if reason != D.CONTINUE:
             return reason

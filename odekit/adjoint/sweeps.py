@@ -19,6 +19,20 @@ class SolveError(RuntimeError):
     """A trajectory did not reach its end; the message says where and why."""
 
 
+def sentence(reason, w, iw, max_steps):
+    """What went wrong, from the driver's reason and the scalars of the sweep."""
+    nonfinite = reason == D.START_NOT_FINITE or iw[S.LAST_CODE] == S.NONFINITE
+    retcode = {
+        D.STEPS_EXHAUSTED: Retcode.MAX_STEPS,
+        D.START_NOT_FINITE: Retcode.NONFINITE,
+        D.FIELD_RAISED: Retcode.RHS_RAISED,
+    }.get(reason, Retcode.NONFINITE if nonfinite else Retcode.STEP_TOO_SMALL)
+    h = float(w[S.H]) or float(w[S.H_NEXT])
+    return describe(
+        retcode, max_steps=max_steps, t=float(w[S.T]), h=h, component="", culprit="vector field", error="an exception"
+    )
+
+
 class Sweeps:
     """Forward and backward sweeps of a batch of one field with one method; keeps its memory from call to call.
 
@@ -63,7 +77,20 @@ class Sweeps:
         multiplications = max(1, width * field.params.size * stages)
         self.attempts = int(max(1, min(1000, ATTEMPT_WORK // multiplications)))
 
-    def forward(self, field, y0, t, rtol, atol, first_step=None, *, record=True, keep_states=True, with_rates=False, max_steps=MAX_STEPS):
+    def forward(
+        self,
+        field,
+        y0,
+        t,
+        rtol,
+        atol,
+        first_step=None,
+        *,
+        record=True,
+        keep_states=True,
+        with_rates=False,
+        max_steps=MAX_STEPS,
+    ):
         """Integrate.
 
         Parameters
@@ -124,21 +151,8 @@ class Sweeps:
             elif reason != D.CONTINUE:
                 break
         if reason != D.DONE:
-            raise SolveError(self._sentence(reason, max_steps))
+            raise SolveError(sentence(reason, w[0], iw[0], max_steps))
         return outputs, rates
-
-    def _sentence(self, reason, max_steps):
-        w, iw = self.w[0], self.iw[0]
-        nonfinite = reason == D.START_NOT_FINITE or iw[S.LAST_CODE] == S.NONFINITE
-        retcode = {
-            D.STEPS_EXHAUSTED: Retcode.MAX_STEPS,
-            D.START_NOT_FINITE: Retcode.NONFINITE,
-            D.FIELD_RAISED: Retcode.RHS_RAISED,
-        }.get(reason, Retcode.NONFINITE if nonfinite else Retcode.STEP_TOO_SMALL)
-        h = float(w[S.H]) or float(w[S.H_NEXT])
-        return describe(
-            retcode, max_steps=max_steps, t=float(w[S.T]), h=h, component="", culprit="vector field", error="an exception"
-        )
 
     @property
     def naccept(self):
@@ -197,5 +211,3 @@ class Sweeps:
         for group in range(1, self.groups):
             params_bar += bars[group, self.size :]
         return params_bar, lam, times.sum(axis=0)
-
-

@@ -11,6 +11,12 @@ A *field* has ``dim``, ``params``, ``kernels`` and ``pack(lanes, slots)``. Its k
 Neither the integrators nor the adjoints know what is behind them: a network, or a user's function.
 """
 
+import ctypes
+
+import numpy as np
+
+from .. import _jit
+
 SLOT = 0  # slot of the tape that `record` writes and `pull` reads
 LANES = 1  # lanes in a call
 BLOCK = 2  # lanes that the field kernel treats at once, so that their activations stay in the cache
@@ -24,3 +30,29 @@ SIZE = 13  # of p
 # 14 to 17 belong to the field
 TIME_BAR = 18  # the cotangent of t is added to it
 HEADER = 19  # then what belongs to the field, and the parameters
+
+
+def scalar_address(function):
+    """Address of a kernel of this package over the pointers (t, y, dy, p), with a header in p.
+
+    Parameters
+    ----------
+    function : function
+        Plain Python function.
+
+    Returns
+    -------
+    int
+    """
+    if not _jit.JIT_DISABLED:
+        return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE)
+
+    def callback(t, y, dy, p):
+        p = _jit._pointer_to_array(p, int(_jit._pointer_to_array(p, SIZE + 1)[SIZE]))
+        longest = p.size  # more than any kernel reads or writes through the other pointers
+        with np.errstate(all="ignore"):
+            return function(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
+
+    trampoline = _jit.SCALAR_CTYPE(callback)
+    _jit.functions[id(trampoline)] = trampoline
+    return ctypes.cast(trampoline, ctypes.c_void_p).value

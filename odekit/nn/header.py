@@ -4,15 +4,28 @@ Sizes stand in the header as floats (exact up to 2**53), so that one compiled ke
 are into `p`; matrices are in C order with one column per lane.
 """
 
-import ctypes
 import itertools
 
 import numpy as np
 
-from .. import _jit
-from ..adjoint.tape import BLOCK, HEADER, LANES, N_PARAMS, SCRATCH, SIZE, SLOT, SLOT_SIZE, TAPE, THETA, TIME_BAR
+from ..adjoint.tape import (
+    BLOCK,
+    HEADER,
+    LANES,
+    N_PARAMS,
+    SCRATCH,
+    SIZE,
+    SLOT,
+    SLOT_SIZE,
+    TAPE,
+    THETA,
+    TIME_BAR,
+    scalar_address,
+)
 
-__all__ = ["BLOCK", "LANES", "N_PARAMS", "SCRATCH", "SIZE", "SLOT", "SLOT_SIZE", "TAPE", "THETA", "TIME_BAR"]
+__all__ = [
+    "BLOCK", "LANES", "N_PARAMS", "SCRATCH", "SIZE", "SLOT", "SLOT_SIZE", "TAPE", "THETA", "TIME_BAR", "scalar_address",
+]  # fmt: skip
 
 # places of the header beside those that the adjoints know, see `odekit.adjoint.tape`
 LAYERS = 3  # weight matrices
@@ -24,7 +37,9 @@ TANGENT_PARAMS = 14  # 1: a directional derivative has a direction in the parame
 WIDEST = 15  # features of the widest layer
 HIDDEN = 16  # features of all hidden layers together
 ORDER = 17  # derivatives that the activation's kernel writes
-KEEPS = HEADER  # numbers per hidden feature on the tape of a value: 1 where the slope follows from the activation, else 2
+KEEPS = (
+    HEADER  # numbers per hidden feature on the tape of a value: 1 where the slope follows from the activation, else 2
+)
 SLOPE = HEADER + 1  # address of the kernel that multiplies by the slope
 SIZES = HEADER + 2  # features of each layer, the time row of the first included
 
@@ -37,7 +52,9 @@ def parameter_count(sizes, final_bias):
     return sum(b * (a + 1) for a, b in itertools.pairwise(sizes)) - (0 if final_bias else sizes[-1])
 
 
-def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, *, slope, keeps):
+def pack(
+    sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, *, slope, keeps
+):
     """Build the vector `p` of a network.
 
     Parameters
@@ -82,29 +99,3 @@ def pack(sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=
     p[WIDEST], p[HIDDEN] = widest, hidden
     p[theta:tape] = params
     return p
-
-
-def scalar_address(function):
-    """Address of a kernel of this package over the pointers (t, y, dy, p), with a header in p.
-
-    Parameters
-    ----------
-    function : function
-        Plain Python function.
-
-    Returns
-    -------
-    int
-    """
-    if not _jit.JIT_DISABLED:
-        return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE)
-
-    def callback(t, y, dy, p):
-        p = _jit._pointer_to_array(p, int(_jit._pointer_to_array(p, SIZE + 1)[SIZE]))
-        longest = p.size  # more than any kernel reads or writes through the other pointers
-        with np.errstate(all="ignore"):
-            return function(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
-
-    trampoline = _jit.SCALAR_CTYPE(callback)
-    _jit.functions[id(trampoline)] = trampoline
-    return ctypes.cast(trampoline, ctypes.c_void_p).value

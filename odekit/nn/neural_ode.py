@@ -4,8 +4,10 @@ import numpy as np
 
 from .. import _jit
 from ..adjoint import choose
+from ..adjoint.coupled import trajectories
 from ..adjoint.scheme import scheme
 from ..adjoint.sweeps import Sweeps
+from ..solvers.methods import METHODS
 from ..solvers.tables import EXPLICIT
 from . import checks, files
 
@@ -32,12 +34,12 @@ class NeuralODE:
     field : MLP, HNN or another field
         Its `params` are those of the model.
     method : str
-        An explicit method: euler, midpoint, heun, rk4, bosh3, dopri5, tsit5, vern7, dop853, vern9. Those without an error
-        estimate need `first_step`.
+        Any method but those for separable systems; an implicit one for stiff fields. Those without an error estimate need
+        `first_step`.
     rtol, atol : float
         Tolerances of a step.
-    adjoint : str
-        "discrete": the exact transpose of the solve, the step sizes held constant.
+    adjoint : str or object of `odekit.adjoint`
+        How gradients are computed. "auto": exactly, by the transpose of the steps that were taken; see docs/adjoints.md.
     step_control : str
         "shared": all trajectories of a batch take the same steps, the error is measured over all of them.
     first_step : float, optional
@@ -62,16 +64,17 @@ class NeuralODE:
     """
 
     def __init__(
-        self, field, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="discrete", step_control="shared", first_step=None
+        self, field, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="auto", step_control="shared", first_step=None
     ):  # fmt: skip
         self.field = checks.field(field)
-        self.method = checks.choice("method", method.lower() if isinstance(method, str) else method, EXPLICIT)
+        known = [name for name, m in METHODS.items() if not m.separable]
+        self.method = checks.choice("method", method.lower() if isinstance(method, str) else method, known)
         self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
         self.adjoint = adjoint
         self.step_control = checks.choice("step_control", step_control, STEP_CONTROLS)
         self.first_step = None if first_step is None else checks.positive("first_step", first_step)
-        self._adjoint = choose(adjoint, self.field, self.method)
-        if EXPLICIT[self.method].b_err is None and first_step is None:
+        self._adjoint = choose(adjoint, self.method)
+        if METHODS[self.method].error_order == 0 and first_step is None:
             raise ValueError(
                 f"method={method!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"
             )  # fmt: skip
@@ -106,10 +109,15 @@ class NeuralODE:
         """
         y0, batched = checks.batch("y0", y0, self.field.dim)
         y0, t = checks.finite_array("y0", y0), checks.times(t)
-        sweeps = Sweeps(self.field, scheme(self.method), len(y0))
-        ys, _ = sweeps.forward(
-            self.field, y0, t, self.rtol, self.atol, self.first_step, record=False, keep_states=False
-        )  # fmt: skip
+        if self.method in EXPLICIT:
+            sweeps = Sweeps(self.field, scheme(self.method), len(y0))
+            ys, _ = sweeps.forward(
+                self.field, y0, t, self.rtol, self.atol, self.first_step, record=False, keep_states=False
+            )  # fmt: skip
+        else:
+            ys, _ = trajectories(
+                self.field, y0, t, self.method, self.rtol, self.atol, self.first_step, keep_states=False
+            )
         return ys if batched else ys[:, 0]
 
     def vjp(self, y0, t, cotangent):
@@ -227,8 +235,11 @@ class NeuralODE:
 
     def save(self, path, *, overwrite=False):
         """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
+        if not isinstance(self.adjoint, str):
+            raise TypeError(
+                f"a file holds the adjoint by its name, but this one is {self.adjoint!r}; set model.adjoint to a name"
+            )
         files.save(path, self, overwrite)
 
     def __repr__(self):
         return f"NeuralODE({self.field!r}, method={self.method!r}, rtol={self.rtol:g}, atol={self.atol:g})"
-

@@ -97,9 +97,9 @@ def replay(table, f, steps, y0, t):
         f_new = f(end, y_new)
         for c, row in zip(table.extra_c, table.extra_A, strict=True):
             k.append(f(start + c * h, y + h * combine(row, k, y)))
-        while todo < len(t) and (end - t[todo]) * h >= 0:
+        while todo < len(t) and ((end - t[todo]) * h).real >= 0:
             s = (t[todo] - start) / h
-            if t[todo] == end:
+            if np.real(t[todo]) == np.real(end):
                 outputs.append(y_new)
             elif table.dense is None:
                 change = (3 - 2 * s) * s**2 * (y_new - y)

@@ -61,7 +61,7 @@ def test_same_bits(model, y0):
     ("options", "message"),
     [
         ({"method": "radau"}, "method='radau' is unknown; expected one of euler, midpoint"),
-        ({"adjoint": "backsolve"}, "adjoint='backsolve' is unknown; expected one of discrete"),
+        ({"adjoint": "exact"}, "adjoint='exact' is unknown; expected one of auto, discrete"),
         ({"step_control": "per_sample"}, "step_control='per_sample' is unknown; expected one of shared"),
         ({"rtol": -1.0}, "rtol must be a positive number, but it is -1.0"),
         ({"atol": "small"}, "atol must be a positive number, but it is 'small'"),

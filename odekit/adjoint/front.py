@@ -1,0 +1,127 @@
+"""The front door for users' functions: the gradient of any loss on a solution."""
+
+import dataclasses
+
+import numpy as np
+
+from ..solvers.methods import resolve
+from ..solvers.tables import EXPLICIT
+from .choice import choose
+from .user import DifferentiableFunction
+
+
+@dataclasses.dataclass
+class SolutionGradient:
+    """A solution, and the derivatives of a loss on it.
+
+    Attributes
+    ----------
+    t : ndarray, (nt,)
+    y : ndarray, (n, nt)
+        States at `t`.
+    y0 : ndarray, (n,)
+        Derivative of the loss with respect to the initial state.
+    args : tuple
+        With respect to each argument, in its form; None for integers and booleans, which are constants.
+    times : ndarray, (nt,), or None
+        With respect to the output times: the first is that of the start, the last that of the end. Only ``with_times=True``.
+    counts : dict of int
+        Steps, evaluations, stored states; what else the adjoint has counted.
+    """
+
+    t: np.ndarray
+    y: np.ndarray
+    y0: np.ndarray
+    args: tuple
+    times: np.ndarray | None
+    counts: dict
+
+
+def gradient(
+    fun, t, y0, cotangent, method="tsit5", args=(), *, rtol=1e-6, atol=1e-9, adjoint="auto", first_step=None, with_times=False,
+    max_steps=100_000,
+):  # fmt: skip
+    """Solve an initial value problem and differentiate a loss on its solution.
+
+    Parameters
+    ----------
+    fun : callable
+        Right-hand side ``fun(t, y, *args)`` as for `odekit.solve_ivp`. Its derivatives are exact, by complex steps: it must
+        be made of functions that have a derivative everywhere (no abs, max, where, ...).
+    t : array_like, (nt,)
+        Output times, strictly increasing or strictly decreasing; the first is the start, the last the end.
+    y0 : array_like, (n,)
+        Initial state.
+    cotangent : array_like, (n, nt), or callable
+        Derivative of the loss with respect to the states at `t`; a callable gets them, (n, nt), and returns it.
+    method : str
+        One of the explicit methods, or of the implicit ones that `odekit.adjoint.ImplicitAdjoint` knows.
+    args : tuple
+        Further arguments of `fun`: numbers and arrays.
+    rtol, atol : float
+    adjoint : str or object of `odekit.adjoint`
+        "auto": see docs/adjoints.md.
+    first_step : float, optional
+        First step, or the step of a method without an error estimate.
+    with_times : bool
+        Whether the derivative with respect to `t` is wanted.
+    max_steps : int
+
+    Returns
+    -------
+    SolutionGradient
+
+    Raises
+    ------
+    TypeError
+        If the function cannot be differentiated.
+    ValueError
+        For times that are not strictly monotonic, a cotangent of another shape, an unknown method or adjoint.
+    SolveError
+        If the end is not reached.
+
+    Examples
+    --------
+    The derivative of y(1) = y0 exp(-k) with respect to y0 and k:
+
+    >>> import numpy as np, odekit
+    >>> def decay(t, y, k):
+    ...     return [-k * y[0]]
+    >>> g = odekit.adjoint.gradient(decay, [0.0, 1.0], [2.0], [[0.0, 1.0]], args=(0.5,), rtol=1e-10, atol=1e-12)
+    >>> g.y0.round(8), round(g.args[0], 8)
+    (array([0.60653066]), -1.21306132)
+    """
+    t = np.asarray(t, dtype=np.float64)
+    if t.ndim != 1 or t.size < 2 or not (np.all(np.diff(t) > 0) or np.all(np.diff(t) < 0)):
+        raise ValueError(
+            f"t must be one-dimensional and strictly increasing or decreasing, with at least 2 times, not {t}"
+        )
+    y0 = np.asarray(y0)
+    if y0.ndim != 1 or y0.dtype.kind not in "fiu" or not np.isfinite(y0).all():
+        raise ValueError(f"y0 must be one-dimensional, real and finite, not {y0}")
+    y0 = np.ascontiguousarray(y0, dtype=np.float64)
+    if not (np.isscalar(rtol) and rtol > 0 and np.isscalar(atol) and atol > 0):
+        raise ValueError(f"rtol and atol must be positive numbers, not {rtol!r} and {atol!r}")
+    method, methods = resolve(method, y0.size, float(rtol))
+    if len(methods) != 1:
+        raise ValueError(
+            "method='auto' switches between methods; name one, for example tsit5, or kvaerno5 for stiff problems"
+        )
+    if method in EXPLICIT and EXPLICIT[method].b_err is None and first_step is None:
+        raise ValueError(f"method={method!r} takes steps of fixed size: give it as first_step")
+    field = DifferentiableFunction(fun, float(t[0]), y0, tuple(args))
+    if with_times and not (field.timed or field.autonomous):
+        raise TypeError("fun does not compile for complex t, which the derivative with respect to the times needs")
+
+    def seeds(ys):
+        value = cotangent(ys[:, 0].T) if callable(cotangent) else cotangent
+        value = np.asarray(value, dtype=np.float64)
+        if value.shape != (y0.size, t.size):
+            raise ValueError(f"cotangent must have shape {(y0.size, t.size)}, but its shape is {value.shape}")
+        return np.ascontiguousarray(value.T)[:, None]
+
+    g = choose(adjoint, method).gradient(
+        field, y0[None], t, seeds, method=method, rtol=float(rtol), atol=float(atol), first_step=first_step, with_times=with_times,
+        max_steps=max_steps,
+    )  # fmt: skip
+    return SolutionGradient(t, np.ascontiguousarray(g.y[:, 0].T), g.y0[0], field.arguments(g.params), g.t, g.counts)

@@ -1,0 +1,217 @@
+"""Reversible steps around any explicit method [1]_, and the way back through them.
+
+With Psi_h(t, y) the increment of one step of the method, two states travel together:
+
+    y1 = l y0 + (1 - l) z0 + Psi_h(t0, z0),        z1 = z0 - Psi_{-h}(t1, y1),
+
+and both can be computed back from (y1, z1), to rounding. The steps end exactly at the output times.
+
+References
+----------
+.. [1] S. McCallum, J. Foster, "Efficient, accurate and stable gradients for neural ODEs", arXiv:2410.11648 (2024).
+"""
+
+import math
+
+import numpy as np
+
+from .. import _jit
+from ..solvers import driver as D
+from ..solvers import state as S
+from . import blocks as B
+from .forward import _choose, _judge, _weighted_square, block_lanes
+from .tape import N_PARAMS
+
+view1, view2 = _jit.view1, _jit.view2
+
+# rows of a block's workspace behind the slopes and their cotangents
+Y, Z, Y_NEW, Z_NEW, PSI, TEMP, U, Y_BAR, Z_BAR = range(9)
+ROWS = 9
+
+
+@_jit.core
+def _psi(kernel, p, lanes, t, t_new, c, a, b, last, y, temp, slopes, out):
+    """out = Psi_h(t, y); the tapes of its stages are in slots 0, 1, ...; status."""
+    h = t_new - t
+    for i in range(last):
+        B.combine(y, h, a[i], i, slopes, temp)
+        status = B.evaluate(kernel, p, lanes, i, B.stage_time(t, t_new, c[i]), temp, slopes[i])
+        if status != 0:
+            return status
+    for i in range(out.size):
+        out[i] = 0.0
+    for j in range(last):
+        if b[j] != 0.0:
+            B.add(h * b[j], slopes[j], out)
+    return 0
+
+
+@_jit.core
+def _pull_psi(pull, p, lanes, t, t_new, c, a, b, last, lam, factor, u, pulled, bar, out):
+    """out += factor (dPsi/dy)^T lam with the tapes of `_psi`; the parameters' part goes to `bar`."""
+    h = t_new - t
+    for i in range(last - 1, -1, -1):
+        for j in range(u.size):
+            u[j] = factor * h * b[i] * lam[j]
+        for j in range(i + 1, last):
+            if a[j, i] != 0.0:
+                B.add(h * a[j, i], pulled[j], u)
+        B.pull(pull, p, lanes, i, B.stage_time(t, t_new, c[i]), u, bar)
+        for j in range(u.size):
+            pulled[i, j] = bar[j]
+    for i in range(last):
+        B.add(1.0, pulled[i], out)
+
+
+@_jit.kernel
+def sweep(
+    record,
+    p,
+    work,
+    c,
+    a,
+    b,
+    error,
+    last,
+    exponent,
+    two_estimates,
+    coupling,
+    w,
+    iw,
+    rtol,
+    atol,
+    y0,
+    t,
+    outputs,
+    steps,
+    attempts,
+):
+    """Integrate a batch by reversible steps; goes on where the last call has stopped; a driver reason.
+
+    Parameters are those of `odekit.adjoint.forward.sweep`; `coupling` is the l of the method, ``w[H_NEXT]`` the first step.
+    """
+    width, d = y0.shape
+    block = min(width, B.LANE_BLOCK)
+    norms, stages = np.zeros((1, p.shape[0], 4)), c.size
+    if iw[S.FIRST_STEP] == 1:
+        steps[0] = w[S.T]
+        outputs[0] = y0
+        iw[S.N_EVAL], iw[S.FIRST_STEP] = 1, 0
+        for k in range(p.shape[0]):
+            lanes = block_lanes(k, block, width)
+            size = d * lanes
+            rows = work[k]
+            B.load(y0, k * block, lanes, view1(rows, (2 * stages + Y) * size, size))
+            B.load(y0, k * block, lanes, view1(rows, (2 * stages + Z) * size, size))
+    for _ in range(attempts):
+        if w[S.T] == t[-1]:
+            return D.DONE
+        if iw[S.NACCEPT] + iw[S.NREJECT] >= iw[S.MAX_STEPS]:
+            return D.STEPS_EXHAUSTED
+        n, goal = iw[S.NACCEPT], iw[S.N_EVAL]
+        if n + 1 >= steps.size:
+            return D.BUFFER_FULL
+        w[S.T_END] = t[goal]
+        wanted = w[S.H_NEXT]
+        reason = _choose(w, iw)
+        if reason != D.CONTINUE:
+            return reason
+        start, end = w[S.T], w[S.T_NEW]
+        h = end - start
+        failed = 0
+        for k in range(p.shape[0]):
+            lanes = block_lanes(k, block, width)
+            size, rows = d * lanes, work[k]
+            y, z = view1(rows, (2 * stages + Y) * size, size), view1(rows, (2 * stages + Z) * size, size)
+            y_new, z_new = (
+                view1(rows, (2 * stages + Y_NEW) * size, size),
+                view1(rows, (2 * stages + Z_NEW) * size, size),
+            )
+            psi, temp = view1(rows, (2 * stages + PSI) * size, size), view1(rows, (2 * stages + TEMP) * size, size)
+            slopes = view2(rows, 0, stages, size)
+            failed += _psi(record, p[k], lanes, start, end, c, a, b, last, z, temp, slopes, psi)
+            for i in range(size):
+                y_new[i] = coupling * y[i] + (1.0 - coupling) * z[i] + psi[i]
+            for j in range(2 if two_estimates else 1):
+                for i in range(size):
+                    z_new[i] = 0.0
+                for i in range(last):
+                    if error[j, i] != 0.0:
+                        B.add(h * error[j, i], slopes[i], z_new)
+                if error[j, last] != 0.0:  # the slope at the new solution of the method itself
+                    for i in range(size):
+                        temp[i] = z[i] + psi[i]
+                    failed += B.evaluate(record, p[k], lanes, last, end, temp, slopes[last])
+                    B.add(h * error[j, last], slopes[last], z_new)
+                norms[0, k, j] = _weighted_square(z_new, y, y_new, rtol, atol)
+            failed += _psi(record, p[k], lanes, end, start, c, a, b, last, y_new, temp, slopes, psi)
+            for i in range(size):
+                z_new[i] = z[i] - psi[i]
+            norms[0, k, 2] = 0.0 * B.dot(y_new, y_new) + 0.0 * B.dot(z_new, z_new)
+        iw[S.NFEV] += 2 * last
+        if failed != 0:
+            return D.FIELD_RAISED
+        if not _judge(w, iw, norms, 0, width * d, exponent, two_estimates):
+            iw[S.REJECTED] = 1
+            iw[S.NREJECT] += 1
+            continue
+        if (
+            abs(h) < abs(wanted) and exponent != 0.0
+        ):  # cut short to end at an output: that says nothing about the next step
+            w[S.H_NEXT] = math.copysign(max(abs(w[S.H_NEXT]), abs(wanted)), h)
+        for k in range(p.shape[0]):
+            lanes = block_lanes(k, block, width)
+            size, rows = d * lanes, work[k]
+            B.copy(view1(rows, (2 * stages + Y_NEW) * size, size), view1(rows, (2 * stages + Y) * size, size))
+            B.copy(view1(rows, (2 * stages + Z_NEW) * size, size), view1(rows, (2 * stages + Z) * size, size))
+            if end == t[goal]:
+                B.store(view1(rows, (2 * stages + Y) * size, size), k * block, lanes, outputs[goal])
+        if end == t[goal]:
+            iw[S.N_EVAL] = goal + 1
+        w[S.T] = end
+        iw[S.NACCEPT] += 1
+        iw[S.REJECTED] = 0
+        steps[n + 1] = end
+    return D.CONTINUE
+
+
+@_jit.kernel
+def pull_back(record, pull, p, work, c, a, b, last, coupling, steps, node, seeds, lam, bar_all):
+    """Recompute the states backwards and pull the cotangents of the outputs back; returns how far the start was missed.
+
+    Parameters are those of `odekit.adjoint.backward.pull_back`; the last states are in the workspace.
+    """
+    width, d = lam.shape
+    block = min(width, B.LANE_BLOCK)
+    stages = c.size
+    for k in range(p.shape[0]):
+        lanes = block_lanes(k, block, width)
+        size, rows, begin = d * lanes, work[k], k * block
+        y, z = view1(rows, (2 * stages + Y) * size, size), view1(rows, (2 * stages + Z) * size, size)
+        y_bar, z_bar = view1(rows, (2 * stages + Y_BAR) * size, size), view1(rows, (2 * stages + Z_BAR) * size, size)
+        psi, temp = view1(rows, (2 * stages + PSI) * size, size), view1(rows, (2 * stages + TEMP) * size, size)
+        u, slopes = view1(rows, (2 * stages + U) * size, size), view2(rows, 0, stages, size)
+        pulled = view2(rows, stages * size, stages, size)
+        bar = view1(bar_all, d * (block - lanes), size + int(p[k, N_PARAMS]))
+        for i in range(size):
+            y_bar[i] = z_bar[i] = 0.0
+        B.add_batch(1.0, seeds[node[steps.size - 1]], begin, lanes, y_bar)
+        for n in range(steps.size - 2, -1, -1):
+            start, end = steps[n], steps[n + 1]
+            _psi(record, p[k], lanes, end, start, c, a, b, last, y, temp, slopes, psi)
+            _pull_psi(pull, p[k], lanes, end, start, c, a, b, last, z_bar, -1.0, u, pulled, bar, y_bar)
+            for i in range(size):
+                z[i] += psi[i]
+            _psi(record, p[k], lanes, start, end, c, a, b, last, z, temp, slopes, psi)
+            for i in range(size):
+                y[i] = (y[i] - (1.0 - coupling) * z[i] - psi[i]) / coupling
+                z_bar[i] += (1.0 - coupling) * y_bar[i]
+            _pull_psi(pull, p[k], lanes, start, end, c, a, b, last, y_bar, 1.0, u, pulled, bar, z_bar)
+            for i in range(size):
+                y_bar[i] *= coupling
+            if node[n] > 0:
+                B.add_batch(1.0, seeds[node[n]], begin, lanes, y_bar)
+        B.add(1.0, z_bar, y_bar)
+        B.add_batch(1.0, seeds[0], begin, lanes, y_bar)
+        B.store(y_bar, begin, lanes, lam)
+        B.store(y, begin, lanes, seeds[0])  # the seeds are no longer needed
