@@ -134,6 +134,14 @@ def add_outer(a, b, c):
                 _nt(min(di, m - i), min(dj, n - j), min(dq, k - q), a, i, q, b, j, q, 1.0, c, i, j)
 
 
+@_jit.core
+def transpose(a, b):
+    """b = a^T."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            b[j, i] = a[i, j]
+
+
 # Reassociation makes the sum a vector reduction; its order is still fixed for a given number of lanes.
 @_jit.njit(**{**_jit.CORE_OPTIONS, "fastmath": _jit.FASTMATH | {"reassoc"}})
 def add_row_sums(a, c):

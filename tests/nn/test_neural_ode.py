@@ -60,7 +60,7 @@ def test_same_bits(model, y0):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "radau"}, "method='radau' is unknown; expected one of euler, midpoint"),
+        ({"method": "leapfrog"}, "method='leapfrog' is unknown; expected one of euler, midpoint"),
         ({"adjoint": "exact"}, "adjoint='exact' is unknown; expected one of auto, discrete"),
         ({"step_control": "per_sample"}, "step_control='per_sample' is unknown; expected one of shared"),
         ({"rtol": -1.0}, "rtol must be a positive number, but it is -1.0"),
