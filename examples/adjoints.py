@@ -39,7 +39,9 @@ def loss_and_gradient(x, how="auto"):
 
 # the fit, from rates and a start that are a few per cent wrong
 guess = np.concatenate((true * [1.05, 0.95, 1.05, 0.95], start * [0.9, 1.1]))
-fit = minimize(lambda x: loss_and_gradient(x)[:2], guess, jac=True, method="L-BFGS-B", bounds=[(0.7 * x, 1.4 * x) for x in guess])
+fit = minimize(
+    lambda x: loss_and_gradient(x)[:2], guess, jac=True, method="L-BFGS-B", bounds=[(0.7 * x, 1.4 * x) for x in guess]
+)
 print(f"squared error {loss_and_gradient(guess)[0]:.1f} before, {fit.fun:.3f} after {fit.nfev} gradients")
 print("rates", fit.x[:4].round(3), "start", fit.x[4:].round(2))
 
@@ -47,7 +49,9 @@ print("rates", fit.x[:4].round(3), "start", fit.x[4:].round(2))
 _, reference, _ = loss_and_gradient(guess)
 for name in ("discrete", "reversible", "forward", "interpolating", "backsolve"):
     _, g, counts = loss_and_gradient(guess, name)
-    print(f"{name:14} differs by {np.abs(g - reference).max() / np.abs(reference).max():.0e}, stores {counts['states']} states")
+    print(
+        f"{name:14} differs by {np.abs(g - reference).max() / np.abs(reference).max():.0e}, stores {counts['states']} states"
+    )
 
 # numbers stored, against the number of steps
 adjoints = {

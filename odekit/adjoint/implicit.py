@@ -6,7 +6,7 @@ import numpy as np
 
 from . import coupled, implicit_steps
 from .backward import locate
-from .implicit_scheme import METHODS, implicit_scheme
+from .implicit_scheme import FIXED_ORDER, METHODS, implicit_scheme
 from .interpolating import rate, rates_along
 from .result import Gradient, seeds_of
 from .sweeps import SolveError
@@ -19,7 +19,7 @@ class ImplicitAdjoint:
     The integrator chooses the steps; their equations are then solved to rounding, because the gradient of a Newton iteration
     that stopped early would be that of the iteration. The outputs are those of the steps so solved. Each stage of each step is
     stored; every trajectory of a batch has linear systems of its own, of the size of its state. For backward_euler, trbdf2,
-    kvaerno3, kencarp4, kvaerno5, radau, implicit_midpoint, gauss4 and gauss6.
+    kvaerno3, kencarp4, kvaerno5, radau5 (also for radau, whose order varies), radau9, radau13, implicit_midpoint, gauss4 and gauss6.
 
     The derivatives in the output times are those of the exact solution, ``g f(t, y)``.
     """
@@ -30,6 +30,7 @@ class ImplicitAdjoint:
         """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
         if method not in METHODS:
             raise ValueError(f"the implicit adjoint knows {', '.join(METHODS)}, but method={method!r}")
+        method = FIXED_ORDER.get(method, method)
         a, (width, d), n_params = implicit_scheme(method), y0.shape, field.params.size
         _, trajectory = coupled.trajectories(field, y0, t, method, rtol, atol, first_step, max_steps)
         steps, states = trajectory.steps, trajectory.states.reshape(-1, d, width)

@@ -2,15 +2,42 @@
 
 import dataclasses
 import functools
+from fractions import Fraction
 
 import numpy as np
 
-from ..solvers import gauss, radau
+from ..solvers import gauss
 from ..solvers.hermite import HERMITE
+from ..solvers.radau_tables import TABLES
 from ..solvers.tables import ESDIRK
 
-NODES = {"radau": (radau.C1, radau.C2, 1.0), **gauss.NODES}
-METHODS = (*ESDIRK, *NODES)
+#: Nodes of the collocation methods.
+NODES = {**{f"radau{table.order}": table.c for table in TABLES}, **gauss.NODES}
+METHODS = (*ESDIRK, "radau", *NODES)
+#: Radau of variable order is differentiated at its lowest.
+FIXED_ORDER = {"radau": "radau5"}
+
+
+def collocation(nodes):
+    """Integrals from 0 of the Lagrange polynomials of some nodes, as powers x, x^2, ...; computed in fractions.
+
+    Parameters
+    ----------
+    nodes : sequence of float
+
+    Returns
+    -------
+    ndarray, (s, s)
+    """
+    rows, nodes = [], [Fraction(x) for x in nodes]
+    for j, own in enumerate(nodes):
+        row = [Fraction(1)]
+        for m, other in enumerate(nodes):
+            if m != j:
+                shifted, scaled = [Fraction(0), *row], [other * x for x in row] + [Fraction(0)]
+                row = [(a - b) / (own - other) for a, b in zip(shifted, scaled, strict=True)]
+        rows.append([float(x / (power + 1)) for power, x in enumerate(row)])
+    return np.array(rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +96,8 @@ def implicit_scheme(method):
         inverse = np.diag([0.0, *[1.0 / table.gamma] * (len(c) - 1)])
         return ImplicitScheme(c, a, inverse, b, dense, 1, True, True)
     c = np.array(NODES[method])
-    # collocation: y' is the polynomial through the slopes; row i of `integrals` holds the powers of the integral of its basis
-    basis = np.linalg.inv(np.vander(c, increasing=True)).T
-    integrals = basis / np.arange(1, c.size + 1)
+    integrals = collocation(NODES[method])
     a = np.array([[np.polyval([*row[::-1], 0.0], x) for row in integrals] for x in c])
-    return ImplicitScheme(c, a, np.linalg.inv(a), integrals.sum(axis=1), integrals, c.size, False, method == "radau")
+    return ImplicitScheme(
+        c, a, np.linalg.inv(a), integrals.sum(axis=1), integrals, c.size, False, method.startswith("radau")
+    )
