@@ -1,6 +1,8 @@
 """Small neural networks as vector fields: exact compiled gradients, models, training."""
 
 from ..adjoint import SolveError
+from .antisymmetric import AntisymmetricField
+from .augmented import AugmentedODE
 from .derivative import DerivativeModel
 from .files import load
 from .fit import History, TrainingError, fit
@@ -9,6 +11,7 @@ from .mlp import MLP
 from .neural_ode import NeuralODE
 from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
 from .schedules import Cosine, Exponential, Piecewise
+from .second_order import SecondOrderODE
 
 __all__ = [
     "HNN",
@@ -17,6 +20,8 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AntisymmetricField",
+    "AugmentedODE",
     "Cosine",
     "DerivativeModel",
     "Exponential",
@@ -24,6 +29,7 @@ __all__ = [
     "NeuralODE",
     "Piecewise",
     "RMSprop",
+    "SecondOrderODE",
     "SolveError",
     "TrainingError",
     "fit",

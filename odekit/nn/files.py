@@ -10,7 +10,12 @@ SETTINGS = {
     "NeuralODE": ("method", "rtol", "atol", "adjoint", "step_control", "first_step"),
     "HNN": (),
     "DerivativeModel": (),
+    "SecondOrderODE": (),
+    "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step"),
+    "AntisymmetricField": ("dim", "gamma", "scale", "time_dependent"),
 }
+#: Networks and fields in which the others consist, in the order of their constructors.
+PARTS = dict.fromkeys(SETTINGS, ("field",)) | {"MLP": (), "AntisymmetricField": ()}
 
 
 def save(path, model, overwrite=False):
@@ -19,7 +24,7 @@ def save(path, model, overwrite=False):
     Parameters
     ----------
     path : path-like
-    model : NeuralODE, HNN, DerivativeModel or MLP
+    model : MLP, or a model of `odekit.nn`
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -29,14 +34,7 @@ def save(path, model, overwrite=False):
     """
     from .._files import Variable, write
 
-    attributes, prefix, part = {}, "", model
-    while part is not None:
-        attributes[f"{prefix}class"] = type(part).__name__
-        for name in SETTINGS[type(part).__name__]:
-            value = getattr(part, name)
-            if value is not None:
-                attributes[prefix + name] = int(value) if isinstance(value, bool) else value
-        prefix, part = prefix + "field.", getattr(part, "field", None)
+    attributes = _attributes(model)
     params = Variable(("param",), np.array(model.params), {"long_name": "weights and biases, layer by layer"})
     write(path, KIND, VERSION, {"params": params}, attributes, overwrite)
 
@@ -50,7 +48,7 @@ def load(path):
 
     Returns
     -------
-    NeuralODE, HNN, DerivativeModel or MLP
+    MLP, or a model of `odekit.nn`
 
     Raises
     ------
@@ -83,21 +81,49 @@ def load(path):
     return model
 
 
+def _attributes(model, prefix=""):
+    """Settings of a model and of its parts."""
+    name = type(model).__name__
+    attributes = {f"{prefix}class": name}
+    for key in SETTINGS[name]:
+        value = getattr(model, key)
+        if value is not None:
+            attributes[prefix + key] = int(value) if isinstance(value, bool) else value
+    for part in PARTS[name]:
+        attributes |= _attributes(getattr(model, part), f"{prefix}{part}.")
+    return attributes
+
+
 def _build(attributes, n_params, prefix=""):
-    from . import hnn, mlp, neural_ode
-    from .derivative import DerivativeModel
+    from .. import nn
+    from .antisymmetric import parameter_count as antisymmetric_count
     from .header import parameter_count
 
     name = attributes[f"{prefix}class"]
-    classes = {"MLP": mlp.MLP, "NeuralODE": neural_ode.NeuralODE, "HNN": hnn.HNN, "DerivativeModel": DerivativeModel}
-    if name not in classes or prefix.count(".") > DEPTH:
-        raise ValueError(f"{prefix}class={name!r}; expected one of {', '.join(classes)}")
+    if name not in SETTINGS or prefix.count(".") > DEPTH:
+        raise ValueError(f"{prefix}class={name!r}; expected one of {', '.join(SETTINGS)}")
     settings = {key: attributes[prefix + key] for key in SETTINGS[name] if prefix + key in attributes}
+    if name == "AntisymmetricField":
+        dim, timed = int(settings["dim"]), bool(settings["time_dependent"])
+        if antisymmetric_count(dim, timed) != n_params:
+            raise ValueError(f"dim={dim} needs {antisymmetric_count(dim, timed)} parameters, but there are {n_params}")
+        return nn.AntisymmetricField(**{**settings, "dim": dim, "time_dependent": timed})
     if name != "MLP":
-        return classes[name](_build(attributes, n_params, f"{prefix}field."), **settings)
+        settings = {key: int(value) if isinstance(value, np.integer) else value for key, value in settings.items()}
+        return getattr(nn, name)(
+            *(_build(attributes, n_params, f"{prefix}{part}.") for part in PARTS[name]), **settings
+        )
     sizes = [int(n) for n in np.atleast_1d(settings["sizes"])]
     timed, final_bias = bool(settings["time_dependent"]), bool(settings["final_bias"])
     count = parameter_count((sizes[0] + timed, *sizes[1:]), final_bias)
-    if count != n_params:  # before anything of that size is allocated
+    # before anything of that size is allocated; several parts share the parameters
+    if count != n_params and (len(_networks(attributes)) == 1 or not 0 < count < n_params):
         raise ValueError(f"sizes {sizes} need {count} parameters, but there are {n_params}")
-    return mlp.MLP(**{**settings, "sizes": sizes, "time_dependent": timed, "final_bias": final_bias})
+    return nn.MLP(**{**settings, "sizes": sizes, "time_dependent": timed, "final_bias": final_bias})
+
+
+def _networks(attributes):
+    """Names of the attributes that begin a network."""
+    return [
+        key for key, value in attributes.items() if key.endswith("class") and isinstance(value, str) and value == "MLP"
+    ]

@@ -1,15 +1,11 @@
 """Hamiltonian neural networks (Greydanus, Dzamba, Yosinski, NeurIPS 2019): a learned energy and its flow."""
 
-import numpy as np
-
-from . import checks, files
 from . import field_kernels as kernels
-from .derivative import DerivativeModel
+from .composite import NetworkField
 from .mlp import MLP
-from .neural_ode import NeuralODE
 
 
-class HNN:
+class HNN(NetworkField):
     """Vector field (dH/dp, -dH/dq) of a scalar network H(q, p).
 
     It is trained on derivatives by `loss_and_grad`, with exact gradients through grad H. It is also a field: put it into a
@@ -49,15 +45,6 @@ class HNN:
             )
         self.field = field
 
-    @property
-    def params(self):
-        """Flat parameter vector of the network."""
-        return self.field.params
-
-    @params.setter
-    def params(self, value):
-        self.field.params = value
-
     # as a vector field ---------------------------------------------------------------------------------------------------
 
     @property
@@ -74,28 +61,6 @@ class HNN:
         """The vector `p` that the kernels of the field take, see `MLP.pack`."""
         return self.field.pack(lanes, slots, gradient=True, symplectic=True)
 
-    def __call__(self, x, t=0.0):
-        """Time derivative (dH/dp, -dH/dq) at x (d,) or (B, d)."""
-        x, batched = checks.batch("x", x, self.dim)
-        out = np.empty((self.dim, len(x)))
-        kernels.call(self.kernels.value, float(t), np.ascontiguousarray(x.T).ravel(), out.ravel(), self.pack(len(x)))
-        return out.T.copy() if batched else out[:, 0].copy()
-
-    # as a model ----------------------------------------------------------------------------------------------------------
-
-    def derivative(self, x):
-        """Time derivative.
-
-        Parameters
-        ----------
-        x : array_like, (d,) or (B, d)
-
-        Returns
-        -------
-        ndarray, like x
-        """
-        return self(x)
-
     def energy(self, x, t=0.0):
         """Learned Hamiltonian.
 
@@ -109,54 +74,6 @@ class HNN:
         float or ndarray, (B,)
         """
         return self.field(x, t)[..., 0]
-
-    def loss_and_grad(self, x, dxdt):
-        """Mean squared error of the derivatives and its exact gradient.
-
-        Parameters
-        ----------
-        x, dxdt : array_like, (B, d)
-            States and their time derivatives.
-
-        Returns
-        -------
-        loss : float
-        grad : ndarray, (n_params,)
-        """
-        return DerivativeModel(self).loss_and_grad(x, dxdt)
-
-    def samples(self, x, dxdt):
-        """Number of samples in training data, for `fit`."""
-        return DerivativeModel(self).samples(x, dxdt)
-
-    def select(self, rows, x, dxdt):
-        """Some of the training data, for `fit`."""
-        return DerivativeModel(self).select(rows, x, dxdt)
-
-    def solve(self, y0, t, method="dop853", rtol=1e-9, atol=1e-9):
-        """Trajectories of the learned system.
-
-        Parameters
-        ----------
-        y0 : array_like, (d,) or (B, d)
-        t : array_like, (T,)
-        method : str
-        rtol, atol : float
-
-        Returns
-        -------
-        ndarray, (T, d) or (T, B, d)
-
-        Raises
-        ------
-        SolveError
-            If the integration stops before ``t[-1]``.
-        """
-        return NeuralODE(self, method, rtol, atol).solve(y0, t)
-
-    def save(self, path, *, overwrite=False):
-        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
-        files.save(path, self, overwrite)
 
     def __repr__(self):
         return f"HNN({self.field!r})"

@@ -1,0 +1,296 @@
+"""Fields made of networks: how their vectors `p` lie inside one another, and what all such fields do from Python.
+
+The vector `p` of a composite field holds its own header, the headers of its parts, all parameters (those of the parts, then
+its own), the tapes, slot by slot, and scratch memory. A part's kernels see `p` from the header of the part on, so they need
+not know that they are parts.
+"""
+
+import functools
+
+import numpy as np
+
+from .. import _jit
+from . import checks, files
+from .field_kernels import FieldKernels, call
+from .header import (
+    BLOCK,
+    LANE_BLOCK,
+    LANES,
+    N_PARAMS,
+    SCRATCH,
+    SIZE,
+    SLOT,
+    SLOT_SIZE,
+    TAPE,
+    THETA,
+    TIME_BAR,
+    scalar_address,
+)
+from .mlp import lanewise_vjp
+
+view1 = _jit.view1
+
+# places of the header of a composite field, beside those that the adjoints know
+DIM = 3  # of the state
+FIRST, SECOND = 4, 5  # offsets of the headers of its parts
+OWN_THETA = 6  # offset of its own parameters
+OPTION = 7  # what the field makes of it; 14 and 15 too
+OWN = 16  # offset in a slot of the tape of what the field itself keeps there
+OWN_SCRATCH = 17  # offset of its own scratch memory
+OWN_HEADER = 20
+
+
+@_jit.core
+def enter(p, place):
+    """Offset of the vector of the part that `place` names, after telling it which lanes and which slot are in use."""
+    offset = int(p[place])
+    p[offset + LANES], p[offset + SLOT], p[offset + TIME_BAR] = p[LANES], p[SLOT], 0.0
+    return offset
+
+
+@_jit.core
+def own_tape(p):
+    """Offset of what the field itself keeps in the slot in use."""
+    return int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE]) + int(p[OWN])
+
+
+def pack(dim, parts, lanes, slots, params=(), slot=0, scratch=0, fixed=0):
+    """Build the vector `p` of a composite field.
+
+    Parameters
+    ----------
+    dim : int
+        Of the state.
+    parts : sequence of callable
+        ``part(lanes)`` returns the vector of a part with one slot.
+    lanes, slots : int
+        See `odekit.nn.header.pack`.
+    params : array_like
+        The field's own parameters.
+    slot, scratch : int
+        Numbers per lane that the field itself keeps in a slot, and that it needs as scratch memory.
+    fixed : int
+        Further numbers of scratch memory, whatever the lanes.
+
+    Returns
+    -------
+    ndarray
+    """
+    block = min(lanes, LANE_BLOCK)
+    inner = [make(block) for make in parts]
+    prefixes = [int(q[THETA]) for q in inner]
+    counts = [int(q[N_PARAMS]) for q in inner]
+    tapes = [int(q[SLOT_SIZE]) for q in inner]
+    theta = OWN_HEADER + sum(prefixes)
+    tape = theta + sum(counts) + len(params)
+    slot_size = sum(tapes) + slot * block
+    own = tape + slots * slot_size
+    shared = own + (2 * dim + scratch) * block + fixed
+    size = shared + max((q.size - int(q[SCRATCH]) for q in inner), default=0)
+    p = np.empty(size)
+    p[:OWN_HEADER] = 0.0
+    p[LANES], p[BLOCK], p[DIM], p[N_PARAMS] = lanes, block, dim, sum(counts) + len(params)
+    p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, shared, size
+    p[OWN], p[OWN_SCRATCH], p[OWN_THETA] = sum(tapes), own + 2 * dim * block, theta + sum(counts)
+    p[theta + sum(counts) : tape] = params
+    offset, at, kept = OWN_HEADER, theta, tape
+    for i, q in enumerate(inner):
+        p[FIRST + i] = offset
+        header = p[offset : offset + prefixes[i]]
+        header[:] = q[: prefixes[i]]
+        header[THETA], header[TAPE], header[SCRATCH] = at - offset, kept - offset, shared - offset
+        header[SLOT_SIZE], header[SIZE] = slot_size, size - offset
+        p[at : at + counts[i]] = q[prefixes[i] : prefixes[i] + counts[i]]
+        offset, at, kept = offset + prefixes[i], at + counts[i], kept + tapes[i]
+    return p
+
+
+@_jit.core
+def gather(y, rows, width, start, lanes, out):
+    """out[rows, lanes] = columns ``start : start + lanes`` of y[rows, width]."""
+    for i in range(rows):
+        for j in range(lanes):
+            out[i * lanes + j] = y[i * width + start + j]
+
+
+@_jit.core
+def scatter(x, rows, width, start, lanes, out):
+    """Columns ``start : start + lanes`` of out[rows, width] = x[rows, lanes]."""
+    for i in range(rows):
+        for j in range(lanes):
+            out[i * width + start + j] = x[i * lanes + j]
+
+
+_VALUE = """\
+def {name}(t, y, dy, p):
+    y, dy, p = view1(y, 0, SOME), view1(dy, 0, SOME), view1(p, 0, SOME)
+    width, block, d = int(p[LANES]), int(p[BLOCK]), int(p[DIM])
+    if width <= block:
+        return core(t, y, dy, p, False)
+    place = int(p[OWN_SCRATCH]) - 2 * d * block
+    x, f = view1(p, place, d * block), view1(p, place + d * block, d * block)
+    status = 0
+    for start in range(0, width, block):
+        lanes = min(block, width - start)
+        p[LANES] = lanes
+        gather(y, d, width, start, lanes, x)
+        status = max(status, core(t, x, f, p, False))
+        scatter(f, d, width, start, lanes, dy)
+    p[LANES] = width
+    return status
+"""
+_RECORD = """\
+def {name}(t, y, dy, p):
+    return core(t, view1(y, 0, SOME), view1(dy, 0, SOME), view1(p, 0, SOME), True)
+"""
+_PULL = """\
+def {name}(t, v, out, p):
+    return core(t, view1(v, 0, SOME), view1(out, 0, SOME), view1(p, 0, SOME))
+"""
+
+
+@functools.cache
+def field_kernels(evaluate, pull):
+    """Kernels of a field from its two functions for one block of lanes.
+
+    Parameters
+    ----------
+    evaluate : compiled kernel
+        ``evaluate(t, y, dy, p, keep)``; with `keep` it writes the tape. Returns a status.
+    pull : compiled kernel
+        ``pull(t, v, out, p)``, see `odekit.adjoint.tape`.
+
+    Returns
+    -------
+    FieldKernels
+    """
+    addresses = []
+    for template, core, kind in ((_VALUE, evaluate, "value"), (_RECORD, evaluate, "record"), (_PULL, pull, "pull")):
+        name = f"{kind}_{core.__name__}"
+        namespace = {
+            "core": core, "view1": view1, "gather": gather, "scatter": scatter, "LANES": LANES, "BLOCK": BLOCK, "DIM": DIM,
+            "OWN_SCRATCH": OWN_SCRATCH, "SOME": 2**40,
+        }  # fmt: skip
+        addresses.append(scalar_address(_jit.exec_source(template.format(name=name), name, namespace, True)))
+    return FieldKernels(*addresses)
+
+
+class NetworkField:
+    """What fields made of networks do from Python. A field gives `dim`, `kernels` and `pack`.
+
+    Its parameters are those of its network `field`, unless `_own` has laid several vectors together.
+    """
+
+    @property
+    def params(self):
+        """Flat parameter vector."""
+        return self.field.params
+
+    @params.setter
+    def params(self, value):
+        self.params[...] = checks.shaped("params", value, self.params.shape)
+
+    def __call__(self, x, t=0.0):
+        """Time derivative at x (d,) or (B, d)."""
+        x, batched = checks.batch("x", x, self.dim)
+        out = np.empty((self.dim, len(x)))
+        call(self.kernels.value, float(t), np.ascontiguousarray(x.T).ravel(), out.ravel(), self.pack(len(x)))
+        return out.T.copy() if batched else out[:, 0].copy()
+
+    def vjp(self, x, v, t=0.0):
+        """Time derivative, and the transposes of its derivatives applied to `v`; see `MLP.vjp`."""
+        return lanewise_vjp(self.kernels, self.pack, x, v, t, self.dim, self.dim, self.params.size)
+
+    def derivative(self, x):
+        """Time derivative.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+
+        Returns
+        -------
+        ndarray, like x
+        """
+        return self(x)
+
+    def loss_and_grad(self, x, dxdt):
+        """Mean squared error of the derivatives and its exact gradient.
+
+        Parameters
+        ----------
+        x, dxdt : array_like, (B, d)
+            States and their time derivatives.
+
+        Returns
+        -------
+        loss : float
+        grad : ndarray, (n_params,)
+        """
+        from .derivative import derivative_loss
+
+        return derivative_loss(self, x, dxdt)
+
+    def samples(self, x, dxdt):
+        """Number of samples in training data, for `fit`."""
+        return len(np.atleast_2d(x))
+
+    def select(self, rows, x, dxdt):
+        """Some of the training data, for `fit`."""
+        return np.atleast_2d(x)[rows], np.atleast_2d(dxdt)[rows]
+
+    def solve(self, y0, t, method="dop853", rtol=1e-9, atol=1e-9, first_step=None):
+        """Trajectories of the learned system.
+
+        Parameters
+        ----------
+        y0 : array_like, (d,) or (B, d)
+        t : array_like, (T,)
+        method : str
+        rtol, atol : float
+        first_step : float, optional
+
+        Returns
+        -------
+        ndarray, (T, d) or (T, B, d)
+
+        Raises
+        ------
+        SolveError
+            If the integration stops before ``t[-1]``.
+        """
+        from .neural_ode import NeuralODE
+
+        return NeuralODE(self, method, rtol, atol, first_step=first_step).solve(y0, t)
+
+    def save(self, path, *, overwrite=False):
+        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
+        files.save(path, self, overwrite)
+
+
+class JoinedParameters:
+    """Several networks with one flat vector of parameters, of which theirs become views."""
+
+    PARTS = ()
+
+    @property
+    def params(self):
+        """Flat parameter vector: that of one network after the other."""
+        return self._params
+
+    @params.setter
+    def params(self, value):
+        self._params[...] = checks.shaped("params", value, self._params.shape)
+
+    def _join(self):
+        networks = [getattr(self, name) for name in self.PARTS]
+        if len({id(network) for network in networks}) < len(networks):
+            raise ValueError(f"{' and '.join(self.PARTS)} must be different networks, but are the same object")
+        self._params, start = np.concatenate([network.params for network in networks]), 0
+        for network in networks:
+            network._params = self._params[start : start + network.params.size]
+            start += network._params.size
+
+    def __setstate__(self, state):  # copies and pickles of views are no views
+        self.__dict__.update(state)
+        self._join()
