@@ -251,8 +251,10 @@ def batch_value():
     return _address(_batch_value)
 
 
-def solve(address, p, span, start, method, rtol, atol, jacobian=None, **options):
+def solve(address, p, span, start, method, rtol, atol, jacobian=None, form=None, **options):
     """Integrate one of these systems; `rtol` and `atol` are numbers or vectors, `jacobian` is an address.
+
+    `form` says what else the system is: ``velocity`` and ``force``, or ``binding``, of `odekit.solvers.problem.Kernels`.
 
     Returns
     -------
@@ -262,7 +264,7 @@ def solve(address, p, span, start, method, rtol, atol, jacobian=None, **options)
     ------
     SolveError
     """
-    kernels = Kernels(address, p)
+    kernels = Kernels(address, p, **(form or {}))
     if jacobian is not None:
         kernels.jacobian = lambda _time_derivative: Jacobian(state.JAC_KERNEL, jacobian)
     tolerances = (np.broadcast_to(np.asarray(x, dtype=float), start.shape).copy() for x in (rtol, atol))

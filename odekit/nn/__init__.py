@@ -4,6 +4,7 @@ from ..adjoint import SolveError
 from .antisymmetric import AntisymmetricField
 from .augmented import AugmentedODE
 from .derivative import DerivativeModel
+from .dissipative import DissipativeHNN
 from .files import load
 from .fit import History, TrainingError, fit
 from .hnn import HNN
@@ -12,6 +13,7 @@ from .neural_ode import NeuralODE
 from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
 from .schedules import Cosine, Exponential, Piecewise
 from .second_order import SecondOrderODE
+from .separable_hnn import SeparableHNN
 
 __all__ = [
     "HNN",
@@ -24,12 +26,14 @@ __all__ = [
     "AugmentedODE",
     "Cosine",
     "DerivativeModel",
+    "DissipativeHNN",
     "Exponential",
     "History",
     "NeuralODE",
     "Piecewise",
     "RMSprop",
     "SecondOrderODE",
+    "SeparableHNN",
     "SolveError",
     "TrainingError",
     "fit",

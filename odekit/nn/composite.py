@@ -178,8 +178,13 @@ def field_kernels(evaluate, pull):
 class NetworkField:
     """What fields made of networks do from Python. A field gives `dim`, `kernels` and `pack`.
 
-    Its parameters are those of its network `field`, unless `_own` has laid several vectors together.
+    Its parameters are those of its network `field`, or several vectors laid together by `JoinedParameters`.
     """
+
+    #: Addresses of the kernels of dq/dt = velocity(t, p) and dp/dt = force(t, q), where the field has that form.
+    halves = None
+    #: Whether the field is that of a Hamiltonian.
+    hamiltonian = False
 
     @property
     def params(self):
@@ -239,7 +244,7 @@ class NetworkField:
         """Some of the training data, for `fit`."""
         return np.atleast_2d(x)[rows], np.atleast_2d(dxdt)[rows]
 
-    def solve(self, y0, t, method="dop853", rtol=1e-9, atol=1e-9, first_step=None):
+    def solve(self, y0, t, method="dop853", rtol=1e-9, atol=1e-9, first_step=None, omega=None):
         """Trajectories of the learned system.
 
         Parameters
@@ -247,8 +252,12 @@ class NetworkField:
         y0 : array_like, (d,) or (B, d)
         t : array_like, (T,)
         method : str
+            Any method that is valid for the field: explicit symplectic ones only for energies T(p) + V(q).
         rtol, atol : float
         first_step : float, optional
+            First step, or the step of a method without an error estimate.
+        omega : float, optional
+            Binding frequency of Tao's methods, see `odekit.hamiltonian`.
 
         Returns
         -------
@@ -256,11 +265,16 @@ class NetworkField:
 
         Raises
         ------
+        ValueError
+            If the method is not valid for the field.
         SolveError
             If the integration stops before ``t[-1]``.
         """
         from .neural_ode import NeuralODE
+        from .rollout import needs_form, symplectic
 
+        if needs_form(method):
+            return symplectic(self, y0, t, method.lower(), first_step, omega)
         return NeuralODE(self, method, rtol, atol, first_step=first_step).solve(y0, t)
 
     def save(self, path, *, overwrite=False):

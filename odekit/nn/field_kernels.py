@@ -161,8 +161,8 @@ def gradient_record(t, y, dy, p):
 
 
 @_jit.core
-def gradient_pull(t, v, out, p):
-    """Transpose of the derivative of grad H, or of J grad H."""
+def gradient_pull_into(t, v, out, g, p):
+    """Transpose of the derivative of grad H, or of J grad H; that of the parameters is added to `g`."""
     lanes = int(p[LANES])
     d = int(p[SIZES]) - int(p[TIMED])
     load(p, tile(p, 0, lanes), t, v, 0, lanes, lanes, 0.0)

@@ -11,11 +11,18 @@ SETTINGS = {
     "HNN": (),
     "DerivativeModel": (),
     "SecondOrderODE": (),
+    "SeparableHNN": (),
+    "DissipativeHNN": (),
     "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step"),
     "AntisymmetricField": ("dim", "gamma", "scale", "time_dependent"),
 }
 #: Networks and fields in which the others consist, in the order of their constructors.
-PARTS = dict.fromkeys(SETTINGS, ("field",)) | {"MLP": (), "AntisymmetricField": ()}
+PARTS = dict.fromkeys(SETTINGS, ("field",)) | {
+    "MLP": (),
+    "AntisymmetricField": (),
+    "SeparableHNN": ("kinetic", "potential"),
+    "DissipativeHNN": ("conserved", "dissipated"),
+}
 
 
 def save(path, model, overwrite=False):

@@ -36,6 +36,8 @@ class HNN(NetworkField):
     >>> loss, grad = model.loss_and_grad(x, dxdt=np.array([[0.0, -1.0], [1.0, 0.0]]))
     """
 
+    hamiltonian = True
+
     def __init__(self, field):
         if not isinstance(field, MLP):
             raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")

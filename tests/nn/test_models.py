@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 import odekit.nn
-from odekit.nn import MLP, AntisymmetricField, AugmentedODE, NeuralODE, SecondOrderODE
+from odekit.nn import (
+    HNN,
+    MLP,
+    AntisymmetricField,
+    AugmentedODE,
+    DissipativeHNN,
+    NeuralODE,
+    SecondOrderODE,
+    SeparableHNN,
+)
 
 from . import reference
 
@@ -24,7 +33,27 @@ def antisymmetric(model, x, params, t):
     return np.tanh(z + t * params[d * d + d :] if model.time_dependent else z)
 
 
+def separable(model, x, params, t):
+    half, count = x.shape[1] // 2, model.kinetic.params.size
+    velocity = reference.input_gradient(model.kinetic, x[:, half:], params[:count], t)
+    return np.concatenate(
+        (velocity, -reference.input_gradient(model.potential, x[:, :half], params[count:], t)), axis=1
+    )
+
+
+def dissipative(model, x, params, t):
+    half, count = x.shape[1] // 2, model.conserved.params.size
+    h = reference.input_gradient(model.conserved, x, params[:count], t)
+    d = reference.input_gradient(model.dissipated, x, params[count:], t)
+    return np.concatenate((h[:, half:], -h[:, :half]), axis=1) + d
+
+
 FIELDS = {
+    "separable": (
+        lambda: SeparableHNN(MLP([2, 6, 1], rng=0), MLP([2, 5, 4, 1], "softplus", rng=1, time_dependent=True)),
+        separable,
+    ),
+    "dissipative": (lambda: DissipativeHNN(MLP([4, 5, 1], rng=0), MLP([4, 3, 3, 1], "sin", rng=1)), dissipative),
     "second order": (lambda: SecondOrderODE(MLP([4, 7, 2], rng=0, time_dependent=True)), second_order),
     "antisymmetric": (lambda: AntisymmetricField(5, 0.2, rng=0), antisymmetric),
     "antisymmetric in time": (lambda: AntisymmetricField(4, rng=0, time_dependent=True), antisymmetric),
@@ -138,9 +167,43 @@ def test_antisymmetric_flow_keeps_the_length():
     np.testing.assert_allclose(np.linalg.norm(ys[1], axis=1), np.linalg.norm(y0, axis=1), rtol=1e-5)
 
 
+def test_symplectic_rollouts_of_a_separable_energy():
+    model = SeparableHNN(MLP([1, 8, 1], rng=0), MLP([1, 8, 1], rng=1))
+    y0, t = np.random.default_rng(0).standard_normal((70, 2)), np.array([0.0, 4.0, 8.0])
+    exact = model.solve(y0, t)
+    errors = [np.abs(model.solve(y0, t, "leapfrog", first_step=h) - exact).max() for h in (0.2, 0.1)]
+    assert 3.6 < errors[0] / errors[1] < 4.4
+    assert np.abs(model.solve(y0, t, "kahanli8", first_step=0.5) - exact).max() < 1e-6
+    assert np.array_equal(
+        model.solve(y0[3], t, "yoshida4", first_step=0.1), model.solve(y0, t, "yoshida4", first_step=0.1)[:, 3]
+    )
+
+
+def test_symplectic_rollouts_of_any_energy():
+    model = HNN(MLP([2, 8, 1], rng=0))
+    y0, t = np.random.default_rng(0).standard_normal((3, 2)), np.array([0.0, 5.0])
+    exact = model.solve(y0, t)
+    for method in ("gauss6", "tao6"):
+        ys = model.solve(y0, t, method, first_step=0.05, omega=10.0 if method == "tao6" else None)
+        np.testing.assert_allclose(ys, exact, rtol=1e-6, atol=1e-7)
+
+
+def test_power_is_the_change_of_the_energy():
+    model = DissipativeHNN(MLP([2, 8, 1], rng=0), MLP([2, 8, 1], rng=1))
+    x = np.random.default_rng(0).standard_normal((5, 2))
+    np.testing.assert_allclose(model.power(x), (model.conserved.gradient(x) * model(x)).sum(1), rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: SeparableHNN(MLP([2, 3, 1]), MLP([1, 3, 1])), r"two networks of k inputs and 1 output, but their sizes are \[2, 3, 1\]"),
+        (lambda: DissipativeHNN(MLP([3, 3, 1]), MLP([3, 3, 1])), r"two networks of 2 k inputs \(q, p\) and 1 output"),
+        (lambda: DissipativeHNN(*[MLP([2, 3, 1])] * 2), "conserved and dissipated must be different networks"),
+        (lambda: HNN(MLP([2, 3, 1])).solve([1, 0], [0, 1], "leapfrog", first_step=0.1), "'leapfrog' needs a separable system, dq/dt of p alone and dp/dt of q alone, which a HNN is not; take implicit_midpoint, gauss4 or gauss6, tao4"),
+        (lambda: SecondOrderODE(MLP([2, 3, 1])).solve([1, 0], [0, 1], "tao2", first_step=0.1), "needs a Hamiltonian system, which a SecondOrderODE is not"),
+        (lambda: HNN(MLP([2, 3, 1])).solve([1, 0], [0, 1], "tao2", first_step=0.1), "method='tao2' needs omega"),
+        (lambda: HNN(MLP([2, 3, 1])).solve([1, 0], [0, 1], "gauss4"), "method='gauss4' takes steps of fixed size"),
         (lambda: SecondOrderODE(MLP([4, 3, 4])), r"network of 2 k inputs \(q, v\) and k outputs, but its sizes are \[4, 3, 4\]"),
         (lambda: AugmentedODE(MLP([2, 3, 2]), 2), "extra=2 leaves no component for the data, because the field has dimension 2"),
         (lambda: AugmentedODE(MLP([2, 3, 2]), 0), "extra must be a positive integer"),

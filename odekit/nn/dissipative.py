@@ -1,0 +1,131 @@
+"""Dissipative Hamiltonian networks (Sosanya and Greydanus, 2022, arXiv:2201.10085): an energy, and what it loses."""
+
+import functools
+
+from .. import _jit
+from .composite import (
+    DIM,
+    FIRST,
+    OWN_SCRATCH,
+    SECOND,
+    JoinedParameters,
+    NetworkField,
+    enter,
+    field_kernels,
+    pack,
+)
+from .field_kernels import gradient_pull_into, gradient_record, gradient_value
+from .header import LANES, N_PARAMS, SIZE, TIME_BAR
+from .mlp import MLP
+
+view1 = _jit.view1
+
+
+@_jit.core
+def dissipative(t, y, dy, p, keep):
+    """dy = J grad H(y) + grad D(y)."""
+    size = int(p[DIM]) * int(p[LANES])
+    first, second = enter(p, FIRST), enter(p, SECOND)
+    energy, rayleigh = view1(p, first, int(p[SIZE]) - first), view1(p, second, int(p[SIZE]) - second)
+    slope = view1(p, int(p[OWN_SCRATCH]), size)
+    if keep:
+        gradient_record(t, y, dy, energy)
+        gradient_record(t, y, slope, rayleigh)
+    else:
+        gradient_value(t, y, dy, energy)
+        gradient_value(t, y, slope, rayleigh)
+    for i in range(size):
+        dy[i] += slope[i]
+    return 0
+
+
+@_jit.core
+def dissipative_pull(t, v, out, p):
+    """Transpose of its derivative."""
+    size = int(p[DIM]) * int(p[LANES])
+    at = enter(p, FIRST)
+    energy, count = view1(p, at, int(p[SIZE]) - at), int(p[at + N_PARAMS])
+    gradient_pull_into(t, v, out, view1(out, size, count), energy)
+    p[TIME_BAR] += energy[TIME_BAR]
+    at = enter(p, SECOND)
+    rayleigh, bar = view1(p, at, int(p[SIZE]) - at), view1(p, int(p[OWN_SCRATCH]), size)
+    gradient_pull_into(t, v, bar, view1(out, size + count, int(p[at + N_PARAMS])), rayleigh)
+    p[TIME_BAR] += rayleigh[TIME_BAR]
+    for i in range(size):
+        out[i] += bar[i]
+    return 0
+
+
+class DissipativeHNN(JoinedParameters, NetworkField):
+    """Vector field J grad H + grad D of two scalar networks: H is conserved without D, which holds the friction.
+
+    Parameters
+    ----------
+    conserved, dissipated : MLP
+        Networks of 2 k inputs, first all q, then all p, and one output: H and D. Their parameters become views of those of
+        the model.
+
+    Attributes
+    ----------
+    params : ndarray
+        The parameters of H, then those of D.
+
+    Raises
+    ------
+    ValueError
+        If the networks have other sizes.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> from odekit.nn import MLP, DissipativeHNN
+    >>> model = DissipativeHNN(MLP([2, 16, 1], rng=0), MLP([2, 16, 1], rng=1))
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> model.energy(x).shape, model.power(x).shape
+    ((2,), (2,))
+    >>> loss, grad = model.loss_and_grad(x, dxdt=np.array([[0.0, -1.0], [1.0, -0.1]]))
+    """
+
+    PARTS = ("conserved", "dissipated")
+
+    def __init__(self, conserved, dissipated):
+        for name, network in (("conserved", conserved), ("dissipated", dissipated)):
+            if not isinstance(network, MLP):
+                raise TypeError(f"{name} must be an odekit.nn.MLP, but it is a {type(network).__name__}")
+        sizes = conserved.sizes[0], dissipated.sizes[0]
+        if conserved.sizes[-1] != 1 or dissipated.sizes[-1] != 1 or sizes[0] != sizes[1] or sizes[0] % 2:
+            raise ValueError(
+                "a DissipativeHNN needs two networks of 2 k inputs (q, p) and 1 output, but their sizes are "
+                f"{list(conserved.sizes)} and {list(dissipated.sizes)}"
+            )
+        self.conserved, self.dissipated = conserved, dissipated
+        self._join()
+
+    @property
+    def dim(self):
+        """Dimension of the state (q, p)."""
+        return self.conserved.sizes[0]
+
+    @property
+    def kernels(self):
+        """Addresses of the kernels of the vector field."""
+        return field_kernels(dissipative, dissipative_pull)
+
+    def pack(self, lanes, slots=1):
+        """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
+        parts = (
+            functools.partial(self.conserved.pack, gradient=True, symplectic=True),
+            functools.partial(self.dissipated.pack, gradient=True),
+        )
+        return pack(self.dim, parts, lanes, slots, scratch=self.dim)
+
+    def energy(self, x, t=0.0):
+        """Learned Hamiltonian at x (d,) or (B, d)."""
+        return self.conserved(x, t)[..., 0]
+
+    def power(self, x, t=0.0):
+        """Change of the learned Hamiltonian in time, grad H . grad D, at x (d,) or (B, d); zero without friction."""
+        return (self.conserved.gradient(x, t) * self.dissipated.gradient(x, t)).sum(axis=-1)
+
+    def __repr__(self):
+        return f"DissipativeHNN({self.conserved!r}, {self.dissipated!r})"
