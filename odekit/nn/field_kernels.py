@@ -173,11 +173,17 @@ def gradient_pull_into(t, v, out, g, p):
             for j in range(lanes):
                 u[i, j], u[half + i, j] = -u[half + i, j], u[i, j]
     x_bar = view2(p, tile(p, 1, lanes), int(p[SIZES]), lanes)
-    gradient_backward(p, tape_of(p), lanes, u, x_bar, int(p[SCRATCH]), view1(out, d * lanes, int(p[N_PARAMS])))
+    gradient_backward(p, tape_of(p), lanes, u, x_bar, int(p[SCRATCH]), g)
     store(x_bar, d, out, 0, lanes)
     _add_time_bar(p, x_bar, d)
-    _add_time_bar(p, x_bar, d)
     return 0
+
+
+@_jit.core
+def gradient_pull(t, v, out, p):
+    """Transpose of the derivative of grad H, or of J grad H."""
+    states = (int(p[SIZES]) - int(p[TIMED])) * int(p[LANES])
+    return gradient_pull_into(t, v, out, view1(out, states, int(p[N_PARAMS])), p)
 
 
 _UNCHECKED = 2**40  # length of views whose length nothing looks at
