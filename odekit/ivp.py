@@ -140,8 +140,7 @@ def solve_ivp(
     n = state.size
     args = _checks.arguments(args)
     event_list, terminal = _checks.events(events)
-    may_stop = any(math.isfinite(count) for count in terminal) or any(hasattr(event, "affect") for event in event_list)
-    if math.isinf(t1) and n > 0 and not (may_stop or on_step):
+    if math.isinf(t1) and n > 0 and not (on_step or _may_stop(event_list, terminal)):
         raise ValueError(f"t_span={t_span!r} does not end; an infinite end needs a terminal event")
     rtol_vector, atol_vector, tightest = _checks.tolerances(rtol, atol, state)
     said = _structure.wanted(n, jac_sparsity, lband, uband, linear_solver, preconditioner)
@@ -158,12 +157,12 @@ def solve_ivp(
     field = _attach_start(
         field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain, False, said
     )
-    width = 2 if field.complex_state else 1
+    if field.complex_state:  # two real components each
+        rtol_vector, atol_vector = np.repeat(rtol_vector, 2), np.repeat(atol_vector, 2)
     recorder = EventRecorder(event_list, terminal, state.dtype, args)
     with _progress.bar(progress, t0, t1) as show:
         integration = Integration(
-            field.kernels(), (t0, t1), state.view(np.float64), methods,
-            *(vector if width == 1 else np.repeat(vector, width) for vector in (rtol_vector, atol_vector)),
+            field.kernels(), (t0, t1), state.view(np.float64), methods, rtol_vector, atol_vector,
             t_eval=times, keep_states=times is None, keep_dense=dense_output,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
             stops=stops, nonnegative=marks, on_event=recorder, on_step=step_callback(on_step, state.dtype), progress=show,
@@ -192,6 +191,11 @@ def solve_ivp(
         )
         raise _with_solution(error, solution)
     return solution
+
+
+def _may_stop(events, terminal):
+    """Whether an event can end the integration."""
+    return any(math.isfinite(count) for count in terminal) or any(hasattr(event, "affect") for event in events)
 
 
 def _run(integration, guard):

@@ -1,5 +1,7 @@
 """Which pair of methods ``method="auto"`` takes: by tolerance, dimension and structure of the Jacobian."""
 
+import functools
+
 #: From this relative tolerance down the explicit method is of order 7. On the Lorenz, Arenstorf and Pleiades problems vern7
 #: is never slower than tsit5 at equal error, and from here on clearly faster; above, tsit5 has its dense output for nothing
 #: and compiles in half the time.
@@ -45,6 +47,7 @@ def pair(n, rtol, structured=False, matrix_free=False):
     return (explicit, implicit) if structured or n <= LARGEST_AUTO_DIMENSION else (explicit,)
 
 
+@functools.lru_cache(maxsize=256)
 def sentence(name, methods, n, rtol):
     """Why these methods were taken, in a sentence.
 

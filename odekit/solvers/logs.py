@@ -67,7 +67,11 @@ class StepLog:
             self.next_buffer()
         row = int(self._run.iw[S.N_LOG])
         times, states, coefficients = self.buffer
-        times[row], states[row : row + 1], coefficients[row : row + 1] = t, y, 0.0
+        times[row] = t
+        if self._keep_states:
+            states[row] = y
+        if self._keep_dense:
+            coefficients[row] = 0.0
         self._run.iw[S.N_LOG] = row + 1
 
     def move_last(self, t):
