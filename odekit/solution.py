@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +134,7 @@ class Solution:
     t_span : tuple of float
     args : tuple
     fun : callable or None
+        None in a pickled copy, if `fun` itself cannot be pickled (a lambda, a function in a function, an address).
     """
 
     t: np.ndarray
@@ -200,6 +202,15 @@ class Solution:
 
         return to_xarray(self, **labels)
 
+    def __getstate__(self):
+        """The attributes; `fun` stands in a wrapper that leaves it out where it cannot be pickled, and that copies keep."""
+        return {**self.__dict__, "fun": _IfPicklable(self.fun)}
+
+    def __setstate__(self, state):
+        """Take the attributes over; `fun` is still wrapped where `copy` made the copy."""
+        fun = state["fun"]
+        self.__dict__.update(state, fun=fun.function if isinstance(fun, _IfPicklable) else fun)
+
     def __getitem__(self, name):
         """SciPy's results are dictionaries too: ``sol["t"]`` is ``sol.t``."""
         try:
@@ -213,3 +224,28 @@ class Solution:
             f"<Solution of {self.method}: {self.retcode.name} at {end}, {len(self.t)} points, "
             f"{self.naccept} steps accepted, {self.nreject} rejected, nfev {self.nfev}, njev {self.njev}, nlu {self.nlu}>"
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class _IfPicklable:
+    """A function that is pickled as None where pickle refuses it; `copy` and `deepcopy` keep it as it is."""
+
+    function: Callable | None
+
+    def __reduce__(self):
+        try:
+            pickle.dumps(self.function)
+        except Exception:  # each kind of function has an error of its own
+            return _nothing, ()
+        return _itself, (self.function,)
+
+    def __deepcopy__(self, _memo):
+        return self
+
+
+def _nothing():
+    return None
+
+
+def _itself(function):
+    return function

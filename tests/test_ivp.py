@@ -1,8 +1,10 @@
 """`solve_ivp`: its interface, what it does with bad input, how it fails, how it is interrupted."""
 
 import _thread
+import copy
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import textwrap
 import threading
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from problems import decay, oscillator
@@ -38,6 +41,34 @@ def test_result():
     assert sol.methods_in_use() == ["auto"] * sol.naccept
     with pytest.raises(KeyError):
         sol["nothing"]
+
+
+def falls(t, y):
+    return y[0]
+
+
+falls.direction, falls.affect = -1, lambda t, y: [0.5, y[1]]
+
+
+@pytest.mark.parametrize("kind", ["module", "lambda", "inner", "inplace", "jitted"])
+def test_solutions_can_be_pickled_and_copied(kind):
+    def inner(t, y):
+        return [y[1], -y[0]]
+
+    @odekit.inplace
+    def in_place(t, y, dydt):
+        dydt[0], dydt[1] = y[1], -y[0]
+
+    fun = {"module": oscillator, "lambda": lambda t, y: [y[1], -y[0]], "inner": inner, "inplace": in_place}.get(kind)
+    fun = numba.njit(oscillator) if kind == "jitted" else fun
+    sol = odekit.solve_ivp(fun, (0, 3), [1.0, 0.0], events=falls, dense_output=True, rtol=1e-6)
+    sol.switches.append(odekit.Switch(1.0, "tsit5", "radau", "stiff"))
+    other = pickle.loads(pickle.dumps(sol))  # noqa: S301 (its own)
+    assert np.array_equal(other.y, sol.y) and np.array_equal(other.sol(0.7), sol.sol(0.7))
+    assert np.array_equal(other.t_events[0], sol.t_events[0]) and sol.t_events[0].size
+    assert other.switches == sol.switches and other.retcode is sol.retcode and repr(other) == repr(sol)
+    assert other.fun is (fun if kind in ("module", "jitted") else None)
+    assert copy.copy(sol).fun is copy.deepcopy(sol).fun is fun
 
 
 def test_no_positional_surprises():
