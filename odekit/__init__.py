@@ -4,6 +4,8 @@ import importlib
 
 from ._precompile import precompile
 from .compiled import CompiledResult, compiled_solver
+from .ensemble import solve_ensemble
+from .ensemble_solution import EnsembleSolution
 from .field import OdekitPerformanceWarning, inplace
 from .hamiltonian import hamiltonian
 from .integrator import Integrator
@@ -16,6 +18,7 @@ __version__ = "0.1.0"
 __all__ = [
     "STOP",
     "CompiledResult",
+    "EnsembleSolution",
     "Integrator",
     "OdekitPerformanceWarning",
     "Retcode",
@@ -27,6 +30,7 @@ __all__ = [
     "precompile",
     "second_order",
     "separable",
+    "solve_ensemble",
     "solve_ivp",
 ]
 

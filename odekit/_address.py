@@ -71,7 +71,7 @@ def _call_step(typingctx, address, fn, iw, w, p):
     return signature, codegen
 
 
-def _build_view(context, builder, array_type, data, shape):
+def build_view(context, builder, array_type, data, shape):
     """An array of `array_type` over memory that somebody else keeps alive: no bounds, no reference count."""
     itemsize = array_type.dtype.bitwidth // 8
     value = make_array(array_type)(context, builder)
@@ -107,7 +107,7 @@ def view_intrinsic(element, ndim):
 
         def codegen(context, builder, signature, args):
             start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
-            return _build_view(context, builder, array_type, start, args[2:])
+            return build_view(context, builder, array_type, start, args[2:])
 
         return signature, codegen
 
@@ -126,7 +126,7 @@ def memory_intrinsic(element):
     def memory(typingctx, address, n):
         def codegen(context, builder, signature, args):
             pointer = builder.inttoptr(args[0], context.get_data_type(element).as_pointer())
-            return _build_view(context, builder, array_type, pointer, [args[1]])
+            return build_view(context, builder, array_type, pointer, [args[1]])
 
         return array_type(types.int64, types.int64), codegen
 
@@ -156,7 +156,7 @@ def state_view_intrinsics(header, n_index, n_vectors, rows_index):
         n = builder.load(builder.gep(iw, [ir.Constant(LONG, n_index)]))
         start = builder.gep(w, [builder.add(ir.Constant(LONG, header), builder.mul(k, n))])
         shape = [builder.load(builder.gep(iw, [ir.Constant(LONG, i)])) for i in rows] + [n]
-        return _build_view(context, builder, signature.return_type, start, shape)
+        return build_view(context, builder, signature.return_type, start, shape)
 
     @intrinsic
     def vector(typingctx, iw, w, k):

@@ -160,7 +160,7 @@ def call(address, t, y, n_out, p):
     return out
 
 
-def agrees(kernel, function, shape, t, y, args, p):
+def agrees(evaluate, function, shape, t, y, args):
     """Whether a compiled function gives the numbers of the Python function, near the state `y`.
 
     They may differ without an error: Numba's lists have one type, so that after ``d = [0] * 2`` the assignment
@@ -168,14 +168,13 @@ def agrees(kernel, function, shape, t, y, args, p):
 
     Parameters
     ----------
-    kernel : ScalarKernel
+    evaluate : callable
+        ``evaluate(t, y, size)``: what the compiled function gives, `size` real numbers.
     function : callable
     shape : Shape
     t : float
     y : ndarray, (n,)
     args : tuple
-    p : ndarray
-        The arguments as the kernel gets them.
 
     Returns
     -------
@@ -197,7 +196,7 @@ def agrees(kernel, function, shape, t, y, args, p):
             except Exception:  # outside its domain
                 return True
             expected = expected.astype(y.dtype if shape.returns != "number" else np.float64).view(np.float64)
-            found = call(kernel.address, t, state.view(np.float64), expected.size, p)
+            found = evaluate(t, state.view(np.float64), expected.size)
             known = np.isfinite(expected) & np.isfinite(found)
             size = np.abs(expected[known])
             tolerance = AGREEMENT * size + ROUNDING * np.max(size, initial=0.0)

@@ -155,7 +155,12 @@ core = njit(**CORE_OPTIONS)
 inlined_core = njit(**CORE_OPTIONS, forceinline=True)
 
 
-def exec_source(source, name, namespace, networks=False):
+def digest(source):
+    """Fingerprint of generated source."""
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+def exec_source(source, name, namespace, networks=False, defined=None):
     """Execute generated source and return the function `name` of it.
 
     The file name that it gets carries a hash of the source, and so does the function's name, so that two generated
@@ -164,24 +169,27 @@ def exec_source(source, name, namespace, networks=False):
     Parameters
     ----------
     source : str
-        Python source that defines a function called `name`.
+        Python source that defines a function.
     name : str
+        Beginning of the name that the function gets.
     namespace : dict
         Globals of the source.
     networks : bool
         Whether it calls kernels of the networks.
+    defined : str, optional
+        What the source calls the function; default: `name`.
 
     Returns
     -------
     function
     """
-    fingerprint = hashlib.sha256(source.encode()).hexdigest()[:12]
+    fingerprint = digest(source)
     filename = f"{_GENERATED_NETWORK if networks else _GENERATED}{name} {fingerprint}>"
     # numba rebuilds a cached function's environment by importing this module name
     scope = {**namespace, "__name__": __name__}
     exec(compile(source, filename, "exec"), scope)
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    function = scope[name]
+    function = scope[defined or name]
     function.__name__ = function.__qualname__ = f"{name}_{fingerprint}"
     return function
 

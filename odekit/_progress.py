@@ -3,6 +3,7 @@
 import contextlib
 import math
 import sys
+import time
 
 _NOTHING = contextlib.nullcontext()
 
@@ -41,3 +42,37 @@ def _shown(t0, t1):
 
         yield show
         show(t1)
+
+
+@contextlib.contextmanager
+def counter(wanted, total):
+    """Progress over trajectories, with their rate and the time left.
+
+    Parameters
+    ----------
+    wanted : bool
+    total : int
+
+    Yields
+    ------
+    callable or None
+        ``show(done)``.
+    """
+    if not wanted:
+        yield None
+        return
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        begin = time.perf_counter()
+
+        def line(done):
+            rate = done / max(time.perf_counter() - begin, 1e-9)
+            left = f", {(total - done) / rate:.0f} s left" if done else ""
+            print(f"\r{done}/{total} trajectories, {rate:.0f}/s{left}", end="", file=sys.stderr, flush=True)
+
+        yield line
+        print(file=sys.stderr)
+        return
+    with tqdm(total=total, unit=" trajectories") as display:
+        yield lambda done: display.update(done - display.n)

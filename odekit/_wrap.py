@@ -191,7 +191,7 @@ def compile_kernel(function, shape, structure):
         except Unsupported as error:
             kernel = error
         except Exception as error:  # Numba raises its own errors and, for odd code, nearly any other
-            kernel = Unsupported(_reason(function, error))
+            kernel = Unsupported(reason(function, error))
         entry = known[key] = (kernel, opaque)
     kernel, _ = entry
     if isinstance(kernel, Unsupported):
@@ -374,7 +374,7 @@ def _store(shape, returned):
     raise Unsupported(f"it returns {returned}")
 
 
-def _reason(function, error):
+def reason(function, error):
     """One line: which line of the function Numba rejected, and why."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     code = getattr(getattr(function, "py_func", function), "__code__", None)

@@ -87,6 +87,7 @@ class UserField:
         said=UNKNOWN,
     ):  # fmt: skip
         self.must_compile, self.said = must_compile, said
+        self.varying = must_compile  # whether kernels are called with other arguments than `args`
         self.t0, self.y0, self.args = t0, y0, args
         self.complex_state = y0.dtype.kind == "c"
         in_place = isinstance(fun, InPlace)
@@ -102,16 +103,18 @@ class UserField:
         self.native = _native.native_kernel(self.function)
         if self.native is not None and self._unpackable is not None:
             raise self._unpackable
-        self.kernel = self.native or self._known() or self._checked()
+        self._found = self.native or self._known()
+        if self._found is None:
+            self._check_call()
+
+    @functools.cached_property
+    def kernel(self):
+        """The right-hand side as a scalar kernel; a new function is compiled when it is first asked for."""
+        return self._found or self._compile()
 
     def _known(self):
         """The kernel of a function that has been checked, compiled and compared with Python before, or None."""
         return None if self._unpackable is not None else _wrap.known_kernel(self.function, self.shape, self.structure)
-
-    def _checked(self):
-        """A kernel, after a look at the Python function."""
-        self._check_call()
-        return self._compile()
 
     def _compile(self):
         return self.kernel_of(self.function, self.shape)
@@ -141,7 +144,10 @@ class UserField:
             if kernel.agrees is None:
                 plain = getattr(function, "py_func", function)
                 y = self.y0 if state is None else state
-                kernel.agrees = _callback.agrees(kernel, plain, shape, self.t0, y, self.args, self.parameters)
+                kernel.agrees = _callback.agrees(
+                    lambda t, y, size: _callback.call(kernel.address, t, y, size, self.parameters),
+                    plain, shape, self.t0, y, self.args,
+                )  # fmt: skip
             if not kernel.agrees:
                 raise Unsupported("compiled by Numba, it gives other numbers than in Python")
         except Unsupported as error:
@@ -152,7 +158,7 @@ class UserField:
 
     def python_kernel(self, function, shape):
         """A call back into Python, with the arguments of now; or with those of each call, where that is compiled code's."""
-        return _callback.python_kernel(function, shape, self.args, self.structure if self.must_compile else None)
+        return _callback.python_kernel(function, shape, self.args, self.structure if self.varying else None)
 
     def _not_compiled(self, function, error):
         """Say once that a function runs as Python, or refuse it."""

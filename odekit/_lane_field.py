@@ -1,0 +1,244 @@
+"""A user's function as the fused lanes call it: on numbers, inlined, without memory.
+
+``field(t, (y0, y1, ...), *args)`` becomes a function that takes and returns tuples, which live in registers, so that LLVM can
+vectorise the loop over lanes around it. A function that writes into its third argument gets arrays on the stack, which
+LLVM turns into registers where the indices are known. Elementary functions of `math` and `numpy` are replaced by those of
+`odekit.vmath`, because a call of the C library would stop the vectoriser.
+"""
+
+import functools
+import hashlib
+import math
+import pathlib
+import types as python_types
+
+from llvmlite import ir as llvm
+from numba import njit, types
+from numba.core import cgutils, ir
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.ir_utils import find_callname, guard
+from numba.core.untyped_passes import IRProcessing
+from numba.extending import intrinsic
+
+from . import _jit, vmath
+from ._address import build_view, float64_array
+from ._capture import surroundings
+from ._fingerprint import fingerprint
+from ._returns import ReturnTuples
+from ._wrap import Unsupported, parameters_size
+
+#: Contraction lets multiplications and additions fuse; everything else stays as the user wrote it.
+FIELD_OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}, "forceinline": True}
+_MODULES = ("math", "numpy")
+#: NumPy's names for functions that `math` calls otherwise.
+_OTHER_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
+                "arctanh": "atanh"}  # fmt: skip
+#: Whether an elementary function is replaced is decided by its name, so that a new one in `vmath` is taken up by itself.
+_ELEMENTARY = frozenset(
+    "exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh cbrt exp2 hypot".split()
+)
+_LONGEST_ARRAY = 64  # an argument that is a longer vector would take too many registers
+
+
+def _replacement(name):
+    name = _OTHER_NAMES.get(name, name)
+    return getattr(vmath, name, None) if name in _ELEMENTARY else None
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class UseVmath(FunctionPass):
+    """Replace calls of elementary functions of `math` and `numpy`."""
+
+    _name = "odekit_use_vmath"
+
+    def __init__(self):
+        super().__init__()
+
+    def run_pass(self, state):
+        """Rewrite; True where something changed."""
+        func_ir, changed = state.func_ir, False
+        for block in func_ir.blocks.values():
+            body = []
+            for statement in block.body:
+                call = statement.value if isinstance(statement, ir.Assign) else None
+                if isinstance(call, ir.Expr) and call.op == "call" and not call.kws:
+                    found = guard(find_callname, func_ir, call)
+                    function = _replacement(found[0]) if found and found[1] in _MODULES else None
+                    if function is not None:
+                        target = ir.Var(block.scope, f"$vmath_{found[0]}_{len(body)}_{id(statement)}", statement.loc)
+                        value = ir.Global(f"vmath_{found[0]}", function, statement.loc)
+                        body.append(ir.Assign(value, target, statement.loc))
+                        func_ir._definitions[target.name] = [value]
+                        call.func, changed = target, True
+                body.append(statement)
+            block.body = body
+        return changed
+
+
+def _compiler(with_vmath):
+    """Numba's nopython pipeline with the passes in it."""
+
+    class LaneCompiler(CompilerBase):
+        def define_pipelines(self):
+            pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+            pipeline.add_pass_after(ReturnTuples, IRProcessing)
+            if with_vmath:
+                pipeline.add_pass_after(UseVmath, IRProcessing)
+            pipeline.finalize()
+            return [pipeline]
+
+    return LaneCompiler
+
+
+_COMPILERS = {True: _compiler(True), False: _compiler(False)}
+
+
+@intrinsic
+def stack_array(typingctx, size):
+    """An uninitialised float64 array of a literal size on the stack of the calling function."""
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+    count = size.literal_value
+
+    def codegen(context, builder, signature, args):
+        memory = cgutils.alloca_once(builder, llvm.ArrayType(llvm.DoubleType(), count))
+        pointer = builder.bitcast(memory, llvm.DoubleType().as_pointer())
+        return build_view(context, builder, float64_array, pointer, [llvm.Constant(llvm.IntType(64), count)])
+
+    return float64_array(size), codegen
+
+
+def unpacked(structure):
+    """Source of the arguments from the numbers ``p0, p1, ...``.
+
+    Parameters
+    ----------
+    structure : tuple
+        Of the arguments, from `odekit._arguments.pack`.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    Unsupported
+        For an argument that does not fit into registers.
+    """
+    expressions, k = [], 0
+    for kind, *shape in structure:
+        if kind == "array":
+            if len(shape[0]) != 1 or shape[0][0] > _LONGEST_ARRAY:
+                raise Unsupported(f"an argument is an array of shape {shape[0]}")
+            expressions.append("(" + "".join(f"p{k + i}, " for i in range(shape[0][0])) + ")")
+            k += shape[0][0]
+            continue
+        if kind == "complex_array":
+            raise Unsupported("an argument is an array of complex numbers")
+        template = {"bool": "p{0} != 0.0", "int": "int(p{0})", "float": "p{0}", "complex": "complex(p{0}, p{1})"}
+        expressions.append(template[kind].format(k, k + 1))
+        k += 2 if kind == "complex" else 1
+    return expressions
+
+
+def _renamed(function, name, with_vmath, done):
+    """A compiled copy under a name of its own, the Python functions that it calls likewise.
+
+    Two compiled functions with the same qualified name and different bodies may be merged by the linker (Numba #10486).
+    """
+    plain = getattr(function, "py_func", function)
+    if plain in done:
+        return done[plain]
+    done[plain] = plain  # a recursive call stays as it is: Numba rejects it
+    # numba rebuilds the environment of cached code by importing this module name: the user's may be gone by then
+    scope, cells = {**plain.__globals__, "__name__": _jit.__name__}, list(plain.__closure__ or ())
+    for used, value in surroundings(plain).items():
+        inner = getattr(value, "py_func", value)
+        top = (getattr(inner, "__module__", None) or "").partition(".")[0]
+        if isinstance(inner, python_types.FunctionType) and top not in (*_MODULES, "numba", "cmath", "builtins"):
+            if inner.__module__.startswith("odekit.vmath"):
+                continue
+            compiled = _renamed(value, f"{name}_{len(done)}", with_vmath, done)
+            if used in plain.__code__.co_freevars:
+                cells[plain.__code__.co_freevars.index(used)] = python_types.CellType(compiled)
+            else:
+                scope[used] = compiled
+    copy = python_types.FunctionType(plain.__code__, scope, name, plain.__defaults__, tuple(cells) or None)
+    copy.__qualname__, copy.__kwdefaults__, copy.__module__ = name, plain.__kwdefaults__, _jit.__name__
+    done[plain] = njit(**FIELD_OPTIONS, pipeline_class=_COMPILERS[with_vmath])(copy)
+    return done[plain]
+
+
+def lane_function(function, n, structure, in_place=False, with_vmath=True, outputs=None):
+    """The function that generated code calls for one lane.
+
+    Parameters
+    ----------
+    function : function or Numba dispatcher
+    n : int
+        Dimension of the state.
+    structure : tuple
+        Of the arguments.
+    in_place : bool
+        Whether it writes into its third argument.
+    with_vmath : bool
+        Whether to replace elementary functions.
+    outputs : int, optional
+        How many numbers it gives; default: n.
+
+    Returns
+    -------
+    field : Numba dispatcher
+        ``field(t, y0, ..., p0, ...) -> (f0, ..., raised)``; `raised` is 0 or 1.
+    identity : str
+        A fingerprint of all that goes into it.
+
+    Raises
+    ------
+    Unsupported
+        If the function does not fit.
+    odekit._fingerprint.Unknown
+        If no fingerprint can be taken.
+    """
+    outputs = n if outputs is None else outputs
+    arguments, n_params = unpacked(structure), parameters_size(structure)
+    identity = fingerprint(function)
+    identity = _digest(identity, repr(structure), n, in_place, with_vmath, outputs, _stamp())
+    user = _renamed(function, f"field_{identity}", with_vmath, {})
+    state, slopes = ", ".join(f"y{i}" for i in range(n)), ", ".join(f"f{i}" for i in range(outputs))
+    parameters = [f"p{i}" for i in range(n_params)]
+    lines = [f"def lane_field(t, {', '.join([state, *parameters])}):"]
+    nothing = ", ".join(["math.nan"] * outputs)
+    if in_place:
+        lines += [f"    y, dy = stack_array({n}), stack_array({n})"]
+        lines += [f"    y[{i}] = y{i}" for i in range(n)] + [f"    dy[{i}] = math.nan" for i in range(n)]
+        call = [f"user({', '.join(['t', 'y', 'dy', *arguments])})"]
+        values = ", ".join(f"dy[{i}]" for i in range(outputs))
+    else:
+        call = [f"r = user({', '.join(['t', f'({state},)', *arguments])})"]
+        values = ", ".join(f"float(r[{i}])" for i in range(outputs))
+    lines += [
+        "    try:",
+        *("        " + line for line in call),
+        f"        {slopes}{',' * (outputs == 1)} = ({values},)",
+    ]
+    lines += ["    except Exception:", f"        return {nothing}, 1", f"    return {slopes}, 0"]
+    source = f"# {identity}\n" + "\n".join(lines) + "\n"
+    namespace = {"user": user, "math": math, "stack_array": stack_array}
+    plain = _jit.exec_source(source, "lane_field", namespace)
+    return njit(**FIELD_OPTIONS)(plain), identity
+
+
+@functools.cache
+def _stamp():
+    """Hash of the package's sources that go into a kernel beyond those of the solvers."""
+    own = pathlib.Path(__file__)
+    sources = [
+        path.read_bytes() for path in (own, own.with_name("_returns.py"), *sorted(own.parent.glob("vmath/*.py")))
+    ]
+    return _digest(_jit.package_stamp(), *sources)
+
+
+def _digest(*parts):
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]

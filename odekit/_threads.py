@@ -1,0 +1,84 @@
+"""Threads that work through chunks of trajectories with compiled loops that release Python's lock."""
+
+import collections
+import concurrent.futures
+import os
+import threading
+
+#: A chunk for each thread would leave the last one to work alone; so many balance what the trajectories cost.
+CHUNKS_PER_THREAD = 4
+POLL_SECONDS = 0.05
+
+
+def available():
+    """Number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def chunks(size, chunksize, threads, least):
+    """Ranges of trajectories.
+
+    Parameters
+    ----------
+    size : int
+        Number of trajectories.
+    chunksize : int or None
+        None: chosen.
+    threads, least : int
+        Number of threads; what a chunk should not be smaller than.
+
+    Returns
+    -------
+    list of (int, int)
+    """
+    if chunksize is None:
+        parts = 1 if threads == 1 else threads * CHUNKS_PER_THREAD
+        chunksize = max(-(-size // parts), min(least, -(-size // threads)))
+    return [(first, min(first + chunksize, size)) for first in range(0, size, chunksize)]
+
+
+def run(make_loop, ranges, threads, show):
+    """Work through ranges of trajectories.
+
+    Parameters
+    ----------
+    make_loop : callable
+        Makes an object with ``start(first, last)`` and ``advance() -> finished``; each thread has its own.
+    ranges : list of (int, int)
+    threads : int
+        One means the calling thread.
+    show : callable or None
+        Called now and then.
+    """
+    waiting, stop = collections.deque(ranges), threading.Event()
+
+    def work():
+        loop = make_loop()
+        while waiting and not stop.is_set():
+            try:
+                first, last = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            loop.start(first, last)
+            while not loop.advance():
+                if stop.is_set():
+                    return
+                if threads == 1 and show is not None:
+                    show()
+
+    if threads == 1:
+        work()
+        return
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        try:
+            pending = {pool.submit(work) for _ in range(threads)}
+            while pending:
+                done, pending = concurrent.futures.wait(pending, POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                if show is not None:
+                    show()
+        finally:
+            stop.set()

@@ -1,0 +1,97 @@
+"""Many trajectories of one system: what they start from and what becomes of them, as arrays that kernels fill."""
+
+import dataclasses
+
+import numpy as np
+
+#: What is kept of a trajectory: its end, its states at given times, or every step up to a bound.
+SAVE_END, SAVE_TIMES, SAVE_STEPS = range(3)
+
+#: Columns of `Batch.counters`.
+RETCODE, NFEV, NJEV, NLU, NACCEPT, NREJECT, NSWITCH, NSAVED = range(8)
+N_COUNTERS = 8
+#: In the column `RETCODE`: the trajectory has not ended yet.
+RUNNING = -100
+
+
+@dataclasses.dataclass
+class Batch:
+    """N trajectories; every array is C-contiguous, and each trajectory writes into its own rows only.
+
+    Attributes
+    ----------
+    spans : ndarray, (N, 2)
+        Start and end.
+    y0 : ndarray, (N, n), float64
+    params : ndarray, (N, n_params)
+    rtol, atol : ndarray, (n,)
+    t_eval : ndarray, (1, m) or (N, m)
+        Output times in the direction of integration; m is 0 unless `save` is `SAVE_TIMES`.
+    save : int
+        One of the constants above.
+    y : ndarray, (N, rows, n)
+        States that are kept, NaN where there are none; `rows` is 1, m, or the bound.
+    t : ndarray, (N, rows)
+        Times of the states that are kept, with `SAVE_STEPS`; else (N, 0).
+    counters : ndarray, (N, N_COUNTERS)
+        Whole numbers
+    ends : ndarray, (N, 2)
+        Time and signed step size where each ended.
+    first_step, max_step : float
+        A `first_step` of 0 is chosen by the method.
+    max_steps : int
+    """
+
+    spans: np.ndarray
+    y0: np.ndarray
+    params: np.ndarray
+    rtol: np.ndarray
+    atol: np.ndarray
+    t_eval: np.ndarray
+    save: int
+    y: np.ndarray
+    t: np.ndarray
+    counters: np.ndarray
+    ends: np.ndarray
+    first_step: float
+    max_step: float
+    max_steps: int
+
+    @property
+    def size(self):
+        """Number of trajectories."""
+        return self.y0.shape[0]
+
+    def done(self):
+        """Number of trajectories that have ended."""
+        return int(np.count_nonzero(self.counters[:, RETCODE] != RUNNING))
+
+    def flat(self):
+        """The arrays as kernels get them, flat: spans, y0, params, t_eval, y, t, counters, ends."""
+        arrays = (self.spans, self.y0, self.params, self.t_eval, self.y, self.t, self.counters, self.ends)
+        return [array.reshape(-1) for array in arrays]
+
+
+def allocate(spans, y0, params, rtol, atol, t_eval, save, max_saved, first_step, max_step, max_steps):
+    """A batch with room for its results.
+
+    Parameters
+    ----------
+    spans, y0, params, rtol, atol, t_eval, save, first_step, max_step, max_steps
+        See `Batch`.
+    max_saved : int
+        Bound on the steps that are kept of a trajectory, its start included.
+
+    Returns
+    -------
+    Batch
+    """
+    size, n = y0.shape
+    rows = {SAVE_END: 1, SAVE_TIMES: t_eval.shape[1], SAVE_STEPS: max_saved}[save]
+    counters = np.zeros((size, N_COUNTERS))
+    counters[:, RETCODE] = RUNNING
+    return Batch(
+        spans, y0, params, rtol, atol, t_eval, save, np.full((size, rows, n), np.nan),
+        np.full((size, rows if save == SAVE_STEPS else 0), np.nan), counters, np.full((size, 2), np.nan),
+        first_step, max_step, max_steps,
+    )  # fmt: skip

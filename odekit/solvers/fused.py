@@ -1,0 +1,303 @@
+"""Explicit Runge-Kutta methods in fused lanes: the step of one lane as straight-line code over numbers, from the table.
+
+No branches: a step is accepted by selection, the step size comes from polynomials, and the user's function is inlined, so
+that LLVM vectorises the loop over lanes. The rules are those of `odekit.solvers.explicit`, `odekit.solvers.control` and
+`odekit.solvers.driver`, number by number.
+"""
+
+import math
+
+from . import control as C
+from . import driver, interpolant, lanes
+from .hermite import HERMITE
+from .lanes import BLOCK, Layout, call
+
+_LOG2_ERR_OLD_MIN = C.LOG_ERR_OLD_MIN / math.log(2.0)
+
+
+def layout(table, n, n_params, outputs):
+    """Rows of the kernel of a table, with dense output or without."""
+    extra = {}
+    if outputs:
+        stages = len(_stages(table)) + len(table.extra_c)
+        extra = {"old": n, "k": stages * n, "q": _degree(table) * n, "end": 0}
+    return Layout(n, n_params, extra)
+
+
+def _degree(table):
+    return len(HERMITE[0]) if table.dense is None else len(table.dense[0])
+
+
+def _stages(table):
+    """Numbers of the slopes that a step has: those of the table, and f(t_new, y_new) where it is not among them."""
+    return range(table.stages + (0 if table.fsal else 1))
+
+
+def weighted(weights, terms):
+    """Source of a sum; terms with weight zero are left out."""
+    parts = [f"{float(weight)!r} * {term}" for weight, term in zip(weights, terms, strict=False) if weight != 0]
+    return " + ".join(parts) if parts else "0.0"
+
+
+def _slopes(k, n):
+    return [f"k{k}_{i}" for i in range(n)]
+
+
+def _evaluation(layout, k, row, c):
+    """Source of stage k: argument and slope."""
+    n = layout.n
+    time = "t_new" if c == 1.0 else f"t + {float(c)!r} * h"
+    columns = [[f"k{j}_{i}" for j in range(k)] for i in range(n)]
+    lines = [f"sum{i} = {weighted(row, columns[i])}" for i in range(n)] + [
+        f"z{i} = y{i} + h * sum{i}" for i in range(n)
+    ]
+    return lines + call(time, [f"z{i}" for i in range(n)], _slopes(k, n), [f"p{j}" for j in range(layout.n_params)])
+
+
+def attempt_source(layout):
+    """Source of the beginning of an attempt: what the lane holds, and the step that it tries."""
+    at = layout.at
+    return [
+        f"t, t_end, h_wanted, running = {at(lanes.T)}, {at(lanes.T_END)}, {at(lanes.H)}, {at(lanes.STATUS)} == {lanes.RUN}.0",
+        *(f"y{i} = {element}" for i, element in enumerate(layout.vector("y"))),
+        *(f"k0_{i} = {element}" for i, element in enumerate(layout.vector("f"))),
+        *(f"p{k} = {element}" for k, element in enumerate(layout.parameters)),
+        "raised = 0",
+        f"smallest = {driver.MIN_STEP!r} * abs(t) + {driver.TINY!r}",
+        "size = select(h_wanted > max_step, max_step, h_wanted)",
+        f"size = select(({at(lanes.REJECTED)} == 0.0) & (size < smallest), smallest, size)",
+        f"ends = size * {driver.END_STRETCH!r} >= abs(t_end - t)",
+        f"t_new = select(ends, t_end, t + {at(lanes.DIRECTION)} * size)",
+        "h = t_new - t",
+    ]
+
+
+def accept_source(layout):
+    """Source of the end of an attempt: the new state by selection.
+
+    Expects the new state ``z``, its slope ``g`` and ``err_square``, which is not finite where anything else is not.
+    """
+    at = layout.at
+    return [
+        "accepted = (err_square <= 1.0) & (raised == 0) & running",
+        f"{at(lanes.ERR_SQUARE)}, {at(lanes.H_TRIED)} = err_square, abs(h)",
+        f"{at(lanes.ACCEPTED)}, {at(lanes.T)} = select(accepted, 1.0, 0.0), select(accepted, t_new, t)",
+        *(f"{element} = select(accepted, z{i}, y{i})" for i, element in enumerate(layout.vector("y"))),
+        *(f"{element} = select(accepted, g{i}, k0_{i})" for i, element in enumerate(layout.vector("f"))),
+        f"{at(lanes.STATUS)} = select((raised != 0) & running, {lanes.RAISED}.0, {at(lanes.STATUS)})",
+    ]
+
+
+def control_source(layout, factor, work):
+    """Source of what follows an attempt: the next step size, the counters, and whether the lane goes on.
+
+    It is a loop of its own: there its long chain of dependent operations overlaps with that of other lanes.
+
+    Parameters
+    ----------
+    layout : Layout
+    factor : list of str
+        Source that computes ``h_next`` and ``log_err`` from ``err_square``, ``h``, ``log_err_old`` and ``rejected``.
+    work : str
+        Source of the evaluations that the attempt has cost.
+    """
+    at = layout.at
+    rows = (lanes.H, lanes.NACCEPT, lanes.NREJECT, lanes.NFEV, lanes.LOG_ERR, lanes.REJECTED, lanes.STATUS)
+    names = ("h_next", "naccept", "nreject", "nfev", "log_err", "rejected", "now")
+    return [
+        f"err_square, h, h_wanted, t = {at(lanes.ERR_SQUARE)}, {at(lanes.H_TRIED)}, {at(lanes.H)}, {at(lanes.T)}",
+        f"accepted, rejected, status = {at(lanes.ACCEPTED)} != 0.0, {at(lanes.REJECTED)} != 0.0, {at(lanes.STATUS)}",
+        f"log_err_old, running = {at(lanes.LOG_ERR)}, status == {lanes.RUN}.0",
+        "finite = err_square < math.inf",
+        *factor,
+        f"naccept = {at(lanes.NACCEPT)} + select(accepted, 1.0, 0.0)",
+        f"nreject = {at(lanes.NREJECT)} + select(running & (not accepted), 1.0, 0.0)",
+        f"nfev = {at(lanes.NFEV)} + {work}",
+        "h_next = select(running, h_next, h_wanted)",
+        "log_err, rejected = select(accepted, log_err, log_err_old), select(accepted, 0.0, 1.0)",
+        # the driver's order: the end, the limit of steps, a step that is too small to be repeated
+        f"too_small = (not accepted) & (not (h_next >= {driver.MIN_STEP!r} * abs(t) + {driver.TINY!r}))",
+        f"now = select(too_small, select(finite, {lanes.TOO_SMALL}.0, {lanes.NONFINITE}.0), {lanes.RUN}.0)",
+        f"now = select(naccept + nreject >= step_limit, {lanes.MAX_STEPS}.0, now)",
+        f"now = select(accepted & (t == {at(lanes.T_END)}), {lanes.DONE}.0, now)",
+        "now = select(running, now, status)",
+        *(f"{at(row)} = {name}" for row, name in zip(rows, names, strict=True)),
+        f"done += select(now > {lanes.RUN}.0, 1, 0)",
+    ]
+
+
+def _keep_source(table, layout):
+    """Source that keeps what the dense output needs."""
+    at, n = layout.at, layout.n
+    lines = [f"{element} = y{i}" for i, element in enumerate(layout.vector("old"))]
+    for k in _stages(table):
+        lines += [f"{element} = {slope}" for element, slope in zip(layout.vector("k", k), _slopes(k, n), strict=True)]
+    return [
+        *lines,
+        f"wants = accepted & ((t_new - {at(lanes.NEXT_OUT)}) * {at(lanes.DIRECTION)} >= 0.0)",
+        f"{at(lanes.WANTS)}, {at(lanes.T_OLD)} = select(wants, 1.0, 0.0), t",
+        "wanted += select(wants, 1, 0)",
+    ]
+
+
+def loop_source(head, hoisted, bodies, counters):
+    """Source of a function that runs the bodies, one after the other, in every lane of so many blocks."""
+    lines = [
+        head,
+        *("    " + line for line in hoisted),
+        f"    {' = '.join(counters)} = 0",
+        "    for block in range(blocks):",
+    ]
+    for body in bodies:
+        lines += [
+            f"        for inner in range({BLOCK}):",
+            f"            lane = block * {BLOCK} + inner",
+            *("            " + line for line in body),
+        ]
+    return "\n".join([*lines, f"    return {', '.join(counters)}"]) + "\n"
+
+
+def pi_controller(exponent):
+    """Source of the step size after an attempt, see `odekit.solvers.control`."""
+    alpha = exponent - C.PI_ALPHA_LOSS * C.PI_BETA
+    return [
+        f"log_err = 0.5 * log2_of(select(err_square < {C.ERR_SQUARE_MIN!r}, {C.ERR_SQUARE_MIN!r}, err_square))",
+        f"power = select(err_square <= 1.0, {C.PI_BETA!r} * log_err_old - {alpha!r} * log_err, {-exponent!r} * log_err)",
+        "power = select(power > 20.0, 20.0, power)",
+        "power = select(power > -20.0, power, -20.0)",
+        f"factor = {C.SAFETY!r} * exp2_of(power)",
+        f"largest = select(rejected, 1.0, {C.FACTOR_MAX!r})",
+        "factor = select(factor > largest, largest, factor)",
+        f"factor = select(factor < {C.FACTOR_MIN!r}, {C.FACTOR_MIN!r}, factor)",
+        f"log_err = select(log_err < {_LOG2_ERR_OLD_MIN!r}, {_LOG2_ERR_OLD_MIN!r}, log_err)",
+        f"h_next = h * select(finite, factor, {C.NONFINITE_FACTOR!r})",
+    ]
+
+
+#: The size of fixed steps stays, though the last one may be cut short by the end; a step that fails fails for good.
+FIXED = ["log_err, h_next = 0.0, select(accepted, h_wanted, 0.0)"]
+
+
+def sweep(table, layout, outputs):
+    """Source of ``sweep(w, blocks, rtol, atol, max_step, step_limit) -> done, wanted``: one attempt in every lane.
+
+    Parameters
+    ----------
+    table : ExplicitTable
+    layout : Layout
+    outputs : bool
+        Whether to keep the stages for the dense output.
+
+    Returns
+    -------
+    str
+    """
+    n, s = layout.n, table.stages
+    adaptive = table.b_err is not None
+    estimates = [row for row in (table.b_err, table.b_err_low) if row is not None]
+    late = not table.fsal or not any(row[-1] for row in estimates)
+    body = attempt_source(layout)
+    inner = s - (1 if table.fsal else 0)
+    for k in range(1, inner):
+        body += _evaluation(layout, k, table.A[k], table.c[k])
+    last = s - 1 if table.fsal else s
+    body += _evaluation(layout, last, table.b, 1.0)
+    body += [f"g{i} = k{last}_{i}" for i in range(n)]
+    body += [f"unusable = {' + '.join(f'0.0 * g{i}' for i in range(n))}"]
+    if adaptive:
+        body += _error(table, n)
+        # the estimate may not have seen f(t_new, y_new)
+        body += ["err_square = select((err_square <= 1.0) & (not (unusable == 0.0)), math.inf, err_square)"]
+    else:
+        body += [f"unusable += {' + '.join(f'0.0 * z{i}' for i in range(n))}"]
+        body += ["err_square = select(unusable == 0.0, 0.0, math.inf)"]
+    body += accept_source(layout)
+    if outputs:
+        body += _keep_source(table, layout)
+    factor = pi_controller(1.0 / (table.embedded_order + 1)) if adaptive else FIXED
+    work = f"{float(inner - 1 if late else inner)!r}"
+    if late:
+        work += " + select(err_square <= 1.0, 1.0, 0.0)" if adaptive else " + 1.0"
+    hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(n)]
+    head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
+    return loop_source(head, hoisted, [body, control_source(layout, factor, work)], ["done", "wanted"])
+
+
+def _error(table, n):
+    """Source of the squared norm of the error estimate; ``sum`` is the weighted sum of the slopes that led to ``z``."""
+    lines = []
+    for i in range(n):
+        slopes = [f"k{k}_{i}" for k in range(table.stages)]
+        lines += [
+            f"a, b = abs(y{i}), abs(z{i})",
+            f"weight = 1.0 / (atol{i} + rtol{i} * select(a > b, a, b))",
+            f"e{i} = ({weighted(table.b_err, slopes)}) * weight",
+        ]
+        if table.b_err_low is not None:
+            rest = [
+                b - low for b, low in zip(table.b, table.b_err_low, strict=True)
+            ]  # fewer terms than the estimate itself
+            lines += [f"l{i} = (sum{i} - ({weighted(rest, slopes)})) * weight"]
+    lines += [f"total = {' + '.join(f'e{i} * e{i}' for i in range(n))}"]
+    if table.b_err_low is None:
+        return [*lines, f"err_square = h * h * total * {1.0 / n!r}"]
+    # Hairer's DOP853: the fifth-order estimate, corrected by the third-order one
+    return [
+        *lines,
+        f"low = {' + '.join(f'l{i} * l{i}' for i in range(n))}",
+        f"denominator = (total + 0.01 * low) * {float(n)!r}",
+        "err_square = select(denominator != 0.0, h * h * total * (total / denominator), 0.0)",
+    ]
+
+
+def dense(table, layout):
+    """Source of ``dense(w, blocks) -> done``: the coefficients of the dense output in every lane.
+
+    Parameters
+    ----------
+    table : ExplicitTable
+    layout : Layout
+
+    Returns
+    -------
+    str
+    """
+    at, n = layout.at, layout.n
+    count = len(_stages(table))
+    body = [f"t, t_new, status, raised = {at(lanes.T_OLD)}, {at(lanes.T)}, {at(lanes.STATUS)}, 0", "h = t_new - t"]
+    body += [f"y{i} = {element}" for i, element in enumerate(layout.vector("old"))]
+    body += [f"end{i} = {element}" for i, element in enumerate(layout.vector("y"))]
+    body += [f"p{k} = {element}" for k, element in enumerate(layout.parameters)]
+    for k in range(count):
+        body += [f"k{k}_{i} = {element}" for i, element in enumerate(layout.vector("k", k))]
+    for j, (c, row) in enumerate(zip(table.extra_c, table.extra_A, strict=True)):
+        body += _evaluation(layout, table.stages + j, row, c)
+    rows = _hermite_rows(table, count) if table.dense is None else table.dense
+    weights, functions = interpolant.weights(rows), interpolant.basis(len(rows[0]))
+    used = [k for k in range(1, len(weights)) if any(weights[k][1:])]
+    for i in range(n):
+        body += [f"b0 = end{i} - y{i}", *(f"d{k} = k{k}_{i} - k0_{i}" for k in used)]
+        for j in range(1, len(rows[0])):
+            body += [f"b{j} = h * ({weighted([weights[k][j] for k in used], [f'd{k}' for k in used])})"]
+        for d in range(len(rows[0])):
+            terms = weighted([function[d] for function in functions], [f"b{j}" for j in range(len(functions))])
+            body += [f"{at(layout.first['q'] + d * n + i)} = {terms}"]
+    body += [
+        f"wants = {at(lanes.WANTS)} != 0.0",
+        f"nfev = {at(lanes.NFEV)}",
+        f"{at(lanes.NFEV)} = nfev + select(wants, {float(len(table.extra_c))!r}, 0.0)",
+        "failed = wants & (raised != 0)",
+        f"{at(lanes.STATUS)} = select(failed, {lanes.RAISED}.0, status)",
+        "done += select(failed, 1, 0)",
+    ]
+    return loop_source("def dense(w, blocks):", [], [body], ["done"])
+
+
+def _hermite_rows(table, count):
+    """Cubic Hermite interpolation as weights of the stages, the last of which is f(t_new, y_new)."""
+    weights = [*table.b, *[0.0] * (count - table.stages)]
+    rows = []
+    for k, weight in enumerate(weights):
+        parts = (weight, float(k == 0), float(k == count - 1))
+        rows.append(tuple(sum(part * HERMITE[m][d] for m, part in enumerate(parts)) for d in range(len(HERMITE[0]))))
+    return rows

@@ -1,0 +1,277 @@
+"""The trajectories of a batch one after the other through the resumable driver, in one compiled loop.
+
+Every method, every form of right-hand side, events and switching: what the driver can do, this can. A call makes a bounded
+number of attempts and returns, so that several threads share the machine and Ctrl-C is heard.
+"""
+
+import math
+import time
+
+import numpy as np
+
+from .. import _jit
+from . import auto, driver, events, outcome
+from . import batch as B
+from . import state as S
+from .integrate import CALL_SECONDS, Integration
+from .start import start
+
+# control: where the loop stands
+NEXT, LAST, ACTIVE, SWITCHES, KEPT = range(5)  # at hand, the first that is not ours; of the one at hand: begun, counts
+#: What a call returns: all done; attempts used up; the implicit method of an automatic pair is needed.
+FINISHED, UNFINISHED, PREPARE = range(3)
+NOT_READY = 1  # in place of the implicit method's address
+SCRATCH_ROWS = 64  # of the log that nobody reads
+FIRST_ATTEMPTS = 1000  # of the first call; later ones last about `integrate.CALL_SECONDS`
+
+
+@_jit.core
+def _forget(iw, w, family):
+    """Clear what the trajectory before has left: the same bits, whichever it was."""
+    for i in (S.NFEV, S.NJEV, S.NLU, S.NACCEPT, S.NREJECT, S.NFAIL, S.PENDING, S.N_LOG, S.N_EVAL, S.MODE):
+        iw[i] = 0
+    for i in (S.LAST_CODE, S.SWITCH_REASON):
+        iw[i] = 0
+    for i in range(family.size):
+        iw[S.FAMILY_INT + i] = family[i]
+    for i in range(S.SHIFTS, S.W_HEADER):
+        w[i] = 0.0
+    w[S.H] = w[S.H_OLD] = w[S.EIGENVALUE] = 0.0
+    for i in range(4 * iw[S.N_EVENTS]):
+        w[iw[S.O_EVENTS] + i] = 0.0
+    matrix = iw[S.O_IMPLICIT]
+    constant = iw[S.J_SIZE] if iw[S.JAC_KIND] == S.JAC_CONSTANT else 0
+    for i in range(iw[S.O_FIRST], w.size):
+        if not matrix <= i < matrix + constant:  # a constant Jacobian stays
+            w[i] = 0.0
+
+
+@_jit.core
+def _begin(fn, iw, w, p, family, t0, t1, y0, params, times, save, kept_t, kept_y, first_step, order):
+    """Put a trajectory at its start; a driver reason."""
+    _forget(iw, w, family)
+    w[S.T], w[S.T_END] = t0, t1
+    w[S.DIRECTION] = 1.0 if t1 >= t0 else -1.0
+    y = S.vector(iw, w, S.Y)
+    for i in range(y.size):
+        y[i] = y0[i]
+    for i in range(params.size):
+        p[i] = params[i]
+    if save == B.SAVE_STEPS or (times.size > 0 and times[0] == t0):
+        for i in range(y.size):
+            kept_y[0, i] = y[i]
+        if save == B.SAVE_STEPS:
+            kept_t[0] = t0
+        else:
+            iw[S.N_EVAL] = 1
+    return start(fn, iw, w, p, order, first_step, t0)
+
+
+@_jit.core
+def _state_at(iw, w, t, out, row):
+    """Write the state at a time within the step just accepted."""
+    y, y_new = S.vector(iw, w, S.Y), S.vector(iw, w, S.Y_NEW)
+    if t == w[S.T_NEW]:
+        for i in range(y.size):
+            out[row, i] = y_new[i]
+    else:
+        driver.evaluate(S.dense_coefficients(iw, w), y, (t - w[S.T]) / w[S.H], out, row)
+
+
+@_jit.kernel
+def _terminal(fn, iw, w, p, directions, wanted, found):
+    """Count the zeros in the step just accepted; the time at which a terminal event ends it, infinity, or NaN (raised)."""
+    size = events.SAMPLES * directions.size
+    times, indices = np.empty(size), np.empty(size, dtype=np.int64)
+    count = events.zeros_in_step(fn, iw, w, p, directions, times, indices)
+    if count < 0:
+        return math.nan
+    for _ in range(count):
+        first = 0
+        for i in range(1, count):
+            if (times[i] - times[first]) * w[S.DIRECTION] < 0.0:
+                first = i
+        k = abs(indices[first]) - 1
+        found[k] += 1
+        if found[k] >= wanted[k]:
+            return times[first]
+        times[first] = math.inf * w[S.DIRECTION]
+    return math.inf
+
+
+@_jit.core
+def _finish(iw, w, reason, end, switches, saved, save, times, kept_t, kept_y, counters, ends, state):
+    """Write what has become of a trajectory."""
+    n, by_event = iw[S.N], reason == driver.EVENT
+    code = outcome.code(iw, reason)
+    ends[0] = end if by_event else w[S.T]
+    ends[1] = w[S.H] if w[S.H] != 0.0 else w[S.H_NEXT]
+    if save == B.SAVE_TIMES:
+        saved = iw[S.N_EVAL]
+        while by_event and saved > 0 and (times[saved - 1] - end) * w[S.DIRECTION] > 0.0:
+            saved -= 1
+            for i in range(n):
+                kept_y[saved, i] = math.nan
+    elif save == B.SAVE_STEPS:
+        if by_event and saved == iw[S.NACCEPT] + 1:  # the last step ends at the event
+            kept_t[saved - 1] = end
+            for i in range(n):
+                kept_y[saved - 1, i] = state[0, i]
+    elif code >= 0:
+        saved = 1
+        y = S.vector(iw, w, S.Y)
+        for i in range(n):
+            kept_y[0, i] = state[0, i] if by_event else y[i]
+    counters[B.RETCODE] = code
+    counters[B.NFEV], counters[B.NJEV], counters[B.NLU] = iw[S.NFEV], iw[S.NJEV], iw[S.NLU]
+    counters[B.NACCEPT], counters[B.NREJECT] = iw[S.NACCEPT], iw[S.NREJECT]
+    counters[B.NSWITCH], counters[B.NSAVED] = switches, saved
+
+
+@_jit.kernel
+def run(
+    fn, iw, w, p, family, control, attempts, order, first_step, save, rows, n_params, spans, y0, params, t_eval, y_out, t_out, counters, ends,
+    directions, wanted, found, scratch_t, state, no_q,
+):  # fmt: skip
+    """Integrate trajectories ``control[NEXT]`` to ``control[LAST] - 1``, by at most so many attempts in this call.
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+        State of the integrator, see `odekit.solvers.state`.
+    family : ndarray, int64
+        What the places of the methods' own integers hold at a start.
+    control : ndarray, int64
+        Where the loop stands, and the number of switches and of kept steps of the trajectory at hand.
+    attempts : int
+    order : int
+        Of the error estimate.
+    first_step : float
+    save, rows, n_params : int
+        What is kept of a trajectory, and in how many rows; the number of its parameters.
+    spans, y0, params, t_eval, y_out, t_out, counters, ends : ndarray, flat
+        See `odekit.solvers.batch`.
+    directions, wanted, found : ndarray, (n_events,)
+        Of the event functions: the direction, after how many zeros it ends a trajectory, how many were found.
+    scratch_t, state, no_q : ndarray
+        A log that nobody reads, room for one state, and for no dense output.
+
+    Returns
+    -------
+    int
+        `FINISHED`, `UNFINISHED` or `PREPARE`.
+    """
+    n = iw[S.N]
+    n_times = rows if save == B.SAVE_TIMES else 0
+    n_steps = rows if save == B.SAVE_STEPS else 0
+    shared_times = t_eval.size == n_times
+    while control[NEXT] < control[LAST]:
+        k = control[NEXT]
+        times = _jit.view1(t_eval, 0 if shared_times else k * n_times, n_times)
+        kept_t, kept_y = _jit.view1(t_out, k * n_steps, n_steps), _jit.view2(y_out, k * rows * n, rows, n)
+        reason, end = driver.CONTINUE, 0.0
+        if control[ACTIVE] == 0:
+            if attempts <= 0:
+                return UNFINISHED
+            control[ACTIVE], control[SWITCHES], control[KEPT] = 1, 0, min(n_steps, 1)
+            for i in range(found.size):
+                found[i] = 0
+            initial, parameters = _jit.view1(y0, k * n, n), _jit.view1(params, k * n_params, n_params)
+            reason = _begin(
+                fn, iw, w, p, family, spans[2 * k], spans[2 * k + 1], initial, parameters, times, save, kept_t, kept_y, first_step,
+                order,
+            )  # fmt: skip
+        while reason == driver.CONTINUE:
+            if attempts <= 0:
+                return UNFINISHED
+            before = iw[S.NACCEPT] + iw[S.NREJECT]
+            keep = control[KEPT] < n_steps
+            log_t, log_y = (kept_t, kept_y) if keep else (scratch_t, _jit.view2(w, 0, 0, n))
+            iw[S.N_LOG] = control[KEPT] if keep else 0
+            reason = driver.advance(
+                fn, iw, w, p, min(attempts, SCRATCH_ROWS), log_t, log_y, no_q, times, kept_y, directions
+            )
+            control[KEPT] = iw[S.N_LOG] if keep else control[KEPT]
+            attempts -= max(1, iw[S.NACCEPT] + iw[S.NREJECT] - before)
+            if reason == driver.BUFFER_FULL:
+                reason = driver.CONTINUE
+            elif reason == driver.EVENT:
+                end = _terminal(fn, iw, w, p, directions, wanted, found)
+                if math.isnan(end):
+                    reason = driver.EVENT_RAISED
+                elif math.isinf(end):
+                    reason = driver.CONTINUE
+                else:
+                    _state_at(iw, w, end, state, 0)
+            elif reason == driver.STEP_TOO_SMALL and auto.last_chance(fn, iw, w):
+                reason = driver.SWITCH
+            if reason == driver.SWITCH:
+                control[SWITCHES] += 1
+                reason = driver.CONTINUE
+                if fn[S.STEP + iw[S.MODE]] == NOT_READY:
+                    return PREPARE
+        _finish(
+            iw, w, reason, end, control[SWITCHES], control[KEPT], save, times, kept_t, kept_y,
+            _jit.view1(counters, k * B.N_COUNTERS, B.N_COUNTERS), _jit.view1(ends, 2 * k, 2), state,
+        )  # fmt: skip
+        control[ACTIVE] = 0
+        control[NEXT] += 1
+    return FINISHED
+
+
+class MemberLoop:
+    """The loop over a range of trajectories, with a state of its own: each thread has one.
+
+    Parameters
+    ----------
+    batch : Batch
+    kernels : Kernels
+    methods : tuple of Method
+    wanted : ndarray, (n_events,)
+        After how many zeros each event function ends a trajectory.
+    lock : threading.Lock
+        Held while kernels are compiled.
+    """
+
+    def __init__(self, batch, kernels, methods, wanted, lock):
+        self.batch, self.methods, self.wanted, self.lock = batch, methods, wanted, lock
+        with lock:
+            self.integration = Integration(
+                kernels, (0.0, 1.0), batch.y0[0], methods, batch.rtol, batch.atol, keep_states=False,
+                max_step=batch.max_step, max_steps=batch.max_steps,
+            )  # fmt: skip
+            self.integration.prepare(0)
+        n = batch.y0.shape[1]
+        self.flat, self.attempts = batch.flat(), FIRST_ATTEMPTS
+        self.control = np.zeros(5, dtype=np.int64)
+        self.family = np.zeros(S.O_FACTORS - S.FAMILY_INT, dtype=np.int64)
+        for place, value in (setting for method in methods for setting in method.settings):
+            self.family[place - S.FAMILY_INT] = value
+        self.found = np.zeros(wanted.size, dtype=np.int64)
+        self.scratch = np.empty(max(SCRATCH_ROWS, wanted.size)), np.empty((1, n)), np.empty((0, 1, n))
+
+    def start(self, first, last):
+        """Take up trajectories `first` to ``last - 1``."""
+        self.control[:] = first, last, 0, 0, 0
+
+    def advance(self):
+        """Go on for a while.
+
+        Returns
+        -------
+        bool
+            Whether the range is finished.
+        """
+        b, own = self.batch, self.integration
+        started = time.perf_counter()
+        status = run(
+            own.fn, own.iw, own.w, own.p, self.family, self.control, self.attempts, self.methods[0].error_order, b.first_step, b.save,
+            b.y.shape[1], b.params.shape[1], *self.flat, own.kernels.directions, self.wanted, self.found, *self.scratch,
+        )  # fmt: skip
+        if status == PREPARE:
+            with self.lock:
+                own.prepare(auto.IMPLICIT)
+        elif status == UNFINISHED:
+            ratio = CALL_SECONDS / max(time.perf_counter() - started, 1e-6)
+            self.attempts = max(1, int(self.attempts * min(ratio, 2.0)))
+        return status == FINISHED

@@ -1,0 +1,176 @@
+"""Ensembles: the front door, what is kept, failures and events of single members, threads and chunks."""
+
+import numpy as np
+import pytest
+from problems import decay, logistic, oscillator
+
+import odekit
+from odekit import Retcode
+
+RATES = np.linspace(0.5, 2.0, 7)
+TIGHT = {"method": "tsit5", "rtol": 1e-9, "atol": 1e-12}
+
+
+def blow_up(t, y, size):
+    """y' = size y^2: infinite at t = 1 / size from y = 1."""
+    return [size * y[0] * y[0]]
+
+
+def falls_below(t, y, rate):
+    """Zero where y is 1/2."""
+    return y[0] - 0.5
+
+
+falls_below.terminal = True
+
+
+def test_ends():
+    ensemble = odekit.solve_ensemble(decay, (0, 1), [1.0], args=(RATES,), **TIGHT)
+    assert ensemble.y.shape == (7, 1, 1) and ensemble.t.shape == (7, 1)
+    np.testing.assert_allclose(ensemble.y_end[:, 0], np.exp(-RATES), rtol=1e-8)
+    assert ensemble.success.all() and (ensemble.t_end == 1.0).all()
+    assert ensemble.message == "7 trajectories: 7 SUCCESS."
+
+
+def test_each_member_is_the_single_solve():
+    starts = np.array([[0.25, 0.5], [0.7, -0.5], [0.1, 2.0]])
+    spans = np.array([[0.0, 3.0], [1.0, -2.0], [0.5, 0.5]])
+    ensemble = odekit.solve_ensemble(logistic, spans, starts, **TIGHT)
+    for k in range(3):
+        single = odekit.solve_ivp(logistic, spans[k], starts[k], **TIGHT)
+        np.testing.assert_allclose(ensemble.y[k, :, 0], single.y[:, -1], rtol=1e-13)
+        assert (ensemble.nfev[k], ensemble.naccept[k]) == (single.nfev, single.naccept)
+
+
+def test_output_times():
+    times = np.linspace(0, 3, 11)
+    ensemble = odekit.solve_ensemble(decay, (0, 3), [1.0], args=(RATES,), t_eval=times, **TIGHT)
+    assert ensemble.y.shape == (7, 1, 11) and (ensemble.t == times).all()
+    np.testing.assert_allclose(ensemble.y[:, 0], np.exp(-RATES[:, None] * times), rtol=1e-7)
+    own = np.stack([times / 2, times])
+    ensemble = odekit.solve_ensemble(decay, (0, 3), [1.0], args=(RATES[:2],), t_eval=own, **TIGHT)
+    np.testing.assert_allclose(ensemble.y[:, 0], np.exp(-RATES[:2, None] * own), rtol=1e-7)
+
+
+def test_steps_up_to_a_bound():
+    options = {**TIGHT, "args": (RATES,), "save": "steps"}
+    every = odekit.solve_ensemble(decay, (0, 3), [1.0], **options)
+    assert (every.nsaved == every.naccept + 1).all() and (every.t[:, 0] == 0.0).all()
+    for k in range(7):
+        kept = every.nsaved[k]
+        assert every.t[k, kept - 1] == 3.0 and np.isnan(every.t[k, kept:]).all()
+        np.testing.assert_allclose(every.y[k, 0, :kept], np.exp(-RATES[k] * every.t[k, :kept]), rtol=1e-7)
+    some = odekit.solve_ensemble(decay, (0, 3), [1.0], max_saved=5, **options)
+    assert (some.nsaved == 5).all() and (some.y == every.y[:, :, :5]).all() and (some.naccept == every.naccept).all()
+
+
+def test_a_failing_member_changes_no_other():
+    sizes = np.array([0.1, 2.5, 0.2, 0.3])
+    times = np.linspace(0, 1, 5)
+    ensemble = odekit.solve_ensemble(blow_up, (0, 1), [1.0], args=(sizes,), t_eval=times, **TIGHT)
+    assert ensemble.retcode[1] in (Retcode.STEP_TOO_SMALL, Retcode.NONFINITE)
+    assert ensemble.success.tolist() == [True, False, True, True]
+    assert np.isfinite(ensemble.y[1, 0, :2]).all() and np.isnan(ensemble.y[1, 0, 2:]).all()
+    assert ensemble.t_end[1] == pytest.approx(0.4, abs=1e-6)
+    assert f"t = {float(ensemble.t_end[1])!r}" in ensemble.describe(1)
+    alone = odekit.solve_ensemble(blow_up, (0, 1), [1.0], args=(sizes[[0, 2, 3]],), t_eval=times, **TIGHT)
+    assert (alone.y == ensemble.y[[0, 2, 3]]).all()
+    ends = odekit.solve_ensemble(blow_up, (0, 1), [1.0], args=(sizes,), **TIGHT)
+    assert np.isnan(ends.y_end[:, 0]).tolist() == [False, True, False, False]
+
+
+def test_a_member_that_raises_or_runs_out_of_steps():
+    def raises(t, y, limit):
+        if t > limit:
+            raise ValueError("too late")
+        return [-y[0]]
+
+    ensemble = odekit.solve_ensemble(raises, (0, 1), [1.0], args=(np.array([2.0, 0.5]),), **TIGHT)
+    assert ensemble.retcode.tolist() == [Retcode.SUCCESS, Retcode.RHS_RAISED]
+    ensemble = odekit.solve_ensemble(decay, (0, 1), [1.0], args=(np.array([0.01, 500.0]),), max_steps=60, **TIGHT)
+    assert ensemble.retcode.tolist() == [Retcode.SUCCESS, Retcode.MAX_STEPS]
+    assert ensemble.naccept[1] + ensemble.nreject[1] == 60 and "limit of 60 steps" in ensemble.describe(1)
+
+
+def test_terminal_events():
+    options = {**TIGHT, "args": (RATES,), "events": falls_below}
+    ensemble = odekit.solve_ensemble(decay, (0, 1), [1.0], **options)
+    ends = np.log(2) <= RATES
+    assert (ensemble.retcode == np.where(ends, Retcode.TERMINATED, Retcode.SUCCESS)).all()
+    np.testing.assert_allclose(ensemble.t_end, np.where(ends, np.log(2) / RATES, 1.0), rtol=1e-8)
+    np.testing.assert_allclose(ensemble.y_end[ends, 0], 0.5, rtol=1e-12)
+    times = np.linspace(0, 1, 9)
+    ensemble = odekit.solve_ensemble(decay, (0, 1), [1.0], t_eval=times, **options)
+    assert (np.isfinite(ensemble.y[:, 0]) == (times <= ensemble.t_end[:, None])).all()
+    ensemble = odekit.solve_ensemble(decay, (0, np.inf), [1.0], save="steps", **options)
+    for k in range(7):
+        last = ensemble.nsaved[k] - 1
+        assert ensemble.t[k, last] == ensemble.t_end[k] and ensemble.y[k, 0, last] == pytest.approx(0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["auto", "bdf", "radau"])
+def test_the_bits_do_not_depend_on_threads_or_chunks(method):
+    rates = np.geomspace(1, 1e4, 20)
+
+    def relaxation(t, y, rate):
+        return [-rate * (y[0] - np.cos(t)), y[0] - y[1]]
+
+    def solve(**options):
+        return odekit.solve_ensemble(relaxation, (0, 2), [0.0, 0.0], args=(rates,), method=method, rtol=1e-5, **options)
+
+    reference = solve(executor=1)
+    assert reference.success.all() and (method != "auto" or len(set(reference.nswitch.tolist())) > 1)
+    for options in ({"executor": 2}, {"executor": 1, "chunksize": 1}, {"executor": 2, "chunksize": 7}):
+        other = solve(**options)
+        assert (other.y == reference.y).all() and (other.nfev == reference.nfev).all()
+
+
+def test_complex_states_and_systems_of_second_order():
+    ensemble = odekit.solve_ensemble(lambda t, y, w: [1j * w * y[0]], (0, 1), [1.0 + 0j], args=(RATES,), **TIGHT)
+    np.testing.assert_allclose(ensemble.y_end[:, 0], np.exp(1j * RATES), rtol=1e-8)
+    pendulum = odekit.second_order(lambda t, q, w: [-w * w * q[0]])
+    ensemble = odekit.solve_ensemble(pendulum, (0, 1), [1.0, 0.0], (RATES,), "kahanli8", first_step=0.05)
+    np.testing.assert_allclose(ensemble.y_end[:, 0], np.cos(RATES), rtol=1e-9)
+
+
+def test_functions_that_stay_in_python():
+    with pytest.warns(odekit.OdekitPerformanceWarning):
+        ensemble = odekit.solve_ensemble(
+            lambda t, y, k: [-k * y[0] * {"one": 1.0, 2: 2.0}["one"]], (0, 1), [1.0], args=(RATES,), **TIGHT
+        )
+    np.testing.assert_allclose(ensemble.y_end[:, 0], np.exp(-RATES), rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"y0": [1.0, 0.0], "args": ()}, "nothing tells how many trajectories there are"),
+        ({"y0": np.ones((3, 2)), "args": (np.ones(4),)}, r"y0 has 3, args\[0\] has 4"),
+        ({"y0": np.ones((0, 2))}, "y0 is empty"),
+        ({"y0": [[1.0, np.nan]]}, r"y0\[0, 1\] is nan"),
+        ({"y0": np.ones((2, 2)), "t_span": np.ones((2, 3))}, r"expected \(2, 2\)"),
+        ({"t_eval": [0.5, 2.0]}, "not within `t_span`"),
+        ({"save": "all"}, 'expected "end" or "steps"'),
+        ({"save": "steps", "t_eval": [0.5]}, "expected one of them"),
+        ({"max_saved": 1}, "at least 2"),
+        ({"chunksize": 0}, "chunksize=0"),
+        ({"executor": 0}, "at least one thread"),
+        ({"atol": 0.0}, r"y0\[0, 1\] = 0"),
+        ({"events": lambda t, y: y[0]}, "terminal = True"),
+        ({"method": "rk4"}, "first_step"),
+        ({"t_span": (0, np.inf)}, "does not end"),
+    ],
+)
+def test_bad_input(changes, sentence):
+    arguments = {"t_span": (0, 1), "y0": [[1.0, 0.0]], **changes}
+    with pytest.raises(ValueError, match=sentence):
+        odekit.solve_ensemble(oscillator, **arguments)
+
+
+def test_unknown_options_and_arguments():
+    with pytest.raises(TypeError, match="unknown options: workers"):
+        odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], workers=2)
+    with pytest.raises(TypeError, match="numbers, or numeric arrays"):
+        odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], args=("a",))
+    with pytest.raises(TypeError, match="number of threads"):
+        odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], executor="many")
