@@ -107,10 +107,12 @@ class UserField:
         if self._found is None:
             self._check_call()
 
-    @functools.cached_property
+    @property
     def kernel(self):
         """The right-hand side as a scalar kernel; a new function is compiled when it is first asked for."""
-        return self._found or self._compile()
+        if self._found is None:
+            self._found = self._compile()
+        return self._found
 
     def _known(self):
         """The kernel of a function that has been checked, compiled and compared with Python before, or None."""

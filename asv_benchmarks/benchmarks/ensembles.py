@@ -1,0 +1,66 @@
+"""Ensembles: time, in fused lanes and one trajectory after the other."""
+
+import numpy as np
+
+import odekit
+
+RHO = np.linspace(0.0, 21.0, 10_000)
+RATES = np.geomspace(3e6, 3e8, 200)
+TIMES = np.linspace(0.0, 10.0, 50)
+
+
+def lorenz(t, u, rho):
+    x, y, z = u
+    return [10.0 * (y - x), x * (rho - z) - y, x * y - 8.0 / 3.0 * z]
+
+
+def pendulum(t, u, ratio):
+    return [u[1], -ratio * np.sin(u[0])]
+
+
+def robertson(t, u, k2):
+    slow, fast, mixed = 0.04 * u[0], k2 * u[1] * u[1], 1e4 * u[1] * u[2]
+    return [mixed - slow, slow - mixed - fast, fast]
+
+
+class Lorenz:
+    """10,000 systems; with ``number = 1`` the first call, which compiles, is asv's warm-up."""
+
+    params = ["tsit5", "dop853", "vern9"]
+    param_names = ["method"]
+    number = 1
+    timeout = 300
+
+    def solve(self, method, **options):
+        return odekit.solve_ensemble(
+            lorenz, (0, 10), [1.0, 0.0, 0.0], (RHO,), method, rtol=1e-8, atol=1e-8, executor=1, **options
+        )
+
+    def time_ends(self, method):
+        self.solve(method)
+
+    def time_output_times(self, method):
+        self.solve(method, t_eval=TIMES)
+
+    def track_attempts(self, method):
+        ensemble = self.solve(method)
+        return int(ensemble.naccept.sum() + ensemble.nreject.sum())
+
+
+def time_pendulum():
+    odekit.solve_ensemble(pendulum, (0, 10), [1.0, 0.0], (1.0 + RHO,), "dop853", rtol=1e-8, atol=1e-8, executor=1)
+
+
+def time_single_tier():
+    odekit.solve_ensemble(lorenz, (0, 10), [1.0, 0.0, 0.0], (RHO[::20],), "dop853", tier="single", executor=1)
+
+
+def time_robertson():
+    odekit.solve_ensemble(robertson, (0, 1e5), [1.0, 0.0, 0.0], (RATES,), "auto", rtol=1e-6, atol=1e-12, executor=1)
+
+
+def time_first_call():
+    """A new function each time: generate, compile, run."""
+    scope = {"__name__": "benchmark"}
+    exec(f"def fun(t, u, a):\n    return [u[1] + {np.random.default_rng().random()!r}, -a * u[0], u[2]]", scope)
+    odekit.solve_ensemble(scope["fun"], (0, 1), [1.0, 0.0, 0.0], (RHO[:8],), "tsit5", executor=1)
