@@ -53,6 +53,7 @@ def _choose(field, time_derivative):
         return Jacobian(state.JAC_CONSTANT, 0, matrix, time, structure)
     if field.jac is not None:
         kernel, structure = _user_jacobian(field)
+        field.jacobian_kernel = kernel
         return Jacobian(state.JAC_KERNEL, kernel.address, time=time, structure=structure)
     preconditioner = 0 if field.said.preconditioner is None else _preconditioner(field)
     structure = _structure.choose(field.y0.size, field.said, field.said.pattern, field.complex_state, preconditioner)
@@ -76,7 +77,8 @@ def _preconditioner(field):
     if field.complex_state:
         raise ValueError("a preconditioner needs a real state; give the real and imaginary parts as components")
     out = np.full(n, np.nan)
-    plain(field.t0, field.y0.copy(), 0.0, np.ones(n), out, *field.args)
+    with field.blaming("preconditioner"):
+        plain(field.t0, field.y0.copy(), 0.0, np.ones(n), out, *field.args)
     if not np.isfinite(out).all():
         k = int(np.flatnonzero(~np.isfinite(out))[0])
         raise ValueError(f"preconditioner has left out[{k}] unset or not finite, with gamma = 0 at the start")
@@ -125,7 +127,8 @@ def _user_jacobian(field):
     """Kernel of the user's Jacobian, and its structure."""
     said, n = field.said, field.y0.size
     plain = getattr(field.jac, "py_func", field.jac)
-    value = plain(field.t0, field.y0.copy(), *field.args)
+    with field.blaming("Jacobian"):
+        value = plain(field.t0, field.y0.copy(), *field.args)
     packed = said.lband is not None and np.shape(value) == (said.lband + said.uband + 1, n)
     returns = "packed" if packed else "matrix"
     shape = Shape(n, returns, field.complex_state, lband=said.lband or 0, uband=said.uband or 0)
@@ -135,16 +138,20 @@ def _user_jacobian(field):
     values = [value]
     if sparse and said.pattern is None:  # an entry may be zero at the start, and left out there
         y = field.y0 * (1 + AGREEMENT) + AGREEMENT**2
-        values.append(plain(field.t0, y, *field.args))
+        with field.blaming("Jacobian"):
+            values.append(plain(field.t0, y, *field.args))
     structure = _structure.choose(n, said, _pattern_of(said, *values), field.complex_state)
     if not (field.complex_state or sparse):
         if isinstance(structure, Dense):
+            field.jacobian_shape = shape
             return field.kernel_of(field.jac, shape), structure
         if isinstance(structure, Banded) and structure.order is None:
             if not packed:
                 structure.pack(np.asarray(value))  # tells what lies outside of the band
-            shape = Shape(n, "packed" if packed else "band", lband=structure.lband, uband=structure.uband)
-            return field.kernel_of(field.jac, shape), structure
+            field.jacobian_shape = Shape(
+                n, "packed" if packed else "band", lband=structure.lband, uband=structure.uband
+            )
+            return field.kernel_of(field.jac, field.jacobian_shape), structure
 
     def numbers(t, y):
         matrix = plain(t, y.view(field.y0.dtype), *field.args)

@@ -51,6 +51,15 @@ class Wanted:
         return self.pattern is not None or self.solver in ("sparse", "gmres")
 
     @property
+    def words(self):
+        """By which argument the structure is given, as a message names it; empty where there is none."""
+        if self.lband is not None:
+            return f"lband = {self.lband}, uband = {self.uband}"
+        if self.pattern is not None:
+            return "jac_sparsity"
+        return f"linear_solver = {self.solver!r}" if self.given else ""
+
+    @property
     def given(self):
         """Whether the Jacobian has a structure."""
         return self.lband is not None or self.pattern is not None or self.solver in ("sparse", "gmres")

@@ -1,5 +1,6 @@
 """The user's functions as the integrators see them: kernels, a Jacobian, event functions."""
 
+import contextlib
 import ctypes
 import dataclasses
 import functools
@@ -95,6 +96,8 @@ class UserField:
         self.shape = Shape(y0.size, "vector", self.complex_state, in_place, vectorized)
         self.jac, self.event_functions, self.isoutofdomain = jac, list(events), isoutofdomain
         self.kernels_used = []
+        self.jacobian_kernel, self.jacobian_shape = None, None  # of the user's jac
+        self.raised_between = None  # what a function of the user raised between the steps, and which function
         try:
             self.structure, self.parameters = pack(args)
             self._unpackable = None
@@ -219,6 +222,15 @@ class UserField:
         """
         return _jacobian.choose(self, time_derivative)
 
+    @contextlib.contextmanager
+    def blaming(self, culprit):
+        """Note what raised, where a function of the user is called outside of the steps."""
+        try:
+            yield
+        except Exception as error:
+            self.raised_between = error, culprit
+            raise
+
     def _call_preconditioner(self, t, y, *args):
         out = np.zeros_like(y)
         self.said.preconditioner(t, y, 0.0, np.ones_like(y), out, *args)
@@ -239,23 +251,24 @@ class UserField:
 
         Returns
         -------
-        BaseException
+        error : BaseException
+        culprit : str
+            What raised: also ``"Jacobian"`` and ``"preconditioner"``, which the integrators do not tell from the right-hand side.
         """
         for kernel in self.kernels_used:
             if kernel.raised:
-                return kernel.raised.pop()
+                return kernel.raised.pop(), "Jacobian" if kernel is self.jacobian_kernel else culprit
         y = y.view(self.y0.dtype)
-        matrix = self.shape._replace(returns="matrix", in_place=False)
-        calls = [(self.function, self.shape)]
+        calls = [(self.function, self.shape, culprit)]
         if culprit == "event function":
-            calls = [(function, self._number()) for function in self.event_functions]
+            calls = [(function, self._number(), culprit) for function in self.event_functions]
         elif culprit == "isoutofdomain":
-            calls = [(self.isoutofdomain, self._number())]
-        elif callable(self.jac) and not self.said.given:
-            calls.append((self.jac, matrix))
+            calls = [(self.isoutofdomain, self._number(), culprit)]
+        elif self.jacobian_shape is not None:
+            calls.append((self.jac, self.jacobian_shape, "Jacobian"))
         if self.said.preconditioner is not None:
-            calls.append((self._call_preconditioner, self.shape))
-        for function, shape in calls:
+            calls.append((self._call_preconditioner, self.shape._replace(in_place=False), "preconditioner"))
+        for function, shape, whose in calls:
             try:
                 plain = getattr(function, "py_func", function)
                 if shape.in_place:
@@ -263,11 +276,12 @@ class UserField:
                 else:
                     _callback.as_numbers(plain(t, y.copy(), *self.args), shape)
             except BaseException as error:
-                return error
-        return RuntimeError(
+                return error, whose
+        error = RuntimeError(
             f"the compiled function failed at t = {t!r}, y = {y!r}, but the same call in Python does not; "
             "run with NUMBA_DISABLE_JIT=1 to look at it"
         )
+        return error, culprit
 
 
 def _together(addresses, keep):

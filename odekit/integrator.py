@@ -124,9 +124,9 @@ class Integrator:
         component = outcome.bad_component(run) if self.retcode == Retcode.NONFINITE else -1
         error, culprit = None, outcome.culprit(reason)
         if raised is not None:
-            error, culprit = raised.__cause__, str(raised)
+            error, culprit = raised
         elif self.retcode == Retcode.RHS_RAISED:
-            error = self._field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH].copy(), culprit)
+            error, culprit = self._field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH].copy(), culprit)
         self.message = describe(
             self.retcode,
             t=self.t,
@@ -192,7 +192,12 @@ class Integrator:
             if run.on_step is not None and reason in (None, driver.DONE, driver.EVENT):
                 reason = run.report_step() or reason
         except CallbackRaised as error:
-            reason, raised = driver.CALLBACK_RAISED, error
+            reason, raised = driver.CALLBACK_RAISED, (error.__cause__, str(error))
+        except Exception as error:
+            raised = self._field.raised_between
+            if raised is None or raised[0] is not error:
+                raise
+            reason = driver.CALLBACK_RAISED
         if run.iw[S.NACCEPT] > accepted:
             times, states, coefficients = (part[0].copy() for part in run.log.buffer)
             self._last = (np.array([before, times]), np.stack([start, states]), coefficients[None])

@@ -169,23 +169,17 @@ def solve_ivp(
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1
-        trajectory, raised = _run(integration, _callback.interrupts() if field.calls_python() else NO_CALLS)
+        trajectory, raised = _run(integration, field, _callback.interrupts() if field.calls_python() else NO_CALLS)
 
     solution = _solution(
         trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps
     )
-    solution.method_reason = choice.sentence(name, methods, n, tightest)
+    solution.method_reason = choice.sentence(name, methods, n, tightest, said.words)
     if trajectory.retcode == Retcode.INTERRUPTED:
         raise _with_solution(KeyboardInterrupt(solution.message), solution)
     if trajectory.retcode == Retcode.RHS_RAISED:
-        if raised is None:
-            error, t, culprit = (
-                field.exception(trajectory.fail_t, trajectory.fail_y, trajectory.culprit),
-                trajectory.fail_t,
-                trajectory.culprit,
-            )
-        else:
-            error, t, culprit = raised.__cause__, trajectory.t, str(raised)
+        t = trajectory.t if raised is not None else trajectory.fail_t
+        error, culprit = raised or field.exception(trajectory.fail_t, trajectory.fail_y, trajectory.culprit)
         solution.message = describe(
             Retcode.RHS_RAISED, culprit=culprit, error=type(error).__name__, t=t, h=trajectory.h
         )
@@ -198,15 +192,19 @@ def _may_stop(events, terminal):
     return any(math.isfinite(count) for count in terminal) or any(hasattr(event, "affect") for event in events)
 
 
-def _run(integration, guard):
-    """The trajectory, and what a callback raised, if it did."""
+def _run(integration, field, guard):
+    """The trajectory; and what a callback, or another function outside of the steps, raised and which it was, if one did."""
     try:
         with guard:
             return integration.run(), None
     except CallbackRaised as error:
-        return error.trajectory, error
+        return error.trajectory, (error.__cause__, str(error))
     except KeyboardInterrupt:  # just before or just after the steps
         return integration.interrupted(), None
+    except Exception as error:
+        if field.raised_between is None or field.raised_between[0] is not error:
+            raise
+        return integration.broken_off(), field.raised_between
 
 
 def _attach_start(make, fun, t0, state, *rest):

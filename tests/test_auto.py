@@ -152,6 +152,9 @@ def test_the_reason_of_the_choice_is_told():
     assert reason(n=101).startswith("tsit5 first, bdf where it is stiff") and reason(n=101).endswith(
         "n = 101 is above 100"
     )
+    assert reason(n=5001, lband=1).endswith("5001 is above 100; the Jacobian has a structure: lband = 1, uband = 0")
+    assert reason(n=2, jac_sparsity=np.eye(2)).endswith("at most 100; the Jacobian has a structure: jac_sparsity")
+    assert reason(linear_solver="sparse").endswith("a structure: linear_solver = 'sparse'")
     assert "too large for the full matrices" in reason(n=5001) and reason(method="RK45") == "dopri5, as asked for"
 
 

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numba import cfunc, njit, types
 from problems import decay, oscillator
 
@@ -401,6 +402,73 @@ def test_exceptions_at_the_start():
     with pytest.raises(ZeroDivisionError) as info:
         odekit.solve_ivp(lambda t, y: [1 / 0], (0, 1), [1.0])
     assert np.array_equal(info.value.solution.y, [[1.0]])
+
+
+def diagonal(t, y):
+    if t > 0.5:
+        raise ValueError("too late")
+    return np.diag(-np.arange(1.0, 7.0))
+
+
+def diagonal_packed(t, y):
+    if t > 0.5:
+        raise ValueError("too late")
+    return -np.arange(1.0, 7.0).reshape((1, 6))
+
+
+def diagonal_sparse(t, y):
+    return scipy.sparse.csc_array(diagonal(t, y))
+
+
+def diagonal_python(t, y):
+    if t > 0.5:
+        raise Unwell(f"too late: {t}")
+    return np.diag(-np.arange(1.0, 7.0))
+
+
+def diagonal_never(t, y):
+    raise ValueError("too late")
+
+
+def six(t, y):
+    return -np.arange(1.0, 7.0) * y
+
+
+@pytest.mark.filterwarnings("ignore::odekit.OdekitPerformanceWarning")
+@pytest.mark.parametrize(
+    ("jac", "options"),
+    [
+        (diagonal, {}),
+        (diagonal, {"lband": 0, "uband": 0}),
+        (diagonal_packed, {"lband": 0, "uband": 0}),
+        (diagonal_python, {}),
+        (diagonal_python, {"lband": 0}),
+        (diagonal_sparse, {}),
+        (diagonal_sparse, {"linear_solver": "sparse"}),
+        (diagonal_never, {}),
+        (diagonal_never, {"jac_sparsity": np.eye(6), "linear_solver": "sparse"}),
+    ],
+)
+def test_exceptions_of_the_jacobian(jac, options):
+    with pytest.raises(Unwell if jac is diagonal_python else ValueError, match="too late") as info:
+        odekit.solve_ivp(six, (0, 50), np.ones(6), "rosenbrock23", jac=jac, **options)
+    partial = info.value.solution
+    assert partial.retcode == odekit.Retcode.RHS_RAISED and partial.message.startswith("The Jacobian raised ")
+    assert partial.t[0] == 0.0 and (partial.t[-1] > 0.5) == (jac is not diagonal_never)
+
+
+def test_an_exception_of_the_jacobian_where_auto_turns_to_it():
+    def fun(t, y):
+        return [-1e4 * (y[0] - np.cos(t))]
+
+    with pytest.raises(ZeroDivisionError) as info:
+        odekit.solve_ivp(fun, (0, 10), [1.0], jac=lambda t, y: [[1 / 0]])
+    partial = info.value.solution
+    assert "Jacobian" in partial.message and partial.naccept > 0
+    run = odekit.Integrator(fun, 0.0, [1.0], 10.0, jac=lambda t, y: [[1 / 0]])
+    with pytest.raises(ZeroDivisionError):
+        list(iter(run.step, False))
+    assert "Jacobian" in run.message and run.retcode == odekit.Retcode.RHS_RAISED
 
 
 def test_exceptions_of_event_functions():

@@ -48,7 +48,7 @@ def pair(n, rtol, structured=False, matrix_free=False):
 
 
 @functools.lru_cache(maxsize=256)
-def sentence(name, methods, n, rtol):
+def sentence(name, methods, n, rtol, structure=""):
     """Why these methods were taken, in a sentence.
 
     Parameters
@@ -59,6 +59,8 @@ def sentence(name, methods, n, rtol):
         One, or the explicit and the implicit one of an automatic pair.
     n : int
     rtol : float
+    structure : str
+        By which argument the structure of the Jacobian is given, if it has one.
 
     Returns
     -------
@@ -73,4 +75,5 @@ def sentence(name, methods, n, rtol):
     if len(methods) == 1:
         return f"{first} alone: {tolerance}; n = {n} is too large for the full matrices of an implicit method"
     size = f"n = {n} is {'above' if n > LARGE else 'at most'} {LARGE}"
-    return f"{first} first, {methods[1].name} where it is stiff: {tolerance}; {size}"
+    given = f"; the Jacobian has a structure: {structure}" if structure else ""
+    return f"{first} first, {methods[1].name} where it is stiff: {tolerance}; {size}{given}"

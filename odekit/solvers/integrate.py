@@ -167,7 +167,7 @@ class Integration:
         except KeyboardInterrupt:
             interrupted, reason = True, driver.CONTINUE
         except CallbackRaised as error:
-            error.trajectory = self._trajectory(driver.CALLBACK_RAISED, False)
+            error.trajectory = self.broken_off()
             raise
         return self._trajectory(reason, interrupted)
 
@@ -319,6 +319,10 @@ class Integration:
     def interrupted(self):
         """The trajectory so far, ended by Ctrl-C."""
         return self._trajectory(driver.CONTINUE, True)
+
+    def broken_off(self):
+        """The trajectory so far, ended by an exception between the steps."""
+        return self._trajectory(driver.CALLBACK_RAISED, False)
 
     def _trajectory(self, reason, interrupted):
         iw, w = self.iw[:SCALARS].tolist(), self.w[:SCALARS].tolist()

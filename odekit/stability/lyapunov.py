@@ -223,7 +223,8 @@ def _raise(run, field, reason):
     retcode = outcome.retcode(run, reason)
     if retcode == Retcode.RHS_RAISED:
         n = field.y0.size
-        raise field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH][:n].copy())
+        error, _ = field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH][:n].copy())
+        raise error
     raise RuntimeError(
         describe(
             retcode, t=float(run.w[S.T]), h=float(run.w[S.H]), max_steps=MAX_STEPS, component="", culprit="", error=""

@@ -77,7 +77,7 @@ def _operate(fn, iw, w, p, out):
     for i in range(n):
         x[i] = y[i] + v[i]
     if _jit.call_scalar(fn[state.F], t, x, out, p) != 0:
-        return _raised(iw, w)
+        return state.rhs_raised(w, t, state.vector(iw, w, state.SCRATCH), x)
     for i in range(n):
         out[i] = v[i] - gamma * (out[i] - f[i])
     return state.ACCEPTED
@@ -103,7 +103,7 @@ def _precondition(fn, iw, w, p, r, out):
     return state.ACCEPTED
 
 
-@_jit.core
+@_jit.njit(**{**_jit.CORE_OPTIONS, "fastmath": _jit.FASTMATH | {"reassoc"}})  # the sum in vector registers
 def _dot(a, b):
     """Mean of the products: the square of the norm that the tolerances define."""
     total = 0.0
