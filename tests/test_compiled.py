@@ -125,6 +125,22 @@ def all_rates(solver, rates, t):
     return ends
 
 
+@numba.njit
+def call_global(rate):
+    return global_solver(np.ones(1), np.array([0.0, 1.0]), (rate,)).y[0, -1]  # noqa: F821 (the test sets it)
+
+
+def test_a_solver_as_a_global_variable(monkeypatch):
+    solver = odekit.compiled_solver(decay, [1.0], "tsit5", (1.0,), rtol=1e-8)
+    monkeypatch.setitem(globals(), "global_solver", solver)
+
+    @numba.njit
+    def call_enclosed(rate):
+        return solver(np.ones(1), np.array([0.0, 1.0]), (rate,)).y[0, -1]
+
+    assert call_global(2.0) == call_enclosed(2.0) == solver([1.0], [0.0, 1.0], (2.0,)).y[0, -1]
+
+
 def blow_up(t, y):
     return [y[0] ** 2]
 

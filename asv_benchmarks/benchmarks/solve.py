@@ -2,6 +2,7 @@
 
 import functools
 
+import numba
 import numpy as np
 
 import odekit
@@ -78,3 +79,41 @@ def time_dense_output():
 def peakmem_many_steps():
     """A trajectory of a hundred thousand steps and more."""
     odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 1e5), [1.0, 0.0], "dopri5", rtol=1e-6, atol=1e-6, max_steps=10**7)
+
+
+class Overhead:
+    """What a solve costs beside its steps: one step of a trivial equation, from Python and from a compiled solver."""
+
+    number = 1
+    solves = 1000
+
+    def setup(self):
+        """Compile."""
+        self.solver = odekit.compiled_solver(_decay, [1.0], "tsit5")
+        self.start, self.times = np.ones(1), np.array([0.0, 1e-3])
+        self.time_solve_ivp()
+        self.time_compiled_solver_from_python()
+        self.time_compiled_solver_from_compiled_code()
+
+    def time_solve_ivp(self):
+        for _ in range(self.solves):
+            odekit.solve_ivp(_decay, (0.0, 1e-3), [1.0], "tsit5")
+
+    def time_compiled_solver_from_python(self):
+        for _ in range(self.solves):
+            self.solver(self.start, self.times)
+
+    def time_compiled_solver_from_compiled_code(self):
+        _many(self.solver, self.start, self.times, self.solves)
+
+
+def _decay(t, y):
+    return [-y[0]]
+
+
+@numba.njit
+def _many(solver, start, times, count):
+    total = 0.0
+    for _ in range(count):
+        total += solver(start, times).y[0, -1]
+    return total
