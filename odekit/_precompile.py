@@ -9,12 +9,23 @@ from .solvers.methods import METHODS
 
 _SPAN = (0.0, 1e-3)
 _STEP = 5e-4
-#: Methods whose kernels another method takes up when its order rises.
-_LATER = dict.fromkeys(("auto", "radau"), ("radau9", "radau13"))
+#: Methods whose kernels another one takes up on the way.
+_LATER = {"radau": ("radau9", "radau13"), "auto": ("tsit5", "vern7", "radau", "radau9", "radau13", "bdf")}
+#: Structures of the Jacobian, each with linear algebra of its own.
+_STRUCTURES = (
+    {"lband": 1, "uband": 1},
+    {"jac_sparsity": np.ones((3, 3)), "linear_solver": "banded"},
+    {"jac_sparsity": np.ones((3, 3)), "linear_solver": "sparse"},
+    {"linear_solver": "gmres"},
+)
 
 
 def precompile(methods=None):
     """Compile the solvers and keep them on disk, so that no later process waits for them.
+
+    Of each method its steps, its dense output and what events need; of ``radau`` all orders; of ``auto`` all methods that it
+    may take; of the implicit ones the linear algebra for full, banded, sparse and, where it goes with the method, matrix-free
+    Jacobians. Not what depends on your right-hand side, which every process compiles anew.
 
     A few seconds for each method on a machine that has never run it, some milliseconds otherwise. The folder is
     ``$NUMBA_CACHE_DIR/odekit``, or ``odekit`` in Numba's user-wide cache folder.
@@ -40,10 +51,18 @@ def precompile(methods=None):
             solve_ivp(
                 _decay, _SPAN, [1.0], method=name, first_step=first_step, dense_output=True, events=_never, jac=_jac
             )
+        if method is not None and method.implicit:
+            for options in _STRUCTURES:
+                if method.inexact or options.get("linear_solver") != "gmres":
+                    solve_ivp(_chain, _SPAN, np.ones(3), method=name, first_step=first_step, **options)
 
 
 def _decay(t, y):
     return [-y[0]]
+
+
+def _chain(t, y):
+    return [y[1] - y[0], y[2] - y[1], -y[2]]
 
 
 def _oscillator(t, y):
