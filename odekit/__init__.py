@@ -2,6 +2,7 @@
 
 import importlib
 
+from ._executors import EnsembleError
 from ._precompile import precompile
 from .compiled import CompiledResult, compiled_solver
 from .ensemble import solve_ensemble
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "STOP",
     "CompiledResult",
+    "EnsembleError",
     "EnsembleSolution",
     "Integrator",
     "OdekitPerformanceWarning",

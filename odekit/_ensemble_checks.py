@@ -1,6 +1,7 @@
 """Checks of what the user gives to an ensemble: one clear sentence before the first step."""
 
 import math
+import os
 
 import numpy as np
 
@@ -181,10 +182,22 @@ def threads(executor):
     if executor is None:
         return _threads.available()
     if isinstance(executor, bool) or not isinstance(executor, (int, np.integer)):
-        raise TypeError(f"executor={executor!r}; expected None or a number of threads")
+        raise TypeError(
+            f"executor={executor!r:.80}; expected None, a number of threads, an executor with submit, or an object with map"
+        )
     if executor < 1:
         raise ValueError(f"executor={executor!r}; expected at least one thread")
     return int(executor)
+
+
+def storing(store, resume):
+    """Check where results go."""
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store={store!r:.80}; expected a path")
+    if not isinstance(resume, bool):
+        raise TypeError(f"resume={resume!r:.80}; expected True or False")
+    if resume and store is None:
+        raise ValueError("resume=True goes on with what is stored: expected store=path as well")
 
 
 def tiers(tier):

@@ -30,7 +30,7 @@ _MAX_CHUNK_BYTES = 64 << 20
 _MAX_ATTRIBUTES, _MAX_ATTRIBUTE_BYTES = 200, 16 << 20
 _MAX_MEMBERS, _MAX_RANK = 1000, 4
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
-_CHUNK_BYTES = 256 << 10
+CHUNK_BYTES = 256 << 10
 #: netCDF's own bookkeeping
 _RESERVED = {
     "CLASS",
@@ -104,7 +104,7 @@ def write(path, kind, version, variables, attributes, overwrite=False, compressi
         # metadata of HDF5 1.8 carries checksums, and every reader of the last fifteen years understands it
         with h5py.File(part, "w", track_order=True, libver=("v108", "v108")) as file:
             _write_variables(file, variables, compression)
-            _write_attributes(file, attributes)
+            write_attributes(file, attributes)
         with open(part, "rb+") as raw:
             os.fsync(raw.fileno())
         os.replace(part, path)
@@ -124,7 +124,7 @@ def _write_variables(file, variables, compression):
                 options |= {"compression": "gzip", "compression_opts": compression, "shuffle": True}
         data = variable.data.astype(object) if dtype else variable.data
         dataset = file.create_dataset(name, data=data, dtype=dtype, track_order=True, **options)
-        _write_attributes(dataset, variable.attrs)
+        write_attributes(dataset, variable.attrs)
         if variable.dims == (name,):
             dataset.make_scale(name)
             scales[name] = dataset
@@ -133,7 +133,7 @@ def _write_variables(file, variables, compression):
                 dataset.dims[axis].attach_scale(scales[dim])
 
 
-def _write_attributes(target, attributes):
+def write_attributes(target, attributes):
     for name, value in attributes.items():
         if isinstance(value, str):
             # text of variable length goes to a heap without checksum; a flipped bit there can hang the HDF5 library
@@ -152,7 +152,7 @@ def with_coordinates(variables):
 
 
 def _chunks(data):
-    rows = max(1, _CHUNK_BYTES // max(1, data[0].nbytes))
+    rows = max(1, CHUNK_BYTES // max(1, data[0].nbytes))
     return (min(rows, len(data)), *data.shape[1:])
 
 
@@ -194,10 +194,66 @@ def read(path, kind, version, max_bytes=MAX_BYTES):
     OdekitFileError
         If it is anything else, damaged, or unsafe.
     """
+    with _opened(path, kind, version) as (path, file, attributes):
+        _check_members(path, file, max_bytes)
+        arrays = _read_arrays(file, file, ())
+        if attributes.pop("sha256", None) != _digest(arrays, attributes):
+            raise OdekitFileError(f"{path}: the content does not match its checksum; the file was damaged or edited")
+        return arrays, attributes
+
+
+def read_attributes(path, kind, version):
+    """Read the attributes only, as `read` does; they are not compared with the checksum."""
+    with _opened(path, kind, version) as (_, _, attributes):
+        return attributes
+
+
+def read_rows(path, kind, version, names, rows=slice(None), max_bytes=MAX_BYTES):
+    """Read some rows of some arrays.
+
+    Parameters
+    ----------
+    path, kind, version
+        As for `read`.
+    names : sequence of str
+    rows : slice
+        Of the first dimension.
+    max_bytes : int
+        Refuse to read more than this.
+
+    Returns
+    -------
+    arrays : list of ndarray
+    attributes : dict
+        What is read is checked against the checksums of HDF5's chunks only, not against that of the whole file.
+
+    Raises
+    ------
+    FileNotFoundError
+    OdekitFileError
+    """
+    with _opened(path, kind, version) as (path, file, attributes):
+        _check_members(path, file, None)
+        missing = [name for name in names if name not in file or file[name].ndim == 0]
+        if missing:
+            raise OdekitFileError(f"{path}: there is no array {missing[0]!r}")
+        size = sum(
+            len(range(*rows.indices(file[name].shape[0]))) * math.prod(map(int, file[name].shape[1:])) * file[name].dtype.itemsize
+            for name in names
+        )  # fmt: skip
+        if size > max_bytes:
+            raise OdekitFileError(f"{path}: {size} bytes of {', '.join(names)}, more than max_bytes = {max_bytes}")
+        arrays = _read_arrays(file, names, rows)
+        return [arrays[name] for name in names], attributes
+
+
+@contextlib.contextmanager
+def _opened(path, kind, version):
+    """An HDF5 file of the right kind, with its attributes."""
     path = pathlib.Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
-    with _suspicion(path):
+    with suspicion(path):
         if not path.is_file():
             raise OdekitFileError(f"{path}: not a file")
         if not h5py.is_hdf5(path):
@@ -205,14 +261,11 @@ def read(path, kind, version, max_bytes=MAX_BYTES):
         with h5py.File(path, "r") as file:
             attributes = _read_attributes(path, file)
             _check_kind(path, attributes, kind, version)
-            arrays = _read_arrays(path, file, max_bytes)
-        if attributes.pop("sha256", None) != _digest(arrays, attributes):
-            raise OdekitFileError(f"{path}: the content does not match its checksum; the file was damaged or edited")
-        return arrays, attributes
+            yield path, file, attributes
 
 
 @contextlib.contextmanager
-def _suspicion(path):
+def suspicion(path):
     """Whatever goes wrong inside is the file's fault."""
     try:
         yield
@@ -252,11 +305,12 @@ def _check_kind(path, attributes, kind, version):
         raise OdekitFileError(f"{path}: version {found_version} of the format {kind}, expected {version}")
 
 
-def _read_arrays(path, file, max_bytes):
+def _check_members(path, file, max_bytes):
+    """All is checked before anything is allocated."""
     if len(file) > _MAX_MEMBERS:
         raise OdekitFileError(f"{path}: {len(file)} members, expected at most {_MAX_MEMBERS}")
     declared = stored = 0
-    for name in file:  # all is checked before anything is allocated
+    for name in file:
         if not isinstance(file.get(name, getlink=True), h5py.HardLink):
             raise OdekitFileError(f"{path}: {name!r} is a link to somewhere else; links are not followed")
         if file.get(name, getclass=True) is not h5py.Dataset:
@@ -264,15 +318,15 @@ def _read_arrays(path, file, max_bytes):
         _check_dataset(path, name, file[name])
         declared += math.prod(map(int, file[name].shape)) * file[name].id.get_type().get_size()
         stored += file[name].id.get_storage_size()
-        if declared > max_bytes:
+        if max_bytes is not None and declared > max_bytes:
             raise OdekitFileError(f"{path}: {declared} bytes of data up to {name!r}, more than max_bytes = {max_bytes}")
         if declared > _TRUSTED_BYTES and declared > _LARGEST_RATIO * stored:
             raise OdekitFileError(f"{path}: {declared} bytes declared up to {name!r}, but only {stored} stored")
-    return {
-        name: np.asarray(dataset[()])
-        for name, dataset in file.items()
-        if dataset.id.get_type().get_class() != h5t.STRING
-    }
+
+
+def _read_arrays(file, names, rows):
+    numbers = [name for name in names if file[name].id.get_type().get_class() != h5t.STRING]
+    return {name: np.asarray(file[name][rows]) for name in numbers}
 
 
 def _check_dataset(path, name, dataset):

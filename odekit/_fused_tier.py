@@ -28,12 +28,14 @@ def prepare(fun, field, batch, methods, with_vmath):
         As the user gave it.
     field : odekit.field.UserField
     batch : odekit.solvers.batch.Batch
+        The first trajectory.
     methods : tuple of Method
     with_vmath : bool
 
     Returns
     -------
     make_loop : callable
+        ``make_loop(batch)``.
     lanes : int
         How many trajectories run side by side.
 
@@ -64,7 +66,7 @@ def prepare(fun, field, batch, methods, with_vmath):
         _agreed[address] = _callback.agrees(evaluate, plain, field.shape, field.t0, field.y0, field.args)
     if not _agreed[address]:
         raise Unsupported("compiled on numbers in registers, fun gives other numbers than in Python")
-    return lambda: LaneLoop(batch, address, layout), layout.lanes
+    return lambda batch: LaneLoop(batch, address, layout), layout.lanes
 
 
 def _check(fun, field, methods):

@@ -1,30 +1,27 @@
 """`solve_ensemble`: many trajectories of one system."""
 
+import concurrent.futures
 import contextlib
+import dataclasses
 import math
-import threading
 
 import numpy as np
 
-from . import _callback, _checks, _ensemble_checks, _fused_tier, _progress, _threads
-from ._wrap import Unsupported
+from . import _callback, _checks, _chunk, _ensemble_checks, _executors, _progress, _threads
 from .ensemble_solution import EnsembleSolution, summary
-from .hamiltonian import Hamiltonian, field_class
+from .hamiltonian import Hamiltonian
 from .ivp import DEFAULT_MAX_STEPS
 from .separable import Separable
 from .solution import Retcode
 from .solvers import batch as B
-from .solvers.members import MemberLoop
 from .solvers.methods import resolve
 
-#: A chunk of the fused tier has at least so many trajectories for each lane: at its end the lanes run empty.
-LANES_PER_CHUNK = 4
 _SAVE = {"end": B.SAVE_END, "steps": B.SAVE_STEPS}
 
 
 def solve_ensemble(
     fun, t_span, y0, args=(), method="auto", t_eval=None, rtol=1e-6, atol=1e-9, executor=None, chunksize=None,
-    progress=False, *, save="end", max_saved=1000, events=None, jac=None, first_step=None, max_step=math.inf,
+    store=None, resume=False, progress=False, *, save="end", max_saved=1000, events=None, jac=None, first_step=None, max_step=math.inf,
     max_steps=DEFAULT_MAX_STEPS, tier=None, vmath=True, **unknown,
 ):  # fmt: skip
     """Integrate many trajectories of one system, with different starts and parameters.
@@ -47,10 +44,17 @@ def solve_ensemble(
     t_eval : array_like, (m,) or (N, m), optional
         Output times, sorted in the direction of integration.
     rtol, atol : float or array_like, (n,)
-    executor : None or int
-        Number of threads; default: as many as there are processors.
+    executor : None, int, executor or object with `map`
+        Number of threads; default: as many as there are processors. Or what hands out work to other processes: any
+        `concurrent.futures.Executor` (``ProcessPoolExecutor``, Dask's ``client.get_executor()``, loky's, mpi4py's), or an
+        object with ``map(function, iterable)``, a pool of `multiprocessing` for one. `fun` is then sent by reference, or with
+        its code where cloudpickle is installed, and compiled once in each process.
     chunksize : int, optional
-        Trajectories that a thread takes up at a time.
+        Trajectories that a thread or process takes up at a time.
+    store : path-like, optional
+        Folder to which finished trajectories are written as they come, in shards; no more than a few of them are in memory.
+    resume : bool
+        Whether to go on with a `store` that an earlier call, with the same problem, has begun.
     progress : bool
         Whether to show a progress bar.
     save : {"end", "steps"}
@@ -74,7 +78,8 @@ def solve_ensemble(
     Returns
     -------
     EnsembleSolution
-        A trajectory that fails is NaN from there on, has a `Retcode` of its own in ``retcode``, and changes no other.
+        A trajectory that fails is NaN from there on, has a `Retcode` of its own in ``retcode``, and changes no other. With
+        `store`, an `odekit.storage.StoredEnsemble`, which reads from disk what it is asked for.
 
     Raises
     ------
@@ -82,8 +87,15 @@ def solve_ensemble(
         For input that makes no sense, before the first step.
     Exception
         What `fun` raises at the start of the first trajectory.
+    FileExistsError
+        If there is something at `store`, and not ``resume=True``.
+    odekit.storage.OdekitFileError
+        If a shard in `store` is damaged.
+    EnsembleError
+        If the processes of an executor failed twice with the same trajectories: with their indices as its attribute
+        ``trajectories``, and the others in ``solution``.
     KeyboardInterrupt
-        With the `EnsembleSolution` so far as its attribute ``solution``.
+        With what is finished as its attribute ``solution``.
 
     Examples
     --------
@@ -114,50 +126,119 @@ def solve_ensemble(
     lengths = np.abs(spans[:, 1] - spans[:, 0])
     _checks.steps(first_step, max_step, max_steps, lengths.min(), methods[0])
     _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
-    threads = _ensemble_checks.threads(executor)
+    _ensemble_checks.storing(store, resume)
+    foreign = _executors.is_foreign(executor)
+    threads = _executors.workers(executor) if foreign else _ensemble_checks.threads(executor)
 
-    field = field_class(fun)(fun, spans[0, 0], states[0], first_args, jac, event_functions)
-    field.varying = True
-    width = 2 if field.complex_state else 1
-    batch = B.allocate(
-        spans, states.view(np.float64), parameters, *(np.repeat(vector, width) for vector in tolerances),
-        np.empty((1, 0)) if times is None else times, _SAVE[save] if times is None else B.SAVE_TIMES, int(max_saved),
+    trajectories = _chunk.Trajectories(
+        spans, states.view(np.float64), parameters, np.empty((1, 0)) if times is None else times
+    )
+    width = 2 if states.dtype.kind == "c" else 1
+    setup = _chunk.Setup(
+        fun, jac, tuple(event_functions), wanted, float(spans[0, 0]), states[0], first_args, name, tightest, tier, vmath,
+        *(np.repeat(vector, width) for vector in tolerances), _SAVE[save] if times is None else B.SAVE_TIMES, int(max_saved),
         0.0 if first_step is None else float(first_step), float(max_step), int(max_steps),
     )  # fmt: skip
-    make_loop, used, reason, least = _choose(tier, fun, field, batch, methods, wanted, vmath)
-    in_python = used == "single" and field.calls_python()
-    threads = 1 if in_python else threads
-    interrupted = False
-    ranges = _threads.chunks(count, chunksize, threads, least)
-    with _progress.counter(progress, count) as show, _callback.interrupts() if in_python else contextlib.nullcontext():
-        try:
-            _threads.run(make_loop, ranges, threads, None if show is None else lambda: show(batch.done()))
+    carrier = _chunk.Carrier(setup, trajectories.part(0, 1))
+    prepared = carrier.prepared()
+    carrier.setup = dataclasses.replace(setup, tier=prepared.tier)
+    if store is not None:
+        from .storage import shards  # imports h5py
+
+        about = {"tier_reason": prepared.reason, "rtol": np.asarray(rtol).tolist(), "atol": np.asarray(atol).tolist()}
+        store = shards.Store(store, carrier.setup, trajectories, {**about, "max_steps": int(max_steps)}, resume)
+    threads = 1 if prepared.in_python and not foreign else threads
+    sink = _Memory(setup.batch(trajectories)) if store is None else store
+    try:
+        with _progress.counter(progress, count) as show, sink:
+            if foreign or store is not None:
+                failures = _elsewhere(
+                    executor if foreign else None, threads, carrier, trajectories, chunksize, sink, show
+                )
+            else:
+                failures = []
+                _here(prepared, sink.batch, _threads.chunks(count, chunksize, threads, prepared.least), threads, show)
             if show is not None:
-                show(count)
-        except KeyboardInterrupt:
-            interrupted = True
-    solution = _solution(batch, states.dtype, name, used, reason, rtol, atol, args, fun)
-    if interrupted:
+                show(sink.done())
+    except KeyboardInterrupt as interrupt:
+        carrier.stop.set()
+        solution = sink.solution(states.dtype, name, prepared, rtol, atol, args, fun)
         error = KeyboardInterrupt(solution.message)
+        error.solution = solution
+        raise error from (interrupt if str(interrupt) else None)
+    solution = sink.solution(states.dtype, name, prepared, rtol, atol, args, fun)
+    if failures:
+        error = _executors.error(failures, solution.message)
         error.solution = solution
         raise error
     return solution
 
 
-def _choose(tier, fun, field, batch, methods, wanted, with_vmath):
-    """The way to compute: what makes a loop, the tier, why it, and the least number of trajectories in a chunk."""
-    why = "it was asked for"
-    if tier != "single":
+def _here(prepared, batch, ranges, threads, show):
+    """On threads that write where the results belong."""
+    with _callback.interrupts() if prepared.in_python else contextlib.nullcontext():
+        tell = None if show is None else lambda: show(batch.done())
+        _threads.run(lambda: prepared.make_loop(batch), ranges, threads, tell)
+
+
+def _elsewhere(executor, threads, carrier, trajectories, chunksize, sink, show):
+    """In chunks whose results come back: on an executor, or threads; what failed."""
+    ranges = []
+    for first, last in sink.wanted():
+        limit = max(1, _executors.CHUNK_BYTES // sink.row_bytes)
+        size = chunksize or min(
+            limit, max(-(-trajectories.size // (threads * _threads.CHUNKS_PER_THREAD)), carrier.prepared().least)
+        )
+        ranges += [(start, min(start + size, last)) for start in range(first, last, size)]
+
+    def take(first, last, results):
+        if results is not None:
+            sink.take(first, last, results)
+        if show is not None:
+            show(sink.done())
+
+    if executor is not None:
+        return _executors.run(executor, carrier, trajectories, ranges, take)
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         try:
-            make_loop, lanes = _fused_tier.prepare(fun, field, batch, methods, with_vmath)
-        except Unsupported as error:
-            why = str(error)
-            if tier == "fused":
-                raise ValueError(f"tier='fused' cannot be: {why}") from error
-        else:
-            return make_loop, "fused", "the fastest", LANES_PER_CHUNK * lanes
-    kernels, lock = field.kernels(), threading.Lock()
-    return lambda: MemberLoop(batch, kernels, methods, wanted, lock), "single", why, 1
+            failures = _executors.run(pool, carrier, trajectories, ranges, take)
+        finally:
+            carrier.stop.set()
+    for _, _, error in failures:
+        raise error
+    return []
+
+
+class _Memory:
+    """Where results are kept: in the arrays of a batch."""
+
+    def __init__(self, batch):
+        self.batch = batch
+        self.row_bytes = batch.y[0].nbytes + batch.t[0].nbytes + batch.counters[0].nbytes
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def wanted(self):
+        """Ranges of trajectories that are to be computed."""
+        return [(0, self.batch.size)]
+
+    def done(self):
+        """Number of trajectories that have ended."""
+        return self.batch.done()
+
+    def take(self, first, last, results):
+        """Keep the results of trajectories `first` to ``last - 1``."""
+        batch, kept = self.batch, results.y.shape[1]
+        batch.y[first:last, :kept], batch.t[first:last, : results.t.shape[1]] = results.y, results.t
+        batch.counters[first:last], batch.ends[first:last] = results.counters, results.ends
+
+    def solution(self, dtype, name, prepared, rtol, atol, args, fun):
+        """What `solve_ensemble` returns."""
+        return _solution(self.batch, dtype, name, prepared.tier, prepared.reason, rtol, atol, args, fun)
 
 
 def _solution(batch, dtype, method, tier, reason, rtol, atol, args, fun):

@@ -167,7 +167,7 @@ def test_failed_write_leaves_the_old_file(path, monkeypatch):
     def full_disk(*args):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(_files, "_write_attributes", full_disk)
+    monkeypatch.setattr(_files, "write_attributes", full_disk)
     with pytest.raises(OSError, match="No space"):
         save(path, solution(), overwrite=True)
     assert_equal(solution(), load(path))
@@ -293,7 +293,7 @@ def test_edited_attribute_is_noticed(path):
 )
 def test_other_formats(path, attributes, match):
     with h5py.File(path, "w") as file:
-        _files._write_attributes(file, {"format": KIND, "format_version": "1.0", **attributes} if attributes else {})
+        _files.write_attributes(file, {"format": KIND, "format_version": "1.0", **attributes} if attributes else {})
     refused(path, match)
 
 
@@ -403,7 +403,7 @@ def test_inconsistent_content(path, monkeypatch, arrays, attributes):
         return {**found[0], **arrays}, {**found[1], **attributes}
 
     save(path, solution())
-    monkeypatch.setattr("odekit.storage.read", forged)
+    monkeypatch.setattr("odekit.storage.trajectory.read", forged)
     with pytest.raises(OdekitFileError, match="incomplete or inconsistent"):
         load(path)
 

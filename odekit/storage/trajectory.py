@@ -1,21 +1,4 @@
-"""Trajectories on disk: netCDF4-compatible HDF5 files that say how they were computed.
-
-`save` writes a `Solution`, `load` reads it back, `metadata` reads what the file says about itself, and
-``xarray.open_dataset(path, engine="h5netcdf")`` opens the same file with named dimensions.
-
-Examples
---------
->>> import os, tempfile
->>> from odekit import solve_ivp
->>> from odekit.storage import load, save
->>> sol = solve_ivp(lambda t, y, k: [-k * y[0]], (0, 1), [1.0], args=(2.0,))
->>> with tempfile.TemporaryDirectory() as folder:
-...     path = os.path.join(folder, "decay.h5")
-...     save(path, sol)
-...     again = load(path)
->>> bool((again.y == sol.y).all()), again.args
-(True, (2.0,))
-"""
+"""One trajectory in a netCDF4-compatible HDF5 file that says how it was computed."""
 
 import dataclasses
 import datetime
@@ -23,11 +6,9 @@ import json
 
 import numpy as np
 
-from ._files import MAX_BYTES, OdekitFileError, Variable, read, with_coordinates, write
-from ._provenance import flatten, right_hand_side, unflatten, versions
-from .solution import Retcode, Solution, Switch
-
-__all__ = ["OdekitFileError", "load", "metadata", "save", "to_xarray"]
+from .._files import MAX_BYTES, OdekitFileError, Variable, read, with_coordinates, write
+from .._provenance import flatten, right_hand_side, unflatten, versions
+from ..solution import Retcode, Solution, Switch
 
 KIND, VERSION = "odekit-trajectory", "1.0"
 _COUNTS = ("nfev", "njev", "nlu", "naccept", "nreject")

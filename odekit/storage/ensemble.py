@@ -1,0 +1,406 @@
+"""The reading side of a stored ensemble: trajectories are read from their shards when they are asked for."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from .. import _files
+from .._files import MAX_BYTES, OdekitFileError
+from ..ensemble_solution import EnsembleSolution, summary
+from ..solution import Retcode
+from . import manifest as M
+from . import shards
+
+_COUNTERS = ("nfev", "njev", "nlu", "naccept", "nreject", "nswitch", "nsaved")
+
+
+def open_ensemble(path, max_bytes=MAX_BYTES):
+    """Open what ``odekit.solve_ensemble(..., store=path)`` has written, or is writing.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder, or the file that `merge` has made of it.
+    max_bytes : int
+        Refuse to read more than this at a time from a file.
+
+    Returns
+    -------
+    StoredEnsemble
+
+    Raises
+    ------
+    FileNotFoundError
+    OdekitFileError
+        If it is something else, damaged, or unsafe to read; if it is said to be complete and a shard is missing.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np, odekit
+    >>> def decay(t, y, rate):
+    ...     return [-rate * y[0]]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "decays.odekit")
+    ...     _ = odekit.solve_ensemble(
+    ...         decay, (0, 1), [1.0], args=(np.linspace(1, 2, 50),), t_eval=[0, 0.5, 1], method="dop853", tier="single", store=path
+    ...     )
+    ...     ensemble = odekit.storage.open(path)
+    ...     ensemble.complete, ensemble.y.shape, ensemble.y[10:20, 0].shape, bool(ensemble[7].success)
+    (True, (50, 1, 3), (10, 3), True)
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    if path.is_dir():
+        return StoredEnsemble(path, M.read(path), max_bytes)
+    attributes = _files.read_attributes(path, M.KIND, M.VERSION)
+    return StoredEnsemble(path, M.parse(path, attributes.get("manifest", "")), max_bytes)
+
+
+@dataclasses.dataclass
+class StoredTrajectory:
+    """One trajectory of a stored ensemble.
+
+    Attributes
+    ----------
+    t : ndarray, (nt,)
+    y : ndarray, (n, nt)
+        As many states as were kept.
+    t_end, h_end : float
+        Where it ended, and its step size there.
+    retcode : Retcode
+    nfev, njev, nlu, naccept, nreject, nswitch, nsaved : int
+        See `odekit.EnsembleSolution`.
+    """
+
+    t: np.ndarray
+    y: np.ndarray
+    t_end: float
+    h_end: float
+    retcode: Retcode
+    nfev: int
+    njev: int
+    nlu: int
+    naccept: int
+    nreject: int
+    nswitch: int
+    nsaved: int
+
+    @property
+    def success(self):
+        """Whether its end or a terminal event was reached."""
+        return self.retcode >= 0
+
+
+class StoredEnsemble:
+    """An ensemble on disk, with the attributes of `odekit.EnsembleSolution`; made by `odekit.storage.open`.
+
+    ``ensemble[7]`` is a trajectory, ``ensemble[10:20]`` an `EnsembleSolution` in memory; ``ensemble.y[10:20, 0]`` reads these
+    trajectories only.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    y : LazyArray, (N, n, nt)
+    t : ndarray (nt,) or LazyArray (N, nt)
+    method, tier, tier_reason : str
+    about : dict
+        How it was computed: the source text of the right-hand side and the versions of the software among it.
+    """
+
+    def __init__(self, path, manifest, max_bytes=MAX_BYTES):
+        self.path, self.max_bytes = path, max_bytes
+        self.layout, self.about, self._complete = (
+            M.Layout(**manifest["layout"]),
+            manifest["about"],
+            manifest["complete"],
+        )
+        self._problem = M.digest(manifest["problem"])
+        self.merged, self._width = not path.is_dir(), None
+        self.method, self.tier = str(manifest["problem"].get("method")), str(manifest["problem"].get("tier"))
+        self.tier_reason = str(self.about.get("tier_reason"))
+        if self._complete and not self.merged:
+            for k in range(self.layout.shards):
+                self._existing(k)
+
+    def __len__(self):
+        return self.layout.size
+
+    def __repr__(self):
+        return f"<StoredEnsemble {str(self.path)!r} of {self.method}: {self.message}>"
+
+    # shards ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def complete(self):
+        """Whether all trajectories are there."""
+        return self._complete or len(self.shards_there()) == self.layout.shards
+
+    def shards_there(self):
+        """Numbers of the shards that are there now."""
+        if self.merged:
+            return list(range(self.layout.shards))
+        return [k for k in range(self.layout.shards) if (self.path / shards.file_name(k)).exists()]
+
+    @property
+    def done(self):
+        """Number of trajectories that are there now."""
+        return sum(last - first for first, last in map(self.layout.bounds, self.shards_there()))
+
+    def _existing(self, k):
+        path, (first, last) = self.path / shards.file_name(k), self.layout.bounds(k)
+        if path.exists():
+            return path
+        if self._complete:
+            raise OdekitFileError(
+                f"{path} is missing (trajectories {first} to {last - 1}); resume=True computes it again"
+            )
+        raise OdekitFileError(f"trajectories {first} to {last - 1} are not computed yet ({path} is not there)")
+
+    def read(self, names, first, last):
+        """Read arrays of trajectories `first` to ``last - 1`` of one shard.
+
+        Parameters
+        ----------
+        names : sequence of str
+        first, last : int
+
+        Returns
+        -------
+        list of ndarray
+        """
+        if self.merged:
+            path, begin, end, kind = self.path, 0, self.layout.size, (M.KIND, M.VERSION)
+        else:
+            k = first // self.layout.shard_size
+            path, (begin, end), kind = self._existing(k), self.layout.bounds(k), (shards.KIND, shards.VERSION)
+        arrays, about = _files.read_rows(path, *kind, names, slice(first - begin, last - begin), self.max_bytes)
+        if not self.merged:
+            if (about.get("problem"), about.get("first"), about.get("last")) != (self._problem, begin, end):
+                raise OdekitFileError(
+                    f"{path}: a shard of another ensemble or place, expected that of {begin} to {end - 1}"
+                )
+        for name, array in zip(names, arrays, strict=True):
+            if len(array) != last - first or array.ndim != self._rank(name):
+                raise OdekitFileError(f"{path}: {name!r} has shape {array.shape}, which does not fit the layout")
+        return arrays
+
+    def _rank(self, name):
+        return {"y": 4 if self.layout.complex else 3, "t": 2}.get(name, 1)
+
+    def pieces(self, first, last):
+        """Cut a range of trajectories at the bounds of the shards."""
+        size = self.layout.shard_size
+        while first < last:
+            end = min(last, (first // size + 1) * size)
+            yield first, end
+            first = end
+
+    def column(self, name):
+        """One array over all trajectories."""
+        return np.concatenate([self.read([name], *piece)[0] for piece in self.pieces(0, len(self))])
+
+    def states(self, first, last):
+        """States of trajectories of one shard, (k, n, nt)."""
+        (y,) = self.read(["y"], first, last)
+        if self.layout.complex:
+            y = np.ascontiguousarray(y).view(np.complex128)[..., 0] if y.shape[3] == 2 else y[..., 0]
+        if y.shape[2] != self.layout.components or y.shape[1] > max(self.width, 1):
+            raise OdekitFileError(
+                f"{self.path}: states of shape {y.shape} from trajectory {first} on do not fit the layout"
+            )
+        return _widened(y, self.width).transpose(0, 2, 1)
+
+    @property
+    def width(self):
+        """Number of columns of `y`."""
+        if self.layout.save != "steps":
+            return self.layout.rows
+        if self._width is None or not self.complete:
+            counts = (self.read(["nsaved"], *self.layout.bounds(k))[0] for k in self.shards_there())
+            self._width = max((int(count.max()) for count in counts), default=0)
+        return self._width
+
+    # what an EnsembleSolution has --------------------------------------------------------------------------------------
+
+    @property
+    def y(self):
+        """States, read when they are indexed."""
+        layout = self.layout
+        dtype = np.dtype(complex if layout.complex else float)
+        return LazyArray(self, (layout.size, layout.components, self.width), dtype, self.states)
+
+    @property
+    def t(self):
+        """Times of the states: one row for all trajectories, or one each."""
+        if self.layout.shared_times:
+            there = self.shards_there()
+            first = self.layout.bounds(there[0] if there else 0)[0]
+            source = (self.path, M.KIND, M.VERSION)
+            if not self.merged:
+                source = (self._existing(first // self.layout.shard_size), shards.KIND, shards.VERSION)
+            return _files.read_rows(*source, ["time"], max_bytes=self.max_bytes)[0][0]
+        return LazyArray(self, (self.layout.size, self.width), np.dtype(float), self.times)
+
+    def times(self, first, last):
+        """Times of the states of trajectories of one shard, (k, nt)."""
+        if self.layout.save == "end":
+            return self.read(["t_end"], first, last)[0][:, None]
+        if self.layout.shared_times:
+            return np.broadcast_to(self.t, (last - first, self.layout.rows))
+        return _widened(self.read(["t"], first, last)[0], self.width)
+
+    def __getattr__(self, name):
+        if name in (*_COUNTERS, "t_end", "h_end", "retcode"):
+            values = self.column(name)
+            return values if values.dtype.kind == "f" else values.astype(np.int64)
+        raise AttributeError(f"StoredEnsemble has no attribute {name!r}")
+
+    @property
+    def success(self):
+        """Per trajectory, whether its end or a terminal event was reached, (N,)."""
+        return self.retcode >= 0
+
+    @property
+    def message(self):
+        """How many trajectories ended how."""
+        there = [self.read(["retcode"], *self.layout.bounds(k))[0] for k in self.shards_there()]
+        text = summary(np.concatenate(there).astype(np.int64)) if there else "0 trajectories."
+        return text if self.complete else f"{self.done} of {len(self)} are there, {text}"
+
+    def __getitem__(self, key):
+        if isinstance(key, (int, np.integer)):
+            k = range(len(self))[key]  # IndexError as from a list
+            return self._trajectory(k)
+        if isinstance(key, slice):
+            return self._solution(range(len(self))[key])
+        raise TypeError(f"index {key!r:.80}; expected a number or a slice of trajectories")
+
+    def _trajectory(self, k):
+        values = self.read((*_COUNTERS, "retcode", "t_end", "h_end"), k, k + 1)
+        *counts, retcode, t_end, h_end = (value[0].item() for value in values)
+        counts = dict(zip(_COUNTERS, counts, strict=True))
+        kept = counts["nsaved"]
+        return StoredTrajectory(
+            self.times(k, k + 1)[0, :kept].copy(), self.states(k, k + 1)[0, :, :kept].copy(), t_end, h_end, Retcode(retcode), **counts
+        )  # fmt: skip
+
+    def _solution(self, members):
+        """An `EnsembleSolution` of some trajectories."""
+        index = np.array(members, dtype=np.int64)
+
+        def column(name):
+            return np.asarray(LazyArray(self, (len(self),), None, lambda a, b: self.read([name], a, b)[0])[index])
+
+        retcode = column("retcode").astype(np.int64)
+        t = self.t
+        t = t if isinstance(t, np.ndarray) else t[index]
+        return EnsembleSolution(
+            t, self.y[index], column("t_end"), column("h_end"), retcode, *map(column, _COUNTERS), summary(retcode), self.method, self.tier,
+            self.tier_reason, self.about.get("rtol"), self.about.get("atol"), (), None, int(self.about.get("max_steps", 0)),
+        )  # fmt: skip
+
+    def load(self):
+        """All trajectories in memory.
+
+        Returns
+        -------
+        EnsembleSolution
+        """
+        return self[:]
+
+    def to_xarray(self):
+        """As an `xarray.Dataset` with the dimensions ``trajectory``, ``component`` and ``time`` (``row`` where each has its own).
+
+        Returns
+        -------
+        xarray.Dataset
+            The states are Dask arrays, one chunk per shard, where Dask is installed; else they are read at once.
+        """
+        import xarray
+
+        layout, y = self.layout, self.y
+        column = "time" if layout.shared_times else "row"
+        data = {name: ("trajectory", getattr(self, name)) for name in (*_COUNTERS, "t_end", "h_end", "retcode")}
+        data["y"] = (("trajectory", "component", column), self._chunked(y))
+        coordinates = {"trajectory": np.arange(len(self)), "component": np.arange(layout.components)}
+        if layout.shared_times:
+            coordinates["time"] = self.t
+        else:
+            data["t"] = (("trajectory", column), self._chunked(self.t))
+        about = {name: value for name, value in self.about.items() if isinstance(value, (str, int, float))}
+        return xarray.Dataset(data, coordinates, {"format": M.KIND, **about})
+
+    def _chunked(self, lazy):
+        try:
+            import dask.array
+        except ImportError:
+            return lazy[:]
+        read = dask.delayed(_read_piece)
+        parts = [
+            dask.array.from_delayed(read(lazy, first, last), (last - first, *lazy.shape[1:]), lazy.dtype)
+            for first, last in self.pieces(0, len(self))
+        ]
+        return dask.array.concatenate(parts)
+
+
+def _read_piece(lazy, first, last):
+    return lazy[first:last]
+
+
+def _widened(array, width):
+    """With NaN in the columns up to `width` of the second axis."""
+    if array.shape[1] == width:
+        return array
+    wide = np.full((len(array), width, *array.shape[2:]), np.nan, dtype=array.dtype)
+    wide[:, : array.shape[1]] = array
+    return wide
+
+
+class LazyArray:
+    """An array over all trajectories of which only what is indexed is read.
+
+    The index of the first axis, the trajectories, is a number, a slice, or an array of numbers or of booleans; the others are
+    what NumPy allows after a slice.
+    """
+
+    def __init__(self, ensemble, shape, dtype, read):
+        self.ensemble, self.shape, self.dtype, self._read = ensemble, shape, dtype, read
+        self.ndim = len(shape)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __repr__(self):
+        return f"<LazyArray {self.shape} {self.dtype} of {str(self.ensemble.path)!r}>"
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("the array is on disk and must be read: expected copy=None or copy=True")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, key):
+        key = key if isinstance(key, tuple) else (key,)
+        if any(part is Ellipsis for part in key):
+            at = next(i for i, part in enumerate(key) if part is Ellipsis)
+            key = (*key[:at], *[slice(None)] * (self.ndim - len(key) + 1), *key[at + 1 :])
+        first, rest = (key[0], key[1:]) if key else (slice(None), ())
+        if isinstance(first, (int, np.integer)) and not isinstance(first, bool):
+            k = range(len(self))[first]
+            return self._read(k, k + 1)[0][rest]
+        index = np.arange(len(self))[first]
+        if index.ndim != 1:
+            raise IndexError("trajectories are indexed by a number, a slice, or a vector")
+        rest = (slice(None), *rest)
+        if index.size == 0:
+            return np.empty((0, *self.shape[1:]), self.dtype)[rest]
+        order = np.argsort(index, kind="stable")
+        parts, shard = [], index[order] // self.ensemble.layout.shard_size
+        for group in np.split(order, np.flatnonzero(np.diff(shard)) + 1):
+            low, high = int(index[group[0]]), int(index[group[-1]]) + 1
+            parts.append(self._read(low, high)[index[group] - low][rest])
+        joined, back = np.concatenate(parts), np.empty_like(order)
+        back[order] = np.arange(order.size)
+        return joined if (back[:-1] < back[1:]).all() else joined[back]

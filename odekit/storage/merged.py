@@ -1,0 +1,108 @@
+"""All shards of a stored ensemble in one file."""
+
+import json
+import math
+import os
+import pathlib
+
+import h5py
+import numpy as np
+
+from .. import _files
+from .._chunk import Results
+from .._files import OdekitFileError, Variable
+from ..solvers import batch as B
+from . import manifest as M
+from . import shards
+
+
+def merge(path, file, overwrite=False):
+    """Make one file of the shards of an ensemble.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of a complete stored ensemble.
+    file : path-like
+        HDF5 file to write; `odekit.storage.open` and xarray open it. No more than a shard is in memory.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+    OdekitFileError
+        If a shard is missing or damaged: it is named.
+    """
+    folder, file = pathlib.Path(path), pathlib.Path(file)
+    if file.exists() and not overwrite:
+        raise FileExistsError(f"{file} exists; pass overwrite=True to replace it")
+    manifest = M.read(folder)
+    layout, problem = M.Layout(**manifest["layout"]), M.digest(manifest["problem"])
+    paths = [folder / shards.file_name(k) for k in range(layout.shards)]
+    missing = [k for k, shard in enumerate(paths) if not shard.exists()]
+    if missing:
+        first, last = layout.bounds(missing[0])
+        raise OdekitFileError(
+            f"{paths[missing[0]]} is missing (trajectories {first} to {last - 1}); resume=True computes it"
+        )
+    for k, shard in enumerate(paths):
+        shards.check(shard, problem, *layout.bounds(k))
+    part = file.with_name(file.name + ".part")
+    try:
+        with h5py.File(part, "w", track_order=True, libver=("v108", "v108")) as target:
+            _fill(target, paths, layout)
+            # all is checked shard by shard; one checksum over everything would ask for everything in memory
+            text = json.dumps({**manifest, "complete": True})
+            _files.write_attributes(target, {"format": M.KIND, "format_version": M.VERSION, "manifest": text})
+        with open(part, "rb+") as raw:
+            os.fsync(raw.fileno())
+        os.replace(part, file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _fill(target, paths, layout):
+    """Create the arrays and copy them shard by shard."""
+
+    def read(k, *names):
+        return _files.read_rows(paths[k], shards.KIND, shards.VERSION, names)[0]
+
+    width = layout.rows
+    if layout.save == "steps":
+        width = max(int(read(k, "nsaved")[0].max()) for k in range(layout.shards))
+    times = read(0, "time") if layout.shared_times else [np.empty((0, width))]
+    numbers = layout.components * (2 if layout.complex else 1)
+    nothing = Results(
+        np.empty((0, width, numbers)), np.empty((0, width)), np.empty((0, B.N_COUNTERS)), np.empty((0, 2))
+    )
+    variables = shards.variables(layout, np.array(times), 0, nothing)
+    many = [name for name, variable in variables.items() if variable.dims[0] == "trajectory"]
+    variables["trajectory"] = Variable(("trajectory",), np.arange(layout.size))
+    for name, variable in _files.with_coordinates(variables).items():
+        shape = (layout.size, *variable.data.shape[1:]) if name in many else variable.data.shape
+        row_bytes = variable.data.itemsize * math.prod(shape[1:])
+        rows = max(1, min(_files.CHUNK_BYTES // max(1, row_bytes), shape[0]))
+        options = {"chunks": (rows, *shape[1:]), "fletcher32": True} if math.prod(shape) else {}
+        dataset = target.create_dataset(
+            name, shape, variable.data.dtype, track_order=True, fillvalue=_blank(variable), **options
+        )
+        if name not in many or name == "trajectory":
+            dataset[:] = variable.data
+        if variable.dims == (name,):
+            dataset.make_scale(name)
+        else:
+            for axis, dim in enumerate(variable.dims):
+                dataset.dims[axis].attach_scale(target[dim])
+    for k in range(layout.shards):
+        rows = slice(*layout.bounds(k))
+        for name, data in zip(many, read(k, *many), strict=True):
+            if data.ndim > 1:
+                target[name][rows, : data.shape[1]] = data
+            elif name != "trajectory":
+                target[name][rows] = data
+
+
+def _blank(variable):
+    return np.nan if variable.data.dtype.kind == "f" else 0

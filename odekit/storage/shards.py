@@ -1,0 +1,228 @@
+"""The writing side of a stored ensemble: shards of trajectories, each a file that is either complete or not there.
+
+The trajectories are cut into shards by the problem alone. A shard is written beside its name, brought to disk and renamed
+when its last trajectory is finished; a process that is killed leaves complete shards, and the rest is computed again.
+"""
+
+import pathlib
+
+import numpy as np
+
+from .. import _files
+from .._chunk import Results
+from .._files import OdekitFileError, Variable
+from ..solvers import batch as B
+from . import manifest as M
+
+KIND, VERSION = "odekit-shard", "1.0"
+LOCK = "lock"
+#: Names of the counters in a file, and their types.
+COUNTERS = {
+    "retcode": (B.RETCODE, "int8"), "nfev": (B.NFEV, "int64"), "njev": (B.NJEV, "int64"), "nlu": (B.NLU, "int64"),
+    "naccept": (B.NACCEPT, "int64"), "nreject": (B.NREJECT, "int64"), "nswitch": (B.NSWITCH, "int64"),
+    "nsaved": (B.NSAVED, "int64"),
+}  # fmt: skip
+
+
+def file_name(k):
+    """Name of shard k."""
+    return f"shard-{k:06d}.h5"
+
+
+class Store:
+    """Takes results in any order and writes the shards that they complete; a context manager.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder.
+    setup : odekit._chunk.Setup
+    trajectories : odekit._chunk.Trajectories
+    about : dict
+        See `manifest.new`.
+    resume : bool
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at `path` and `resume` is False.
+    ValueError
+        If it holds another problem.
+    OdekitFileError
+        If it holds no stored ensemble, or a damaged one.
+    """
+
+    def __init__(self, path, setup, trajectories, about, resume):
+        self.path = pathlib.Path(path)
+        self.manifest = M.new(setup, trajectories, about)
+        self.layout, self.times = M.Layout(**self.manifest["layout"]), trajectories.t_eval
+        self.problem = M.digest(self.manifest["problem"])
+        if self.path.exists():
+            self._check_old(resume)
+        self.buffers, self.finished, self.lock = {}, 0, None
+        self.row_bytes = 8 * (self.layout.rows * (trajectories.y0.shape[1] + 1) + B.N_COUNTERS + 2)
+
+    def _check_old(self, resume):
+        if not resume:
+            raise FileExistsError(f"{self.path} exists; pass resume=True to go on with it, or another path")
+        if not self.path.is_dir():
+            raise OdekitFileError(f"{self.path}: not a folder, expected that of a stored ensemble")
+        begun = {LOCK, M.FILE + ".part"}  # all that there is if the process was killed at once
+        if {entry.name for entry in self.path.iterdir()} <= begun:
+            return
+        try:
+            old = M.read(self.path)
+        except FileNotFoundError as error:
+            raise OdekitFileError(str(error)) from None
+        M.compare(self.path, old["problem"], self.manifest["problem"])
+        if old["layout"] != self.manifest["layout"]:
+            raise OdekitFileError(f"{self.path / M.FILE}: the layout does not fit the problem; the file was edited")
+        self.manifest = old
+
+    def __enter__(self):
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.lock = _locked(self.path / LOCK)
+        self.there = {k for k in range(self.layout.shards) if (self.path / file_name(k)).exists()}
+        for k in self.there:
+            check(self.path / file_name(k), self.problem, *self.layout.bounds(k))
+        self.finished = sum(last - first for first, last in map(self.layout.bounds, self.there))
+        if not (self.path / M.FILE).exists():
+            M.write(self.path, self.manifest)
+        return self
+
+    def __exit__(self, *_):
+        try:
+            if len(self.there) == self.layout.shards and not self.manifest["complete"]:
+                self.manifest["complete"] = True
+                M.write(self.path, self.manifest)
+        finally:
+            self.buffers.clear()
+            self.lock.close()
+
+    def wanted(self):
+        """Ranges of trajectories that are to be computed, each within one shard."""
+        return [self.layout.bounds(k) for k in range(self.layout.shards) if k not in self.there]
+
+    def done(self):
+        """Number of trajectories that have ended."""
+        return self.finished
+
+    def take(self, first, last, results):
+        """Keep the results of trajectories `first` to ``last - 1`` of one shard."""
+        k = first // self.layout.shard_size
+        begin, end = self.layout.bounds(k)
+        self.finished += last - first
+        if (first, last) == (begin, end):
+            self._write(k, results)
+            return
+        if k not in self.buffers:
+            self.buffers[k] = [end - begin, []]
+        self.buffers[k][0] -= last - first
+        self.buffers[k][1].append((first, results))
+        if self.buffers[k][0] == 0:
+            parts = [part for _, part in sorted(self.buffers.pop(k)[1], key=lambda pair: pair[0])]
+            self._write(k, _joined(parts))
+
+    def _write(self, k, results):
+        layout, (first, last) = self.layout, self.layout.bounds(k)
+        name, attributes = file_name(k), {"problem": self.problem, "first": first, "last": last}
+        _files.write(
+            self.path / name, KIND, VERSION, variables(layout, self.times, first, results), attributes, overwrite=True, compression=None
+        )  # fmt: skip
+        M.sync(self.path)
+        self.there.add(k)
+
+    def solution(self, *_):
+        """What `solve_ensemble` returns."""
+        from .ensemble import open_ensemble  # which imports this module
+
+        return open_ensemble(self.path)
+
+
+def variables(layout, times, first, results):
+    """The arrays of a shard, by name.
+
+    Parameters
+    ----------
+    layout : odekit.storage.manifest.Layout
+    times : ndarray, (1, m) or (N, m)
+        Output times, if there are any.
+    first : int
+        Its first trajectory.
+    results : odekit._chunk.Results
+
+    Returns
+    -------
+    dict of str to Variable
+    """
+    size, kept, _ = results.y.shape
+    column = "time" if layout.shared_times else "row"
+    y, dims = results.y, ("trajectory", column, "component")
+    if layout.complex:
+        y, dims = y.reshape(size, kept, layout.components, 2), (*dims, "part")
+    content = {"trajectory": Variable(("trajectory",), np.arange(first, first + size)), "y": Variable(dims, y)}
+    if layout.shared_times:
+        content["time"] = Variable(("time",), times[0])
+    elif layout.save == "times":
+        content["t"] = Variable(("trajectory", "row"), times[first : first + size])
+    elif layout.save == "steps":
+        content["t"] = Variable(("trajectory", "row"), results.t)
+    for name, (column, dtype) in COUNTERS.items():
+        content[name] = Variable(("trajectory",), results.counters[:, column].astype(dtype))
+    content["t_end"] = Variable(("trajectory",), np.ascontiguousarray(results.ends[:, 0]))
+    content["h_end"] = Variable(("trajectory",), np.ascontiguousarray(results.ends[:, 1]))
+    return content
+
+
+def check(path, problem, first, last):
+    """Read a shard and make sure that it is whole and belongs here.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    problem : str
+        Digest of the problem.
+    first, last : int
+    """
+    try:
+        _, attributes = _files.read(path, KIND, VERSION)
+    except OdekitFileError as error:
+        raise OdekitFileError(f"{error}; delete this shard, and resume=True computes it again") from error
+    if (attributes.get("problem"), attributes.get("first"), attributes.get("last")) != (problem, first, last):
+        raise OdekitFileError(
+            f"{path}: a shard of another ensemble or place; delete it, and resume=True computes it again"
+        )
+
+
+def _joined(parts):
+    """Results one behind the other, as wide as the widest."""
+    return Results(*(_stacked([getattr(part, name) for part in parts]) for name in Results._fields))
+
+
+def _stacked(arrays):
+    kept = max(array.shape[1] for array in arrays)
+    out = np.full((sum(map(len, arrays)), kept, *arrays[0].shape[2:]), np.nan)
+    start = 0
+    for array in arrays:
+        out[start : start + len(array), : array.shape[1]] = array
+        start += len(array)
+    return out
+
+
+def _locked(path):
+    """Keep other processes from writing here; the system lifts the lock when the process ends, however it does."""
+    file = open(path, "w")  # noqa: SIM115 - open, and locked, until the store is closed
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise RuntimeError(
+            f"{path.parent} is being written by another process (it holds the lock on {path.name})"
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    return file
