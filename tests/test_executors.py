@@ -14,7 +14,14 @@ import odekit
 from odekit import _executors
 
 RATES = np.linspace(0.5, 2.0, 11)
-OPTIONS = {"args": (RATES,), "method": "dop853", "rtol": 1e-9, "atol": 1e-12, "tier": "single", "t_eval": [0.0, 0.3, 1.0]}
+OPTIONS = {
+    "args": (RATES,),
+    "method": "dop853",
+    "rtol": 1e-9,
+    "atol": 1e-12,
+    "tier": "single",
+    "t_eval": [0.0, 0.3, 1.0],
+}
 FIELDS = ("y", "t", "t_end", "h_end", "retcode", "nfev", "naccept", "nreject", "nsaved")
 
 
@@ -66,7 +73,9 @@ def test_local_functions_are_sent_with_their_code(pool):
     pytest.importorskip("cloudpickle")
     factor = 2.0
     given = (lambda t, y, rate: [-factor * rate * y[0]], (0, 1), [1.0])
-    assert same(odekit.solve_ensemble(*given, **OPTIONS, executor=pool), odekit.solve_ensemble(*given, **OPTIONS, executor=1))
+    assert same(
+        odekit.solve_ensemble(*given, **OPTIONS, executor=pool), odekit.solve_ensemble(*given, **OPTIONS, executor=1)
+    )
 
 
 def test_what_cannot_be_sent_is_told(pool, monkeypatch):

@@ -72,12 +72,12 @@ def _fill(target, paths, layout):
     width = layout.rows
     if layout.save == "steps":
         width = max(int(read(k, "nsaved")[0].max()) for k in range(layout.shards))
-    times = read(0, "time") if layout.shared_times else [np.empty((0, width))]
+    times = read(0, "time")[0][None] if layout.shared_times else np.empty((0, width))
     numbers = layout.components * (2 if layout.complex else 1)
     nothing = Results(
         np.empty((0, width, numbers)), np.empty((0, width)), np.empty((0, B.N_COUNTERS)), np.empty((0, 2))
     )
-    variables = shards.variables(layout, np.array(times), 0, nothing)
+    variables = shards.variables(layout, times, 0, nothing)
     many = [name for name, variable in variables.items() if variable.dims[0] == "trajectory"]
     variables["trajectory"] = Variable(("trajectory",), np.arange(layout.size))
     for name, variable in _files.with_coordinates(variables).items():

@@ -82,12 +82,16 @@ class Store:
     def __enter__(self):
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock = _locked(self.path / LOCK)
-        self.there = {k for k in range(self.layout.shards) if (self.path / file_name(k)).exists()}
-        for k in self.there:
-            check(self.path / file_name(k), self.problem, *self.layout.bounds(k))
-        self.finished = sum(last - first for first, last in map(self.layout.bounds, self.there))
-        if not (self.path / M.FILE).exists():
-            M.write(self.path, self.manifest)
+        try:
+            self.there = {k for k in range(self.layout.shards) if (self.path / file_name(k)).exists()}
+            for k in self.there:
+                check(self.path / file_name(k), self.problem, *self.layout.bounds(k))
+            self.finished = sum(last - first for first, last in map(self.layout.bounds, self.there))
+            if not (self.path / M.FILE).exists():
+                M.write(self.path, self.manifest)
+        except BaseException:
+            self.lock.close()
+            raise
         return self
 
     def __exit__(self, *_):
