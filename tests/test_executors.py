@@ -80,7 +80,7 @@ def test_local_functions_are_sent_with_their_code(pool):
 
 def test_what_cannot_be_sent_is_told(pool, monkeypatch):
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
-    with pytest.raises(TypeError, match="top level of a module.*install cloudpickle"):
+    with pytest.raises(TypeError, match=r"top level of a module.*install cloudpickle"):
         odekit.solve_ensemble(lambda t, y, rate: [-rate * y[0]], (0, 1), [1.0], **OPTIONS, executor=pool)
     with pytest.raises(TypeError, match="an executor with submit, or an object with map"):
         solve(executor="two")
@@ -167,9 +167,9 @@ def test_a_killed_worker_costs_only_its_chunk(tmp_path, reference, monkeypatch):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are not killed like this here")
 def test_a_chunk_that_kills_twice_is_given_up(reference, monkeypatch):
     _spoil(monkeypatch, 4, DiesAlways())
-    with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
-        with pytest.raises(odekit.EnsembleError, match="trajectories 4 to 5 failed twice") as caught:
-            solve(executor=processes, chunksize=2)
+    processes = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+    with processes, pytest.raises(odekit.EnsembleError, match="trajectories 4 to 5 failed twice") as caught:
+        solve(executor=processes, chunksize=2)
     ensemble, lost = caught.value.solution, np.isin(np.arange(11), [4, 5])
     assert caught.value.trajectories.tolist() == [4, 5]
     assert (ensemble.retcode[lost] == odekit.Retcode.INTERRUPTED).all() and np.isnan(ensemble.y[lost]).all()
@@ -201,12 +201,7 @@ def test_errors_of_workers_carry_the_trajectories():
 
 def test_dask(reference):
     distributed = pytest.importorskip("distributed")
-    import dask
-
-    with dask.config.set({"distributed.worker.daemon": False, "distributed.admin.log-length": 0}):
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-        ) as cluster:
-            with distributed.Client(cluster) as client:
-                for chunksize in (1, 7, 1000):
-                    assert same(solve(executor=client.get_executor(), chunksize=chunksize), reference)
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(processes=True, **options) as cluster, distributed.Client(cluster) as client:
+        for chunksize in (1, 7, 1000):
+            assert same(solve(executor=client.get_executor(), chunksize=chunksize), reference)
