@@ -11,7 +11,9 @@ STABILITY = [f"stability.{name}" for name in ("jacobians", "spectra", "report", 
 
 
 @pytest.mark.skipif(_jit.JIT_DISABLED, reason="slow as plain Python")
-@pytest.mark.parametrize("name", ["ivp", "integrator", "field", "plot", "storage", "storage.ensemble", "ensemble", *STABILITY])
+@pytest.mark.parametrize(
+    "name", ["ivp", "integrator", "field", "plot", "storage", "storage.ensemble", "ensemble", *STABILITY]
+)
 def test_examples_in_docstrings(name):
     if name == "plot":
         pytest.importorskip("matplotlib").use("Agg")
