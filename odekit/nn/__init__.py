@@ -8,6 +8,7 @@ from .dissipative import DissipativeHNN
 from .files import load
 from .fit import History, TrainingError, fit
 from .hnn import HNN
+from .lnn import LNN
 from .mlp import MLP
 from .neural_ode import NeuralODE
 from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
@@ -18,6 +19,7 @@ from .separable_hnn import SeparableHNN
 __all__ = [
     "HNN",
     "LBFGS",
+    "LNN",
     "MLP",
     "Adam",
     "AdamW",

@@ -11,6 +11,7 @@ SETTINGS = {
     "HNN": (),
     "DerivativeModel": (),
     "SecondOrderODE": (),
+    "LNN": ("ridge", "angles"),
     "SeparableHNN": (),
     "DissipativeHNN": (),
     "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step"),

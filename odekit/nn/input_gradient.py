@@ -52,7 +52,7 @@ def gradient(p, tape, lanes, order, g):
 
 
 @_jit.core
-def gradient_backward(p, tape, lanes, u, x_bar, scratch, g):
+def gradient_backward(p, tape, lanes, u, x_bar, scratch, g, with_params=True):
     """Transpose of the derivative of grad H at the point whose order-2 tape `gradient` has completed.
 
     Parameters
@@ -67,6 +67,8 @@ def gradient_backward(p, tape, lanes, u, x_bar, scratch, g):
         Offset of one layer of cotangents of every width, then of two numbers per hidden feature.
     g : ndarray, (n_params,)
         The cotangent of the parameters is added to it.
+    with_params : bool
+        Whether that is wanted.
     """
     layers = int(p[LAYERS])
     n_in, hidden = int(p[SIZES]), int(p[HIDDEN])
@@ -88,7 +90,8 @@ def gradient_backward(p, tape, lanes, u, x_bar, scratch, g):
         tangent = above
         theta += n * (n_below + 1)
         tangents, place, errors = tangents + 2 * size, place + 3 * size, errors + 2 * size
-    add_row_sums(tangent, view1(g, theta, tangent.shape[0]))
+    if with_params:
+        add_row_sums(tangent, view1(g, theta, tangent.shape[0]))
     # down: zbar_k takes the place of phi'' tau_k e_k
     for i in range(n_in):
         for j in range(lanes):
@@ -106,10 +109,11 @@ def gradient_backward(p, tape, lanes, u, x_bar, scratch, g):
         below = n_below * lanes
         activations = view2(p, tape if k == 1 else place - 3 * below, n_below, lanes)
         tangent = u if k == 1 else view2(p, tangents - 2 * below, n_below, lanes)
-        weight_bar = view2(g, theta, n, n_below)
-        add_outer(z_bar, activations, weight_bar)
-        add_outer(view2(p, errors + size, n, lanes), tangent, weight_bar)
-        add_row_sums(z_bar, view1(g, theta + n * n_below, n))
+        if with_params:
+            weight_bar = view2(g, theta, n, n_below)
+            add_outer(z_bar, activations, weight_bar)
+            add_outer(view2(p, errors + size, n, lanes), tangent, weight_bar)
+            add_row_sums(z_bar, view1(g, theta + n * n_below, n))
         matmul_transposed(
             view2(p, parameters + theta, n, n_below), z_bar, x_bar if k == 1 else view2(p, scratch, n_below, lanes)
         )
