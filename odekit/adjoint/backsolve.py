@@ -65,13 +65,13 @@ class BacksolveAdjoint:
             s[n : 2 * n] += seeds[k].T.ravel()
             try:
                 end = coupled.solve(
-                    coupled.backsolve(), p, (t[k], t[k - 1]), s, method, *tolerances, keep_states=False, max_steps=max_steps,
-                    first_step=first_step or 0.0,
+                    coupled.backsolve(), p, (t[k], t[k - 1]), s, method, *tolerances, keep_states=False, t_eval=t[k - 1 : k],
+                    max_steps=max_steps, first_step=first_step or 0.0,
                 )  # fmt: skip
             except SolveError:
                 self._warn(np.inf)
                 raise
-            s, nfev = end.end, nfev + end.nfev
+            s, nfev = end.outputs[-1].copy(), nfev + end.nfev
             if self.reset or k == 1:
                 there = y[k - 1].T.ravel()
                 scale = atol + rtol * max(

@@ -100,7 +100,7 @@ class InterpolatingAdjoint:
                 coupled.interpolated_jacobian(), **options,
             )  # fmt: skip
             _quadrature(p, back.steps, back.states, back.coefficients, NODES, WEIGHTS, params)
-            a, nfev = back.end.copy(), nfev + back.nfev
+            a, nfev = back.states[-1].copy(), nfev + back.nfev
         times = None
         if with_times:
             times = rates_along(field, y, t, seeds)
