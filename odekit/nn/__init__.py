@@ -3,6 +3,7 @@
 from ..adjoint import SolveError
 from .antisymmetric import AntisymmetricField
 from .augmented import AugmentedODE
+from .cnf import CNF
 from .derivative import DerivativeModel
 from .dissipative import DissipativeHNN
 from .files import load
@@ -15,8 +16,10 @@ from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
 from .schedules import Cosine, Exponential, Piecewise
 from .second_order import SecondOrderODE
 from .separable_hnn import SeparableHNN
+from .trace import trace
 
 __all__ = [
+    "CNF",
     "HNN",
     "LBFGS",
     "LNN",
@@ -40,4 +43,5 @@ __all__ = [
     "TrainingError",
     "fit",
     "load",
+    "trace",
 ]

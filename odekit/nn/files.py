@@ -11,6 +11,7 @@ SETTINGS = {
     "HNN": (),
     "DerivativeModel": (),
     "SecondOrderODE": (),
+    "CNF": ("t1", "probes", "noise", "kinetic", "jacobian", "method", "rtol", "atol", "adjoint", "first_step"),
     "LNN": ("ridge", "angles"),
     "SeparableHNN": (),
     "DissipativeHNN": (),

@@ -1,0 +1,255 @@
+"""The trace of a network's derivative, exact or estimated (Hutchinson, 1990), along a trajectory.
+
+The network and its derivative along m directions go up side by side, ``[features, (1 + m) lanes]``: a layer is one matrix
+product. For the exact trace the directions are the units; else they are random vectors e of mean 0 and covariance I, whose mean
+of e . J e over the directions has the trace as its expectation. They are part of the state, with derivative zero, so that they
+stay the same within a solve.
+"""
+
+import numpy as np
+
+from .. import _jit
+from . import checks
+from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, enter, field_kernels, own_tape, pack
+from .header import ACTIVATION, FINAL_BIAS, HIDDEN, LANES, LAYERS, ORDER, SIZE, SIZES, THETA, TIME_BAR, WIDEST
+from .matmul import add_outer, matmul, matmul_transposed
+
+view1, view2 = _jit.view1, _jit.view2
+
+PROBES = 14  # place of the header: number of random directions; 0: all units
+#: Random directions by name.
+NOISES = ("rademacher", "gaussian")
+
+
+@_jit.core
+def _direction(s, p, probe, i, j, d, lanes):
+    """Component i of a direction in lane j."""
+    if p[PROBES] == 0.0:
+        return 1.0 if i == probe else 0.0
+    first = d + 1 + 2 * int(p[OPTION])
+    return s[(first + probe * d + i) * lanes + j]
+
+
+@_jit.core
+def traced(t, s, ds, p, keep):
+    """(z, trace, and with p[OPTION] also |f|^2 and |J|^2)' along the network f; directions are constant."""
+    lanes, at, place = int(p[LANES]), enter(p, FIRST), own_tape(p)
+    q = view1(p, at, int(p[SIZE]) - at)
+    layers, n_in = int(q[LAYERS]), int(q[SIZES])
+    d = int(q[SIZES + layers])
+    probes = d if p[PROBES] == 0.0 else int(p[PROBES])
+    width = (1 + probes) * lanes
+    below = view2(p, place, n_in, width)
+    for i in range(n_in):
+        for j in range(lanes):
+            below[i, j] = s[i * lanes + j] if i < d else t
+            for c in range(probes):
+                below[i, (c + 1) * lanes + j] = _direction(s, p, c, i, j, d, lanes) if i < d else 0.0
+    place += n_in * width
+    theta = at + int(q[THETA])
+    q[ORDER] = 2
+    for k in range(1, layers + 1):
+        n, n_below = int(q[SIZES + k]), below.shape[0]
+        z = view2(p, place, n, width)
+        matmul(view2(p, theta, n, n_below), below, z)
+        if k < layers or q[FINAL_BIAS] != 0.0:
+            for i in range(n):
+                for j in range(lanes):
+                    z[i, j] += p[theta + n * n_below + i]
+        theta += n * (n_below + 1)
+        place += n * width
+        if k < layers:
+            size = n * lanes
+            above, phi = view2(p, place, n, width), view2(p, place + n * width, n, lanes)
+            slopes = place + n * width + size
+            for i in range(n):
+                for j in range(lanes):
+                    phi[i, j] = z[i, j]
+            _jit.call_scalar(int(q[ACTIVATION]), size, view1(p, slopes - size, size), view1(p, slopes, 2 * size), q)
+            slope = view2(p, slopes, n, lanes)
+            for i in range(n):
+                for j in range(lanes):
+                    above[i, j] = phi[i, j]
+                for c in range(1, probes + 1):
+                    for j in range(lanes):
+                        above[i, c * lanes + j] = slope[i, j] * z[i, c * lanes + j]
+            place += n * width + 3 * size
+        below = view2(p, place - n * width - 3 * n * lanes, n, width) if k < layers else z
+    scale = 1.0 if p[PROBES] == 0.0 else 1.0 / probes
+    for j in range(lanes):
+        trace, kinetic, size = 0.0, 0.0, 0.0
+        for i in range(d):
+            ds[i * lanes + j] = below[i, j]
+            kinetic += below[i, j] * below[i, j]
+            for c in range(probes):
+                value = below[i, (c + 1) * lanes + j]
+                trace += scale * value * _direction(s, p, c, i, j, d, lanes)
+                size += scale * value * value
+        ds[d * lanes + j] = trace
+        if p[OPTION] != 0.0:
+            ds[(d + 1) * lanes + j], ds[(d + 2) * lanes + j] = kinetic, size
+    for i in range((d + 1 + 2 * int(p[OPTION])) * lanes, int(p[DIM]) * lanes):
+        ds[i] = 0.0
+    return 0
+
+
+@_jit.core
+def traced_pull(t, v, out, p):
+    """Transpose of its derivative; the directions are held."""
+    lanes, at, start = int(p[LANES]), enter(p, FIRST), own_tape(p)
+    q = view1(p, at, int(p[SIZE]) - at)
+    layers, n_in, widest = int(q[LAYERS]), int(q[SIZES]), int(q[WIDEST])
+    d = int(q[SIZES + layers])
+    probes = d if p[PROBES] == 0.0 else int(p[PROBES])
+    width, states = (1 + probes) * lanes, int(p[DIM]) * lanes
+    theta, place = 0, start + n_in * width
+    for k in range(1, layers + 1):
+        theta += int(q[SIZES + k]) * (int(q[SIZES + k - 1]) + 1)
+        place += int(q[SIZES + k]) * (2 * width + 3 * lanes if k < layers else width)
+    theta -= 0 if q[FINAL_BIAS] != 0.0 else d
+    scratch, parameters = int(p[OWN_SCRATCH]), at + int(q[THETA])
+    scale = 1.0 if p[PROBES] == 0.0 else 1.0 / probes
+    place -= d * width
+    value, inputs = view2(p, place, d, width), view2(p, start, n_in, width)
+    bar = view2(p, scratch, d, width)
+    for i in range(d):
+        for j in range(lanes):
+            bar[i, j] = v[i * lanes + j]
+            if p[OPTION] != 0.0:
+                bar[i, j] += 2.0 * v[(d + 1) * lanes + j] * value[i, j]
+            for c in range(1, probes + 1):
+                bar[i, c * lanes + j] = scale * v[d * lanes + j] * inputs[i, c * lanes + j]
+                if p[OPTION] != 0.0:
+                    bar[i, c * lanes + j] += 2.0 * scale * v[(d + 2) * lanes + j] * value[i, c * lanes + j]
+    for k in range(layers, 0, -1):
+        n, n_below = int(q[SIZES + k]), int(q[SIZES + k - 1])
+        biased = k < layers or q[FINAL_BIAS] != 0.0
+        theta -= n * n_below + (n if biased else 0)
+        if biased:
+            for i in range(n):
+                total = 0.0
+                for j in range(lanes):
+                    total += bar[i, j]
+                out[states + theta + n * n_below + i] += total
+        below = start if k == 1 else place - n_below * (width + 3 * lanes)
+        add_outer(bar, view2(p, below, n_below, width), view2(out, states + theta, n, n_below))
+        turn = scratch + (1 + (layers - k) % 2) * widest * width
+        next_bar = view2(p, turn, n_below, width)
+        matmul_transposed(view2(p, parameters + theta, n, n_below), bar, next_bar)
+        if k > 1:
+            place -= n_below * (2 * width + 3 * lanes)
+            z = view2(p, place, n_below, width)
+            slope = view2(p, place + 2 * n_below * width + n_below * lanes, n_below, lanes)
+            curvature = view2(p, place + 2 * n_below * width + 2 * n_below * lanes, n_below, lanes)
+            for i in range(n_below):
+                for j in range(lanes):
+                    next_bar[i, j] *= slope[i, j]
+                for c in range(1, probes + 1):
+                    for j in range(lanes):
+                        y_bar = next_bar[i, c * lanes + j]
+                        next_bar[i, j] += curvature[i, j] * z[i, c * lanes + j] * y_bar
+                        next_bar[i, c * lanes + j] = slope[i, j] * y_bar
+        bar = next_bar
+    for i in range(n_in):
+        for j in range(lanes):
+            if i < d:
+                out[i * lanes + j] = bar[i, j]
+            else:
+                p[TIME_BAR] += bar[i, j]
+    for i in range(d * lanes, states):
+        out[i] = 0.0
+    return 0
+
+
+class TraceField(NetworkField):
+    """A network with the trace of its derivative, as a vector field.
+
+    The state is (z, integral of the trace, with `regularised` those of |f|^2 and |J|^2, then the random directions).
+
+    Parameters
+    ----------
+    field : MLP
+    probes : int
+        Number of random directions; 0: the exact trace.
+    regularised : bool
+    """
+
+    def __init__(self, field, probes=0, regularised=False):
+        self.field, self.probes, self.regularised = field, probes, regularised
+
+    @property
+    def counted(self):
+        """Components of the state without the directions."""
+        return self.field.dim + 1 + 2 * self.regularised
+
+    @property
+    def dim(self):
+        """Dimension of the state."""
+        return self.counted + self.probes * self.field.dim
+
+    @property
+    def kernels(self):
+        """Addresses of the kernels of the vector field."""
+        return field_kernels(traced, traced_pull)
+
+    def pack(self, lanes, slots=1):
+        """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
+        inner, channels = self.field.pack(1), 1 + (self.probes or self.field.dim)
+        n_in, hidden, widest = int(inner[SIZES]), int(inner[HIDDEN]), int(inner[WIDEST])
+        slot = channels * (n_in + 2 * hidden + self.field.dim) + 3 * hidden
+        p = pack(self.dim, (self.field.pack,), lanes, slots, slot=slot, scratch=3 * channels * widest)
+        p[PROBES], p[OPTION] = self.probes, self.regularised
+        return p
+
+
+def directions(rng, noise, shape):
+    """Random directions of mean 0 and covariance I."""
+    if noise == "gaussian":
+        return rng.standard_normal(shape)
+    return 2.0 * rng.integers(0, 2, shape) - 1.0
+
+
+def trace(field, x, t=0.0, probes=0, noise="rademacher", rng=None):
+    """Trace of the derivative of a network with respect to its input.
+
+    Parameters
+    ----------
+    field : MLP
+        With as many outputs as inputs.
+    x : array_like, (d,) or (B, d)
+    t : float
+    probes : int
+        Number of random directions of Hutchinson's estimator; 0: the exact trace, for d directions.
+    noise : str
+        rademacher (signs; the smaller variance) or gaussian.
+    rng : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    value : float or ndarray, (B,)
+    variance : float or ndarray, (B,)
+        Of the estimate, from the spread of its directions: 0 for the exact trace, NaN for a single direction.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([3, 16, 3], rng=0)
+    >>> exact, _ = odekit.nn.trace(field, [0.1, 0.2, 0.3])
+    >>> estimate, variance = odekit.nn.trace(field, [0.1, 0.2, 0.3], probes=10000, rng=0)
+    >>> bool(abs(estimate - exact) < 5 * variance**0.5)
+    True
+    """
+    checks.choice("noise", noise, NOISES)
+    x, batched = checks.batch("x", x, field.dim)
+    if probes == 0:
+        state = np.concatenate((x, np.zeros((len(x), 1))), axis=1)
+        value = TraceField(field)(state, t)[:, -1]
+        variance = np.zeros(len(x))
+    else:
+        checks.count("probes", probes)
+        e = directions(np.random.default_rng(rng), noise, (probes, *x.shape))
+        along = field.jvp(np.tile(x, (probes, 1)), e.reshape(-1, field.dim), t)[1].reshape(e.shape)
+        each = (e * along).sum(axis=2)
+        value = each.mean(axis=0)
+        variance = each.var(axis=0, ddof=1) / probes if probes > 1 else np.full(len(x), np.nan)
+    return (value, variance) if batched else (value[0], variance[0])

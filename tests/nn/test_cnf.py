@@ -1,0 +1,121 @@
+"""Traces and flows against the definition in plain NumPy, by complex steps."""
+
+import numpy as np
+import pytest
+
+import odekit.nn
+from odekit.nn import CNF, MLP
+from odekit.nn.trace import TraceField
+
+from . import reference
+
+
+def derivative(mlp, x, params, t):
+    """Value and Jacobian of a network, analytic."""
+    w, last = mlp.named(params), len(mlp.sizes) - 1
+    a = np.concatenate((x, np.full((len(x), 1), t)), axis=1) if mlp.time_dependent else x
+    jac = np.broadcast_to(np.eye(a.shape[1])[:, : mlp.dim], (len(x), a.shape[1], mlp.dim)).astype(params.dtype)
+    for k in range(1, last + 1):
+        z = a @ w[f"W{k}"].T + w.get(f"b{k}", 0.0)
+        jac = np.einsum("ij,bjk->bik", w[f"W{k}"], jac)
+        if k < last:
+            jac = reference.slope(mlp, z)[:, :, None] * jac
+        a = reference.FUNCTIONS[mlp.activation](z) if k < last else z
+    return a, jac
+
+
+def traced(model, s, params, t):
+    d, mlp = model.field.dim, model.field
+    f, jac = derivative(mlp, s[:, :d], params, t)
+    if model.probes:
+        e = s[:, model.counted :].reshape(len(s), model.probes, d)
+        along = np.einsum("bij,bpj->bpi", jac, e)
+        columns = [np.einsum("bpi,bpi->b", e, along) / model.probes, (along**2).sum((1, 2)) / model.probes]
+    else:
+        columns = [np.einsum("bii->b", jac), (jac**2).sum((1, 2))]
+    rows = [columns[0], (f**2).sum(1), columns[1]] if model.regularised else columns[:1]
+    return np.concatenate((f, np.stack(rows, axis=1), np.zeros((len(s), model.probes * d))), axis=1)
+
+
+@pytest.mark.parametrize(
+    ("network", "probes", "regularised", "samples"),
+    [
+        (MLP([3, 6, 5, 3], rng=0, time_dependent=True), 0, False, 70),
+        (MLP([3, 6, 5, 3], "softplus", rng=0, time_dependent=True), 2, True, 3),
+        (MLP([2, 6, 2], "sin", rng=0, final_bias=False), 0, True, 2),
+        (MLP([2, 2], rng=0), 1, False, 1),
+    ],
+)
+def test_field_and_its_transpose(network, probes, regularised, samples):
+    model, rng, t = TraceField(network, probes, regularised), np.random.default_rng(1), 0.4
+    s, v, u = rng.standard_normal((3, samples, model.dim))
+    u[:, model.counted :] = 0.0  # the directions are held
+    y, s_bar, params_bar = model.vjp(s, v, t)
+    expected = traced(model, s, model.params, t)
+    np.testing.assert_allclose(model(s, t), expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(y, expected, rtol=1e-11, atol=1e-13)
+    along = reference.directional(lambda z: (v * traced(model, z, model.params.astype(z.dtype), t)).sum(1), s, u)
+    np.testing.assert_allclose((s_bar * u).sum(1), along, rtol=1e-10, atol=1e-11)
+    exact = reference.complex_gradient(lambda p: (v * traced(model, s, p, t)).sum(), model.params)
+    np.testing.assert_allclose(params_bar, exact, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("options", [{}, {"probes": 1, "kinetic": 0.1, "jacobian": 0.2}])
+def test_gradient_of_the_loss_through_the_solve(options):
+    model = CNF(MLP([2, 5, 2], rng=0, time_dependent=True), 0.9, method="rk4", first_step=0.3, **options)
+    x = np.random.default_rng(0).standard_normal((4, 2))
+    model.draw(np.random.default_rng(1))
+    loss, grad = model.loss_and_grad(x)
+    assert model.loss_and_grad(x)[0] == loss  # the same directions until the next draw
+
+    def exact(params):
+        y, h, field = model._start(x).astype(params.dtype), 0.3, model._model.field
+        for i in range(3):
+            k1 = traced(field, y, params, i * h)
+            k2 = traced(field, y + h / 2 * k1, params, i * h + h / 2)
+            k3 = traced(field, y + h / 2 * k2, params, i * h + h / 2)
+            y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + traced(field, y + h * k3, params, (i + 1) * h))
+        value = (0.5 * (y[:, :2] ** 2).sum(1) + np.log(2 * np.pi) - y[:, 2]).mean()
+        return value + (0.1 * y[:, 3] + 0.2 * y[:, 4]).mean() if options else value
+
+    np.testing.assert_allclose(loss, exact(model.params), rtol=1e-11)
+    np.testing.assert_allclose(grad, reference.complex_gradient(exact, model.params), rtol=1e-10, atol=1e-12)
+
+
+def test_the_density_is_one_and_its_samples_are_of_it(tmp_path):
+    model = CNF(MLP([1, 8, 1], rng=0, time_dependent=True), rtol=1e-7, atol=1e-7)
+    grid = np.linspace(-12, 12, 2001)
+    density = np.exp(model.log_density(grid[:, None]))
+    step = grid[1] - grid[0]
+    assert abs(density.sum() * step - 1) < 1e-5
+    mean, sample = (density * grid).sum() * step, model.sample(4000, rng=0)
+    assert abs(sample.mean() - mean) < 5 * sample.std() / 4000**0.5
+    model.save(tmp_path / "cnf.h5")
+    again = odekit.nn.load(tmp_path / "cnf.h5")
+    assert repr(again) == repr(model)
+    assert np.array_equal(again.log_density([0.3]), model.log_density([0.3]))
+
+
+@pytest.mark.parametrize("noise", ["rademacher", "gaussian"])
+def test_estimated_trace(noise):
+    field = MLP([4, 8, 4], rng=0)
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    jac = derivative(field, x, field.params, 0.0)[1]
+    exact, zero = odekit.nn.trace(field, x)
+    np.testing.assert_allclose(exact, np.einsum("bii->b", jac), rtol=1e-11)
+    estimate, variance = odekit.nn.trace(field, x, probes=20000, noise=noise, rng=1)
+    assert (zero == 0).all() and (np.abs(estimate - exact) < 5 * np.sqrt(variance)).all()
+    s = (jac + jac.transpose(0, 2, 1)) / 2
+    theory = 2 * (s**2).sum((1, 2))
+    theory -= 2 * np.einsum("bii->bi", s**2).sum(1) if noise == "rademacher" else 0.0
+    np.testing.assert_allclose(variance * 20000, theory, rtol=0.1)
+    assert np.isnan(odekit.nn.trace(field, x[0], probes=1, rng=0)[1])
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="noise='white' is unknown; expected one of rademacher, gaussian"):
+        CNF(MLP([2, 3, 2]), noise="white")
+    with pytest.raises(ValueError, match="kinetic must be a finite number, not negative, but it is -1"):
+        CNF(MLP([2, 3, 2]), kinetic=-1)
+    with pytest.raises(ValueError, match=r"x must be finite, but x\[0, 1\] is nan"):
+        CNF(MLP([2, 3, 2])).loss_and_grad([[0.0, np.nan]])
