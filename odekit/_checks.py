@@ -15,7 +15,7 @@ def options(unknown):
         names = ", ".join(sorted(unknown))
         raise TypeError(
             f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, lband, uband, linear_solver, "
-            "preconditioner, first_step, max_step, max_steps, tstops, isoutofdomain, nonnegative, on_step or progress"
+            "preconditioner, first_step, max_step, max_steps, tstops, isoutofdomain, nonnegative, on_step, progress or mass_matrix"
         )
 
 

@@ -110,7 +110,7 @@ def _constant(field):
         matrix = _unpacked(matrix, said.lband, said.uband)
     structure = _structure.choose(n, said, _pattern_of(said, matrix), field.complex_state)
     if field.complex_state:
-        matrix = _real_form(matrix)
+        matrix = real_form(matrix)
     if np.iscomplexobj(matrix):
         raise ValueError("jac has complex numbers for a real state; give y0 as complex numbers")
     return structure, structure.pack(matrix)
@@ -157,7 +157,7 @@ def _user_jacobian(field):
         matrix = plain(t, y.view(field.y0.dtype), *field.args)
         if packed and field.complex_state:
             matrix = _unpacked(matrix, said.lband, said.uband)
-        return structure.pack(_real_form(matrix) if field.complex_state else matrix).ravel()
+        return structure.pack(real_form(matrix) if field.complex_state else matrix).ravel()
 
     real = Shape(2 * n if field.complex_state else n, "values", count=structure.jacobian_size)
     kernel = _callback.python_kernel(numbers, real, ())
@@ -221,7 +221,7 @@ def _unpacked(packed, lband, uband):
     return sparse.dia_array((np.asarray(packed), np.arange(uband, -lband - 1, -1)), shape=(n, n))
 
 
-def _real_form(matrix):
+def real_form(matrix):
     """Jacobian of a complex (holomorphic) system as that of its interleaved real and imaginary parts."""
     if hasattr(matrix, "toarray"):
         from scipy import sparse

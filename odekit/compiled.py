@@ -195,6 +195,8 @@ def compiled_solver(
 ):  # fmt: skip
     """Make a solver for ``dy/dt = fun(t, y, *args)`` that compiled code can call: a likelihood, an optimiser, a sampler.
 
+    Systems with a mass matrix are left to `odekit.solve_ivp`: a consistent start is found in Python.
+
     Everything is compiled and checked here, once. The solver takes the same steps as `odekit.solve_ivp`, to the last bit.
     Give it to your ``@njit`` function as an argument; then that function can be cached (``cache=True``), and another process
     finds it. As a global variable it works too, but Numba does not cache a function that refers to it so. It can be called

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from . import _checks, _structure
+from . import _checks, _mass, _structure
 from ._callbacks import EventRecorder, step_callback
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
@@ -29,7 +29,7 @@ class Integrator:
         Where to end; it can be moved on with `extend`.
     method, events, args, rtol, atol, jac, jac_sparsity, lband, uband, linear_solver, preconditioner
         As for `odekit.solve_ivp`.
-    first_step, max_step, tstops, isoutofdomain, nonnegative, on_step
+    first_step, max_step, tstops, isoutofdomain, nonnegative, on_step, mass_matrix
         As for `odekit.solve_ivp`.
 
     Attributes
@@ -78,7 +78,7 @@ class Integrator:
     def __init__(
         self, fun, t0, y0, t_bound, method="auto", *, events=None, args=None, rtol=1e-3, atol=1e-6, jac=None,
         jac_sparsity=None, lband=None, uband=None, linear_solver="auto", preconditioner=None, first_step=None,
-        max_step=math.inf, tstops=None, isoutofdomain=None, nonnegative=None, on_step=None,
+        max_step=math.inf, tstops=None, isoutofdomain=None, nonnegative=None, on_step=None, mass_matrix=None,
     ):  # fmt: skip
         t0, t_bound = _checks.span((t0, t_bound))
         state = _checks.state(y0)
@@ -88,7 +88,8 @@ class Integrator:
         *tolerances, tightest = _checks.tolerances(rtol, atol, state)
         tolerances = [np.repeat(vector, width) for vector in tolerances]
         said = _structure.wanted(state.size, jac_sparsity, lband, uband, linear_solver, preconditioner)
-        _, methods = resolve(method, state.size, tightest, said.given, said.solver == "gmres")
+        name, methods = resolve(method, state.size, tightest, said.given, said.solver == "gmres")
+        _, methods, said, mass = _mass.prepared(mass_matrix, name, methods, said, state)
         _checks.linear_solver(methods, said)
         if not math.isfinite(t_bound):
             raise ValueError(f"t_bound={t_bound!r}; expected a finite time (extend moves it on)")
@@ -105,7 +106,7 @@ class Integrator:
             self._field.kernels(), (t0, t_bound), state.view(np.float64), methods, *tolerances, keep_dense=True,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=2**62,
             stops=_checks.stops(tstops, t0, t_bound), nonnegative=marks, on_event=recorder,
-            on_step=step_callback(on_step, state.dtype), capacity=4,
+            on_step=step_callback(on_step, state.dtype), mass=mass, capacity=4,
         )  # fmt: skip
         self.retcode, self.message = None, ""
         self._last = None

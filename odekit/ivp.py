@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from . import _callback, _checks, _progress, _structure
+from . import _callback, _checks, _mass, _progress, _structure
 from ._callbacks import EventRecorder, step_callback
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
@@ -25,7 +25,7 @@ def solve_ivp(
     fun, t_span, y0, method="auto", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, *,
     rtol=1e-3, atol=1e-6, jac=None, jac_sparsity=None, lband=None, uband=None, linear_solver="auto", preconditioner=None,
     first_step=None, max_step=math.inf, max_steps=DEFAULT_MAX_STEPS, tstops=None, isoutofdomain=None, nonnegative=None,
-    on_step=None, progress=False, **unknown,
+    on_step=None, progress=False, mass_matrix=None, **unknown,
 ):  # fmt: skip
     """Integrate a system of ordinary differential equations ``dy/dt = fun(t, y, *args)``, ``y(t0) = y0``.
 
@@ -98,6 +98,11 @@ def solve_ivp(
         Python function ``on_step(t, y)``, called after each accepted step; True or `odekit.STOP` ends the integration.
     progress : bool
         Whether to show a progress bar (with tqdm, if it is installed).
+    mass_matrix : array_like or sparse matrix, (n, n), optional
+        A constant matrix M: the system is ``M dy/dt = fun(t, y, *args)``. It may be singular: some equations are then
+        algebraic, a system of index 1 (DAE). For ``radau``, ``radau5``, ``radau9``, ``radau13`` and ``rodas5p``; ``"auto"`` is
+        ``radau`` then. `y0` must satisfy the algebraic equations; where it does not, the components whose columns in M
+        are zero are found by Newton's iteration, if they are as many as there are algebraic equations.
 
     Returns
     -------
@@ -145,6 +150,7 @@ def solve_ivp(
     rtol_vector, atol_vector, tightest = _checks.tolerances(rtol, atol, state)
     said = _structure.wanted(n, jac_sparsity, lband, uband, linear_solver, preconditioner)
     name, methods = resolve(method, n, tightest, said.given, said.solver == "gmres")
+    name, methods, said, mass = _mass.prepared(mass_matrix, name, methods, said, state)
     _checks.linear_solver(methods, said)
     times = _checks.output_times(t_eval, t0, t1)
     _checks.steps(first_step, max_step, max_steps, abs(t1 - t0), methods[0])
@@ -166,6 +172,7 @@ def solve_ivp(
             t_eval=times, keep_states=times is None, keep_dense=dense_output,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
             stops=stops, nonnegative=marks, on_event=recorder, on_step=step_callback(on_step, state.dtype), progress=show,
+            mass=mass,
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1

@@ -59,8 +59,9 @@ from .state import (
 # why a call of `advance` returned
 CONTINUE, DONE, BUFFER_FULL, EVENT, SWITCH, STEPS_EXHAUSTED, STEP_TOO_SMALL, FIELD_RAISED, EVENT_RAISED = range(9)
 DOMAIN_RAISED = 9
-# not of `advance`: the field is not finite at the start; an event fires ever faster; a callback stops or raises
-START_NOT_FINITE, EVENTS_ACCUMULATE, STOPPED, CALLBACK_RAISED = range(10, 14)
+# not of `advance`: the field is not finite at the start; an event fires ever faster; a callback stops or raises; the
+# algebraic equations that go with a singular mass matrix cannot be solved where the integration is to start anew
+START_NOT_FINITE, EVENTS_ACCUMULATE, STOPPED, CALLBACK_RAISED, START_INCONSISTENT = range(10, 15)
 
 END_STRETCH = 1.01  # a step is stretched by up to 1 % to reach the end, instead of leaving a sliver (Hairer, dopri5.f)
 #: Smallest step relative to |t|: ten times the spacing of numbers (SciPy's rule) ...

@@ -13,10 +13,10 @@ from .. import _jit
 from .state import (
     DIRECTION,
     EVENTS,
-    F0,
     N_EVENTS,
     NFEV,
     O_EVENTS,
+    O_MASS,
     SCRATCH,
     T_FAIL,
     T_NEW,
@@ -94,6 +94,8 @@ def crossing_in_step(fn, iw, w, p, directions):
 def change_ahead(fn, iw, w, p, t, y, k, ahead):
     """By how much event function k changes over a short time, as the vector field at (t, y) has it; NaN where that raised.
 
+    With a mass matrix, dy/dt is taken from where that is kept (`MassMatrix.write_slope`).
+
     Parameters
     ----------
     fn, iw, w, p : ndarray
@@ -105,7 +107,11 @@ def change_ahead(fn, iw, w, p, t, y, k, ahead):
     """
     f, now, later = np.empty(y.size), np.empty(iw[N_EVENTS]), np.empty(iw[N_EVENTS])
     iw[NFEV] += 1
-    if _jit.call_scalar(fn[F], t, y, f, p) != 0 or _jit.call_scalar(fn[EVENTS], t, y, now, p) != 0:
+    raised = _jit.call_scalar(fn[F], t, y, f, p) != 0
+    if iw[O_MASS] != 0:
+        for i in range(y.size):
+            f[i] = w[iw[O_MASS] + y.size * y.size + i]
+    if raised or _jit.call_scalar(fn[EVENTS], t, y, now, p) != 0:
         return math.nan
     for i in range(y.size):
         f[i] = y[i] + ahead * f[i]
@@ -192,7 +198,7 @@ def _locate(fn, iw, w, p, k, values, a, b, fa, fb):
 
 
 @_jit.core
-def arm(fn, iw, w, p, reach):
+def arm(fn, iw, w, p, reach, slope):
     """Event values at a start, as the next step compares with them; status.
 
     Functions that are zero there, and those marked by a 1 in the row of the end, take the value a moment later: the zero
@@ -201,14 +207,15 @@ def arm(fn, iw, w, p, reach):
     Parameters
     ----------
     fn, iw, w, p : ndarray
-        With the field at the start in the vector `F0`.
     reach : float
         What the moment is compared with: |t|, or the time or the step that has led here if that is longer.
+    slope : ndarray, (n,)
+        dy/dt at the start.
     """
     m, start = iw[N_EVENTS], iw[O_EVENTS]
     before, marks = _jit.view1(w, start, m), _jit.view1(w, start + m, m)
     at, later = _jit.view1(w, start + 2 * m, m), _jit.view1(w, start + 3 * m, m)
-    y, f0, z = vector(iw, w, Y), vector(iw, w, F0), vector(iw, w, SCRATCH)
+    y, z = vector(iw, w, Y), vector(iw, w, SCRATCH)
     if _jit.call_scalar(fn[EVENTS], w[T], y, at, p) != 0:
         rhs_raised(w, w[T], z, y)
         return RAISED
@@ -220,7 +227,7 @@ def arm(fn, iw, w, p, reach):
         return NONE
     moment = math.copysign(ARM_ULPS * EPS * reach, w[DIRECTION])
     for i in range(y.size):
-        z[i] = y[i] + moment * f0[i]
+        z[i] = y[i] + moment * slope[i]
     if _jit.call_scalar(fn[EVENTS], w[T] + moment, z, later, p) != 0:
         w[T_FAIL] = w[T] + moment
         return RAISED

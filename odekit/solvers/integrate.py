@@ -14,6 +14,7 @@ from . import auto, choice, driver, linalg, outcome, stops
 from . import state as S
 from .linalg.dense import Dense
 from .logs import FIRST_CAPACITY, StepLog
+from .mass import InconsistentStart
 from .problem import SCRATCH_VECTORS
 from .start import start
 from .trajectory import Trajectory
@@ -76,6 +77,8 @@ class Integration:
         ``on_step(t, y)`` after each accepted step; True ends the integration.
     progress : callable or None
         ``progress(t)`` about every 0.05 s.
+    mass : odekit.solvers.mass.MassMatrix or None
+        With one of the methods of `odekit.solvers.methods.WITH_MASS`.
     capacity : int
         Rows of the first buffer of the log.
     """
@@ -83,10 +86,10 @@ class Integration:
     def __init__(
         self, kernels, t_span, y0, methods, rtol, atol, *, t_eval=None, keep_states=True, keep_dense=False,
         first_step=0.0, max_step=math.inf, max_steps=10**6, stops=(), nonnegative=None, on_event=None, on_step=None,
-        progress=None, capacity=FIRST_CAPACITY,
+        progress=None, mass=None, capacity=FIRST_CAPACITY,
     ):  # fmt: skip
         self.kernels, self.methods, self.progress = kernels, methods, progress
-        self.on_event, self.on_step = on_event, on_step
+        self.on_event, self.on_step, self.mass = on_event, on_step, mass
         self.begin = t_span[0]
         self.stops = [*stops, t_span[1]]  # the ends of this stretch and of those to come
         n = y0.size
@@ -197,8 +200,25 @@ class Integration:
             w[ends : ends + iw[S.N_EVENTS]] = 0.0
             for k in fired:
                 w[ends + k] = 1.0
-        reason = start(self.fn, iw, w, self.p, method.error_order, self.first_step, self.begin)
+        first_step = self.first_step
+        if self.mass is not None:
+            try:
+                reason, first_step = self.mass.begin(self, method.error_order)
+            except InconsistentStart:
+                if iw[S.NACCEPT] == 0:
+                    raise
+                reason = driver.START_INCONSISTENT
+            if reason is not None:
+                return reason
+        reason = start(self.fn, iw, w, self.p, method.error_order, first_step, self.begin)
         return None if reason == driver.CONTINUE else reason
+
+    def correct_start(self):
+        """The present state has been corrected to a consistent start: so is what has been noted of it."""
+        y, served = self.vectors[S.Y], int(self.iw[S.N_EVAL])
+        self.log.correct_last(y)
+        if served and self.t_eval[served - 1] == self.w[S.T]:
+            self.y_eval[served - 1] = y
 
     def prepare(self, mode):
         """Make a method ready: its addresses, and for an implicit one the Jacobian."""
@@ -229,10 +249,16 @@ class Integration:
         """The Jacobian and room for the matrices, when they are needed: most problems never turn stiff."""
         n = int(self.iw[S.N])
         jacobian = self.kernels.jacobian(method.time_derivative)
-        self.structure = structure = Dense(n) if jacobian.structure is None else jacobian.structure
-        self.iw, self.w = linalg.install(
-            self.fn, self.iw, self.w, structure, method.complex_matrices, method.workspace(n)
-        )
+        structure = Dense(n) if jacobian.structure is None else jacobian.structure
+        vectors, room = method.workspace(n), 0
+        if self.mass is not None:
+            if structure.name != "dense":
+                raise ValueError(f"mass_matrix goes with a full Jacobian, but this one is {structure.name}")
+            structure, room = Dense(n, mass=True), n * n + n
+        self.structure = structure
+        self.iw, self.w = linalg.install(self.fn, self.iw, self.w, structure, method.complex_matrices, vectors + room)
+        if self.mass is not None:
+            self.mass.install(self.iw, self.w, int(self.iw[S.O_VECTORS]) + vectors)
         self._view_vectors()
         self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
         self.iw[S.TIME_KIND] = jacobian.time

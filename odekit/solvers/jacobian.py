@@ -17,8 +17,8 @@ ROUNDINGS = 1000.0
 
 #: Place in iw: 1 where the method wants a new Jacobian before its next step.
 JAC_WANTED = state.FAMILY_INT
-_AT_END = state.FAMILY_INT + 30  # arguments of the kernel: where it evaluates,
-_BASE_EXACT = state.FAMILY_INT + 31  # and whether f is exact there
+AT_END = state.FAMILY_INT + 30  # arguments of the kernel: where it evaluates,
+BASE_EXACT = state.FAMILY_INT + 31  # and whether f is exact there
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -28,7 +28,7 @@ _BASE_EXACT = state.FAMILY_INT + 31  # and whether f is exact there
 @_jit.core
 def point(iw, w):
     """Time, state and slope where the Jacobian is wanted, at the start or at the end of the step."""
-    if iw[_AT_END] == 1:
+    if iw[AT_END] == 1:
         return w[state.T_NEW], state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
     return w[state.T], state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)
 
@@ -41,7 +41,7 @@ def begin(fn, iw, w, p):
     if iw[state.JAC_KIND] == state.JAC_KERNEL:
         values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
         status = _jit.call_scalar(fn[state.JAC], t, y, values, p)
-    elif iw[state.JAC_KIND] == state.JAC_DIFFERENCE and iw[_BASE_EXACT] == 0:
+    elif iw[state.JAC_KIND] == state.JAC_DIFFERENCE and iw[BASE_EXACT] == 0:
         iw[state.NFEV] += 1
         status = _jit.call_scalar(fn[state.F], t, y, f, p)
     if status != 0:
@@ -74,6 +74,20 @@ def least_increment(iw, w, y, f):
         weight = rtol[i] * abs(y[i]) + atol[i]
         norm += (f[i] / weight) ** 2 if weight > 0.0 else 0.0
     return ROUNDINGS * abs(w[state.H]) * EPS * n * np.sqrt(norm / n)
+
+
+@_jit.core
+def least_weight(iw, y):
+    """The tolerance that a difference quotient takes a component to have at least; 0 without a mass matrix.
+
+    The terms of an algebraic equation cancel, so that its value does not tell their rounding: they are taken to be as large
+    as the largest component, and the increment is this many roundings of that.
+    """
+    largest = 0.0
+    if iw[state.O_MASS] != 0:
+        for value in y:
+            largest = max(largest, abs(value))
+    return ROUNDINGS * SQRT_EPS * largest
 
 
 @_jit.core
@@ -125,8 +139,8 @@ def evaluate(fn, iw, w, p, at_end, f_is_exact):
     int
         Step code: `ACCEPTED`, `RHS_RAISED` or `NONFINITE`.
     """
-    iw[_AT_END] = 1 if at_end else 0
-    iw[_BASE_EXACT] = 1 if f_is_exact else 0
+    iw[AT_END] = 1 if at_end else 0
+    iw[BASE_EXACT] = 1 if f_is_exact else 0
     return _jit.call_step(fn[state.JACOBIAN], fn, iw, w, p)
 
 

@@ -74,6 +74,14 @@ class StepLog:
             coefficients[row] = 0.0
         self._run.iw[S.N_LOG] = row + 1
 
+    def correct_last(self, y):
+        """Correct the state of the last row, which is a start."""
+        row = int(self._run.iw[S.N_LOG]) - 1
+        if self._keep_states:
+            self.buffer[1][row] = y
+        elif row == 0 and not self._full:
+            self._start = y.copy()
+
     def move_last(self, t):
         """Correct the time of the last row."""
         self.buffer[0][self._run.iw[S.N_LOG] - 1] = t

@@ -97,7 +97,7 @@ def _esdirk(table):
     )
 
 
-def _rosenbrock(table):
+def _rosenbrock(table, mass=False):
     return Method(
         table.name,
         table.order,
@@ -105,7 +105,7 @@ def _rosenbrock(table):
         True,
         len(table.dense[0]),
         float("inf"),
-        lambda: rosenbrock.step(table),
+        lambda: rosenbrock.step(table, mass),
         lambda: rosenbrock.dense(table),
         lambda n: rosenbrock.workspace(table, n),
         time_derivative=True,
@@ -127,7 +127,7 @@ def _bdf():
     )
 
 
-def _radau(name, fewest, most):
+def _radau(name, fewest, most, mass=False):
     return Method(
         name,
         2 * fewest - 1,
@@ -140,7 +140,7 @@ def _radau(name, fewest, most):
         radau_stages.workspace,
         complex_matrices=most // 2,
         settings=((radau_stages.MIN_STAGES, fewest), (radau_stages.MAX_STAGES, most)),
-        kernels=lambda: radau_stages.addresses(fewest, most),
+        kernels=lambda: radau_stages.addresses(fewest, most, mass),
     )
 
 
@@ -188,17 +188,24 @@ def _gauss(name):
     )
 
 
+_RADAU = {"radau": (3, 7), "radau5": (3, 3), "radau9": (5, 5), "radau13": (7, 7)}  # fewest and most stages
+
 #: Every method by its name. A new one is one line here; the tests that run all methods read this dictionary.
 METHODS = {
     **{name: _explicit(table) for name, table in EXPLICIT.items()},
     **{name: _esdirk(table) for name, table in ESDIRK.items()},
     **{name: _rosenbrock(table) for name, table in ROSENBROCK.items()},
-    "radau": _radau("radau", 3, 7),
-    **{f"radau{2 * s - 1}": _radau(f"radau{2 * s - 1}", s, s) for s in (3, 5, 7)},
+    **{name: _radau(name, *stages) for name, stages in _RADAU.items()},
     "bdf": _bdf(),
     **{name: _splitting(table) for name, table in symplectic.SPLITTINGS.items()},
     **{name: _tao(name) for name in tao.COMPOSITIONS},
     **{name: _gauss(name) for name in gauss.NODES},
+}
+
+#: The methods for ``M dy/dt = f``, with a mass matrix M that may be singular, by their names.
+WITH_MASS = {
+    **{name: _radau(name, *stages, mass=True) for name, stages in _RADAU.items()},
+    "rodas5p": _rosenbrock(ROSENBROCK["rodas5p"], mass=True),
 }
 
 #: SciPy's names.

@@ -18,6 +18,7 @@ _RETCODES = {
     driver.CALLBACK_RAISED: Retcode.RHS_RAISED,
     driver.START_NOT_FINITE: Retcode.NONFINITE,
     driver.EVENTS_ACCUMULATE: Retcode.EVENTS_ACCUMULATE,
+    driver.START_INCONSISTENT: Retcode.INCONSISTENT,
 }
 #: What made the last step too small to go on.
 _CAUSES = {

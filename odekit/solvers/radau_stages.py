@@ -169,12 +169,24 @@ def _start_source(s):
     ]
 
 
-def _iteration_source(table):
+def _load_source(s, mass):
+    """Source that names slopes and modes of component i; with a mass matrix M, those of M times the modes."""
+    if not mass:
+        return [f"            f{k}, v{k} = f[{k}, i], v[{k}, i]" for k in range(s)]
+    return [
+        *[f"            f{k}, v{k} = f[{k}, i], 0.0" for k in range(s)],
+        "            for j in range(n):",
+        "                m = mass[i, j]",
+        *[f"                v{k} += m * v[{k}, j]" for k in range(s)],
+    ]
+
+
+def _iteration_source(table, mass):
     """Source of one iteration behind the evaluation of the slopes: right-hand sides, solves, the new increments."""
     s, pairs, f, v = table.stages, range(len(table.pairs)), _names("f", table.stages), _names("v", table.stages)
     lines = [
         "        for i in range(n):",
-        *[f"            f{k}, v{k} = f[{k}, i], v[{k}, i]" for k in range(s)],
+        *_load_source(s, mass),
         f"            f[0, i] = {_product(table.T_inverse[0], f)} - mu * v0",
     ]
     for q in pairs:
@@ -203,7 +215,7 @@ def _iteration_source(table):
     ]
 
 
-def _end_source(table):
+def _end_source(table, mass):
     """Source of what the error estimate needs, see `odekit.solvers.radau`."""
     s, z = table.stages, _names("z", table.stages)
     difference = " + ".join(f"g{k} * z{k}" for k in range(s))
@@ -215,18 +227,31 @@ def _end_source(table):
         f"    g = {table.interior!r} / (ratio * {' * '.join(f'(ratio + {c!r})' for c in table.c)})",
         "    for i in range(n):",
         *[f"        z{k} = z[{k}, i]" for k in range(s)],
-        f"        defect[i] = ({_product(table.error, z)}) * per_h",
+        f"        {'f[0, i]' if mass else 'defect[i]'} = ({_product(table.error, z)}) * per_h",
         f"        interior[i] = {difference} - g * before[i]",
+        *(["    multiply(mass, f[0], defect)"] if mass else []),
     ]
 
 
+@_jit.core
+def multiply(matrix, x, out):
+    """Write the product of a matrix and a vector."""
+    for i in range(out.size):
+        total = 0.0
+        for j in range(x.size):
+            total += matrix[i, j] * x[j]
+        out[i] = total
+
+
 @functools.cache
-def solver(table):
+def solver(table, mass=False):
     """Kernel that solves the equations of the stages.
 
     Parameters
     ----------
     table : RadauTable
+    mass : bool
+        For ``M dy/dt = f``, with the mass matrix in ``w``.
 
     Returns
     -------
@@ -235,7 +260,7 @@ def solver(table):
         increments, the number of iterations, and the vectors `DEFECT` and `INTERIOR`.
     """
     s, allowed = table.stages, MAX_ITERATIONS + MORE_ITERATIONS * (table.stages - 3)
-    name = f"stages_radau{table.order}"
+    name = f"stages_radau{table.order}" + mass * "_mass"
     lines = [
         f"def {name}(fn, iw, w, p):",
         "    n, per_h = iw[N], 1.0 / w[H]",
@@ -244,6 +269,7 @@ def solver(table):
         f"    d, weights = view2c(w, place(iw, {_COMPLEX}), {_PAIRS}, n), view2(w, place(iw, {_VECTORS}), {LARGEST}, {LARGEST})",
         f"    inverse = view1(w, place(iw, {INVERSE}), n)",
         f"    defect, interior = view1(w, place(iw, {DEFECT}), n), view1(w, place(iw, {INTERIOR}), n)",
+        *(["    mass = view2(w, iw[O_MASS], n, n)"] if mass else []),
         f"    mu = {table.mu!r} * per_h",
         *[f"    alpha{q}, beta{q} = {a!r} * per_h, {b!r} * per_h" for q, (a, b) in enumerate(table.pairs)],
         *_start_source(s),
@@ -261,7 +287,7 @@ def solver(table):
         f"        code = _slopes(fn, iw, w, p, {s}, f)",
         "        if code != ACCEPTED:",
         "            return code",
-        *_iteration_source(table),
+        *_iteration_source(table, mass),
         f"        size = np.sqrt(total / ({s} * n))",
         "        if not np.isfinite(size):",
         "            return NONFINITE",
@@ -270,7 +296,7 @@ def solver(table):
         "            return NEWTON_FAILED",
         "        size_old = size",
         "    w[FACTOR] = factor",
-        *_end_source(table),
+        *_end_source(table, mass),
         "    return ACCEPTED",
     ]
     return _jit.exec_source("\n".join(lines) + "\n", name, _NAMESPACE)
@@ -283,25 +309,25 @@ _NAMESPACE = {
     **{name: getattr(_jit, name) for name in ("view1", "view2", "view2c")},
     **{
         name: getattr(state, name)
-        for name in "N H H_OLD RTOL FIRST_STEP ACCEPTED NEWTON_FAILED NONFINITE vector".split()
+        for name in "N H H_OLD RTOL O_MASS FIRST_STEP ACCEPTED NEWTON_FAILED NONFINITE vector".split()
     },
     **{name: getattr(newton, name) for name in "CONTINUE DIVERGED FACTOR judge tolerance first_factor".split()},
-    **{f.__name__: f for f in (place, attempt, accepted, linalg.solve)},
+    **{f.__name__: f for f in (place, attempt, accepted, multiply, linalg.solve)},
     **{f.__name__: f for f in (_extrapolation, _start_after_another_order, _slopes)},
 }
 
 
-_compiled = set()  # tables whose kernels this process has
+_compiled = set()  # tables, with mass matrix or without, whose kernels this process has
 
 
-def _address(table):
-    _compiled.add(table)
-    return state.step_address(solver(table))
+def _address(table, mass):
+    _compiled.add((table, mass))
+    return state.step_address(solver(table, mass))
 
 
 @functools.cache
-def _stand_in(table):
-    return _jit.on_demand(lambda: _address(table), place_of(table), state.NEWTON_FAILED)
+def _stand_in(table, mass):
+    return _jit.on_demand(lambda: _address(table, mass), place_of(table), state.NEWTON_FAILED)
 
 
 def place_of(table):
@@ -309,12 +335,14 @@ def place_of(table):
     return state.STAGES + table.stages // 2 - 1
 
 
-def addresses(fewest, most):
+def addresses(fewest, most, mass=False):
     """Addresses of the kernels of the methods from `fewest` to `most` stages, by their places in ``fn``.
 
     Parameters
     ----------
     fewest, most : int
+    mass : bool
+        For ``M dy/dt = f``.
 
     Returns
     -------
@@ -324,6 +352,6 @@ def addresses(fewest, most):
     found = {}
     for table in TABLES:
         if fewest <= table.stages <= most:
-            now = table.stages == fewest or table in _compiled or _jit.JIT_DISABLED
-            found[place_of(table)] = _address(table) if now else _stand_in(table)
+            now = table.stages == fewest or (table, mass) in _compiled or _jit.JIT_DISABLED
+            found[place_of(table)] = _address(table, mass) if now else _stand_in(table, mass)
     return found

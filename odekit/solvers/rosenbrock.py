@@ -143,10 +143,11 @@ def _finish(fn, iw, w, p, exponent, f1_known):
     return state.ACCEPTED
 
 
-_NAMES = "N NFEV T H T_NEW Y Y_NEW F0 F1 F SCRATCH DEGREE ACCEPTED dense_coefficients rhs_raised vector"
+_NAMES = "N NFEV O_MASS T H T_NEW Y Y_NEW F0 F1 F SCRATCH DEGREE ACCEPTED dense_coefficients rhs_raised vector"
 _NAMESPACE = {
     "call_scalar": _jit.call_scalar,
     "view1": _jit.view1,
+    "view2": _jit.view2,
     **{name: getattr(state, name) for name in _NAMES.split()},
     **{f.__name__: f for f in (_rate, _stage, _begin, _finish, linalg.solve, newton.failed)},
 }
@@ -165,43 +166,58 @@ def _solve(i):
     ]
 
 
-def _stage_source(table, i, unknowns):
+def _stage_source(table, i, unknowns, mass):
     """Source of one stage after the first: argument, field, right-hand side, solution."""
     end = table.end_stage == i
     argument, slope = ("y_new", "f1") if end else ("z", f"u{i}")
     time = "t_new" if table.c[i] == 1.0 else f"t + {float(table.c[i])!r} * h"
     rate = f" + {float(table.d[i])!r} * h * rate[i]" if table.d[i] else ""
+    others = f"per_h * ({weighted_sum(table.C[i], unknowns)})"
+    if mass:  # the scratch vector has held the argument, which has served
+        right_side = [
+            "    for i in range(n):",
+            f"        z[i] = {others}",
+            "    for i in range(n):",
+            f"        total = {slope}[i]{rate}",
+            "        for j in range(n):",
+            "            total += mass[i, j] * z[j]",
+            f"        u{i}[i] = total",
+        ]
+    else:
+        right_side = ["    for i in range(n):", f"        u{i}[i] = {slope}[i] + {others}{rate}"]
     return [
         "    for i in range(n):",
         f"        {argument}[i] = y[i] + {weighted_sum(table.A[i], unknowns)}",
         f"    if call_scalar(fn[F], {time}, {argument}, {slope}, p) != 0:",
         f"        return rhs_raised(w, {time}, z, {argument})",
-        "    for i in range(n):",
-        f"        u{i}[i] = {slope}[i] + per_h * ({weighted_sum(table.C[i], unknowns)}){rate}",
+        *right_side,
         *_solve(i),
     ]
 
 
 @functools.cache
-def step(table):
+def step(table, mass=False):
     """Stepper of a Rosenbrock method.
 
     Parameters
     ----------
     table : RosenbrockTable
+    mass : bool
+        For ``M dy/dt = f``, with the mass matrix in ``w``.
 
     Returns
     -------
     function
         ``step(fn, iw, w, p) -> code``, see `odekit.solvers.state`.
     """
-    unknowns = [f"u{i}" for i in range(table.stages)]
+    unknowns, name = [f"u{i}" for i in range(table.stages)], f"step_{table.name}" + mass * "_mass"
     lines = [
-        f"def step_{table.name}(fn, iw, w, p):",
+        f"def {name}(fn, iw, w, p):",
         "    n, t, h, t_new = iw[N], w[T], w[H], w[T_NEW]",
         "    y, y_new, f0, f1 = vector(iw, w, Y), vector(iw, w, Y_NEW), vector(iw, w, F0), vector(iw, w, F1)",
         "    z, rate, per_h = vector(iw, w, SCRATCH), view1(w, _rate(iw), n), 1.0 / h",
         *_stage_views(table),
+        *(["    mass = view2(w, iw[O_MASS], n, n)"] if mass else []),
         f"    code = _begin(fn, iw, w, p, {float(table.gamma)!r})",
         "    if code != ACCEPTED:",
         "        return failed(iw, w, code)",
@@ -211,7 +227,7 @@ def step(table):
         *_solve(0),
     ]
     for i in range(1, table.stages):
-        lines += _stage_source(table, i, unknowns)
+        lines += _stage_source(table, i, unknowns, mass)
     lines += ["    for i in range(n):"]
     if table.end_stage is None:
         lines += [f"        y_new[i] = y[i] + {weighted_sum(table.b, unknowns)}"]
@@ -219,7 +235,7 @@ def step(table):
         f"        z[i] = {weighted_sum(table.b_err, unknowns)}",
         f"    return _finish(fn, iw, w, p, {1.0 / (table.embedded_order + 1)!r}, {table.end_stage is not None})",
     ]
-    return _jit.exec_source("\n".join(lines) + "\n", f"step_{table.name}", _NAMESPACE)
+    return _jit.exec_source("\n".join(lines) + "\n", name, _NAMESPACE)
 
 
 @functools.cache

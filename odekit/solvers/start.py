@@ -55,6 +55,7 @@ def start(fn, iw, w, p, error_order, first_step, begin):
     w[S.H_NEXT] = w[S.H_FIXED] = math.copysign(h, w[S.DIRECTION])
     if iw[S.N_EVENTS] > 0:
         reach = min(max(abs(w[S.T]), abs(w[S.T] - begin), h), abs(w[S.T_END] - w[S.T]) / (events.ARM_ULPS * events.EPS))
-        if events.arm(fn, iw, w, p, reach) == events.RAISED:
+        slope = f0 if iw[S.O_MASS] == 0 else _jit.view1(w, iw[S.O_MASS] + iw[S.N] * iw[S.N], iw[S.N])
+        if events.arm(fn, iw, w, p, reach, slope) == events.RAISED:
             return driver.EVENT_RAISED
     return driver.CONTINUE

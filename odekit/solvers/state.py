@@ -83,6 +83,7 @@ MATRIX_FREE = 74  # 1: a new Jacobian costs next to nothing
 SMOOTH_COUNT = 76  # consecutive steps that are long beside the time scale of the fastest mode
 PATIENCE = 77  # how many of them are awaited; 0: they are not looked at
 SWITCHED_AT = 78  # accepted steps when the method changed last
+O_MASS = 79  # where the mass matrix begins in w, row by row, and behind it dy/dt at the start; 0: the identity
 IW_HEADER = 80  # then the pivots and the structure
 
 #: By differences; by a kernel that writes the whole Jacobian; constant; by a kernel that writes the derivative along a

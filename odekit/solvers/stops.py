@@ -139,6 +139,8 @@ def _contradicts(run, k, t, y, sign):
     if run.iw[S.NACCEPT] - run.fired.get(k, (0.0, -math.inf))[1] > FEW_STEPS:
         return False
     ahead = LOOK_AHEAD * run.w[S.H]
+    if run.mass is not None and not run.mass.write_slope(run, t, y):
+        return False
     return events.change_ahead(run.fn, run.iw, run.w, run.p, t, y, k, ahead) * sign < 0.0
 
 

@@ -169,6 +169,15 @@ def shifted(jacobian, shift, scale, lu):
         lu[j, j] += shift
 
 
+@_jit.core
+def shifted_mass(jacobian, mass, shift, scale, lu):
+    """Write ``shift M - scale J`` column by column, ready to be factorised; else as `shifted`."""
+    n = jacobian.shape[0]
+    for j in range(n):
+        for i in range(n):
+            lu[j, i] = shift * mass[i, j] - scale * jacobian[i, j]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # the structure
 
@@ -193,10 +202,10 @@ def _differences(fn, iw, w, p, J):
     t, y, f = jacobian.point(iw, w)
     h, out = w[state.H], state.vector(iw, w, state.SCRATCH)
     rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
-    least = jacobian.least_increment(iw, w, y, f)
+    least, floor = jacobian.least_increment(iw, w, y, f), jacobian.least_weight(iw, y)
     for j in range(y.size):
         kept = y[j]
-        y[j] = kept + jacobian.increment(kept, h * f[j], rtol[j] * abs(kept) + atol[j], least)
+        y[j] = kept + jacobian.increment(kept, h * f[j], max(rtol[j] * abs(kept) + atol[j], floor), least)
         increment = y[j] - kept  # as represented
         status = _jit.call_scalar(fn[state.F], t, y, out, p)
         iw[state.NFEV] += 1
@@ -225,10 +234,10 @@ def {name}(fn, iw, w, p, b, matrix):
     J, pivots = view2(w, iw[O_IMPLICIT], n, n), pivots_view(iw, IW_HEADER, n * (matrix + 1))[n * matrix :]
     shift, imaginary, scale = w[SHIFTS + 3 * matrix], w[SHIFTS + 3 * matrix + 1], w[SHIFTS + 3 * matrix + 2]
     if {has_complex} and matrix > 0:
-        shifted(J, complex(shift, imaginary), scale, view2c(w, place, n, n))
+        {shifted}, complex(shift, imaginary), scale, view2c(w, place, n, n))
         status = factor_complex(view2c(w, place, n, n), pivots)
     else:
-        shifted(J, shift, scale, view2(w, place, n, n))
+        {shifted}, shift, scale, view2(w, place, n, n))
         status = factor_real(view2(w, place, n, n), pivots)
     return ACCEPTED if status == 0 else SINGULAR
 """
@@ -242,32 +251,45 @@ def {name}(fn, iw, w, p, b, matrix):
         solve(view2(w, place, n, n), pivots, view1(b, 0, n))
     return ACCEPTED
 """
-_NAMES = "N O_IMPLICIT IW_HEADER SHIFTS ACCEPTED SINGULAR"
+_NAMES = "N O_IMPLICIT O_MASS IW_HEADER SHIFTS ACCEPTED SINGULAR"
 _NAMESPACE = {
     **{name: getattr(state, name) for name in _NAMES.split()},
     **{view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")},
     "factors_place": factors_place,
     "pivots_view": pivots_view,
     "shifted": shifted,
+    "shifted_mass": shifted_mass,
     "solve": solve,
 }
 
 
 @functools.cache
-def _kernels(factor_real, factor_complex):
+def _kernels(factor_real, factor_complex, mass):
     """Cores of the factorisation and of the solve; without complex matrices nothing is compiled for them."""
     has_complex = factor_complex is not None
     parts = [f.__name__.strip("_") for f in (factor_real, factor_complex) if f is not None]
     namespace = {**_NAMESPACE, "factor_real": factor_real, "factor_complex": factor_complex or factor_real}
-    names = "_".join(["factor_dense", *parts]), "solve_dense" + has_complex * "_complex"
+    names = "_".join(["factor_dense", *parts, *["mass"] * mass]), "solve_dense" + has_complex * "_complex"
+    matrix = "shifted_mass(J, view2(w, iw[O_MASS], n, n)" if mass else "shifted(J"
     return [
-        _jit.exec_source(source.format(name=name, has_complex=has_complex), name, namespace)
+        _jit.exec_source(source.format(name=name, has_complex=has_complex, shifted=matrix), name, namespace)
         for source, name in zip((_FACTOR, _SOLVE), names, strict=True)
     ]
 
 
 class Dense(Structure):
-    """A Jacobian of n by n numbers."""
+    """A Jacobian of n by n numbers.
+
+    Parameters
+    ----------
+    n : int
+    mass : bool
+        Whether there is a mass matrix M: it is ``shift M - scale J`` that is factorised.
+    """
+
+    def __init__(self, n, mass=False):
+        super().__init__(n)
+        self.mass = mass
 
     @property
     def jacobian_size(self):
@@ -291,5 +313,5 @@ class Dense(Structure):
     def addresses(self, complex_matrices):
         """Addresses of the kernels, by their places in ``fn``."""
         complex_core = factor_core(self.n, True) if complex_matrices else None
-        factor, solve_core = _kernels(factor_core(self.n, False), complex_core)
+        factor, solve_core = _kernels(factor_core(self.n, False), complex_core, self.mass)
         return {state.FACTOR: kernel_address(factor), state.SOLVE: kernel_address(solve_core)}
