@@ -13,6 +13,7 @@ from .lnn import LNN
 from .mlp import MLP
 from .neural_ode import NeuralODE
 from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
+from .resnet import ResNet
 from .schedules import Cosine, Exponential, Piecewise
 from .second_order import SecondOrderODE
 from .separable_hnn import SeparableHNN
@@ -37,6 +38,7 @@ __all__ = [
     "NeuralODE",
     "Piecewise",
     "RMSprop",
+    "ResNet",
     "SecondOrderODE",
     "SeparableHNN",
     "SolveError",

@@ -12,6 +12,7 @@ SETTINGS = {
     "DerivativeModel": (),
     "SecondOrderODE": (),
     "CNF": ("t1", "probes", "noise", "kinetic", "jacobian", "method", "rtol", "atol", "adjoint", "first_step"),
+    "ResNet": ("depth", "t1", "shared"),
     "LNN": ("ridge", "angles"),
     "SeparableHNN": (),
     "DissipativeHNN": (),
@@ -119,6 +120,12 @@ def _build(attributes, n_params, prefix=""):
         return nn.AntisymmetricField(**{**settings, "dim": dim, "time_dependent": timed})
     if name != "MLP":
         settings = {key: int(value) if isinstance(value, np.integer) else value for key, value in settings.items()}
+        if name == "ResNet" and not settings["shared"]:
+            n_params, rest = divmod(n_params, max(1, settings["depth"]))
+            if rest:
+                raise ValueError(
+                    f"{settings['depth']} layers cannot share the parameters equally: {rest} are left over"
+                )
         return getattr(nn, name)(
             *(_build(attributes, n_params, f"{prefix}{part}.") for part in PARTS[name]), **settings
         )
