@@ -168,7 +168,7 @@ class LNN(NetworkField):
     Raises
     ------
     ValueError
-        If the network has an odd number of inputs, more than one output, or an activation without three derivatives.
+        If the network has an odd number of inputs, more than one output, no hidden layer, or an activation without three derivatives.
 
     Examples
     --------
@@ -183,9 +183,10 @@ class LNN(NetworkField):
     def __init__(self, field, ridge=1.0, angles=False):
         if not isinstance(field, MLP):
             raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")
-        if field.sizes[-1] != 1 or field.sizes[0] % 2:
+        if field.sizes[-1] != 1 or field.sizes[0] % 2 or len(field.sizes) < 3:
             raise ValueError(
-                f"an LNN needs a network of 2 k inputs (q, v) and 1 output, but its sizes are {list(field.sizes)}"
+                "an LNN needs a network of 2 k inputs (q, v), a hidden layer and 1 output, but its sizes are "
+                f"{list(field.sizes)}"
             )
         if field.activation not in third_derivatives.THIRD:
             raise ValueError(

@@ -114,8 +114,11 @@ def test_training_and_file(tmp_path):
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match=r"network of 2 k inputs \(q, v\) and 1 output, but its sizes are \[3, 4, 1\]"):
-        LNN(MLP([3, 4, 1]))
+    for sizes in ([3, 4, 1], [2, 1]):
+        with pytest.raises(
+            ValueError, match=r"network of 2 k inputs .*, a hidden layer and 1 output, but its sizes are"
+        ):
+            LNN(MLP(sizes))
     with pytest.raises(ValueError, match="one of tanh, softplus, sigmoid, sin, but its network has relu"):
         LNN(MLP([2, 4, 1], "relu"))
     with pytest.raises(ValueError, match="ridge must be a finite number, not negative, but it is -1"):
