@@ -11,7 +11,7 @@ import pytest
 from problems import decay
 
 import odekit
-from odekit import _executors
+from odekit import _executors, _jit
 
 RATES = np.linspace(0.5, 2.0, 11)
 OPTIONS = {
@@ -62,6 +62,17 @@ def test_the_bits_do_not_depend_on_the_executor(pool, reference, chunksize):
     assert same(solve(executor=Serial(), chunksize=chunksize), reference)
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
         assert same(solve(executor=threads, chunksize=chunksize), reference)
+
+
+@pytest.mark.skipif(_jit.JIT_DISABLED, reason="there are no lanes")
+def test_the_bits_of_lanes_do_not_depend_on_the_executor(pool, tmp_path, monkeypatch):
+    monkeypatch.setattr("odekit.storage.manifest.SHARDS", 3)
+    options = {"method": "tsit5", "tier": "fused", "args": (np.linspace(0.5, 2.0, 150),)}
+    whole = solve(**options, executor=1)
+    for chunksize in (1, 7, 1000):
+        assert same(solve(**options, executor=Serial(), chunksize=chunksize), whole)
+        assert same(solve(**options, store=tmp_path / str(chunksize), chunksize=chunksize).load(), whole)
+    assert same(solve(**options, executor=pool, chunksize=7), whole)
 
 
 def test_steps_and_times_of_each_come_back(pool):
