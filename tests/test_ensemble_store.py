@@ -214,7 +214,7 @@ def test_ctrl_c_keeps_what_is_done(folder, stored, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt, match="are there") as caught:
         solve(store=tmp_path / "stopped", executor=1)
     partial = caught.value.solution
-    assert not partial.complete and partial.done in (7, 8) and "8 of 23 are there" in partial.message
+    assert not partial.complete and partial.done in (7, 8) and "8 of 23 trajectories are there" in partial.message
     monkeypatch.setattr(shards.Store, "_write", original)
     assert solve(store=tmp_path / "stopped", resume=True).complete and files(tmp_path / "stopped") == files(folder)
 

@@ -265,10 +265,10 @@ class StoredEnsemble:
 
     @property
     def message(self):
-        """How many trajectories ended how."""
-        there = [self.read(["retcode"], *self.layout.bounds(k))[0] for k in self.shards_there()]
-        text = summary(np.concatenate(there).astype(np.int64)) if there else "0 trajectories."
-        return text if self.complete else f"{self.done} of {len(self)} are there, {text}"
+        """How many trajectories ended how; while some are missing, how many are there."""
+        if not self.complete:  # told at once, after Ctrl-C for one: no shard is read
+            return f"{self.done} of {len(self)} trajectories are there."
+        return summary(self.retcode)
 
     def __getitem__(self, key):
         if isinstance(key, (int, np.integer)):
