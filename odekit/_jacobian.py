@@ -53,7 +53,7 @@ def _choose(field, time_derivative):
         return Jacobian(state.JAC_CONSTANT, 0, matrix, time, structure)
     if field.jac is not None:
         kernel, structure = _user_jacobian(field)
-        field.jacobian_kernel = kernel
+        field.blamed.append((kernel, "Jacobian"))
         return Jacobian(state.JAC_KERNEL, kernel.address, time=time, structure=structure)
     preconditioner = 0 if field.said.preconditioner is None else _preconditioner(field)
     structure = _structure.choose(field.y0.size, field.said, field.said.pattern, field.complex_state, preconditioner)
@@ -94,6 +94,7 @@ def _preconditioner(field):
             return result
 
         kernel = _callback.python_kernel(apply, Shape(2 * n + 1, "values", count=n), ())
+    field.blamed.append((kernel, "preconditioner"))
     field.kernels_used.append(kernel)
     return kernel.address
 

@@ -96,7 +96,8 @@ class UserField:
         self.shape = Shape(y0.size, "vector", self.complex_state, in_place, vectorized)
         self.jac, self.event_functions, self.isoutofdomain = jac, list(events), isoutofdomain
         self.kernels_used = []
-        self.jacobian_kernel, self.jacobian_shape = None, None  # of the user's jac
+        self.jacobian_shape = None  # of a compiled jac
+        self.blamed = []  # kernels that the integrators do not tell from the right-hand side, and whose they are
         self.raised_between = None  # what a function of the user raised between the steps, and which function
         try:
             self.structure, self.parameters = pack(args)
@@ -257,7 +258,7 @@ class UserField:
         """
         for kernel in self.kernels_used:
             if kernel.raised:
-                return kernel.raised.pop(), "Jacobian" if kernel is self.jacobian_kernel else culprit
+                return kernel.raised.pop(), next((whose for other, whose in self.blamed if other is kernel), culprit)
         y = y.view(self.y0.dtype)
         calls = [(self.function, self.shape, culprit)]
         if culprit == "event function":

@@ -128,8 +128,9 @@ def test_an_exception_of_the_preconditioner_is_told():
             raise ZeroDivisionError("late")
         out[:] = r
 
-    with pytest.raises(ZeroDivisionError, match="late"):
+    with pytest.raises(ZeroDivisionError, match="late") as info:
         solve(preconditioner=late)
+    assert info.value.solution.message.startswith("The preconditioner raised ZeroDivisionError at t = 0.1")
 
 
 @pytest.mark.parametrize(
