@@ -220,7 +220,7 @@ def _advance_to(run, reason, end):
 
 
 def _raise(run, field, reason):
-    retcode = outcome.retcode(run, reason)
+    retcode = outcome.retcode(run.iw, reason)
     if retcode == Retcode.RHS_RAISED:
         n = field.y0.size
         error, _ = field.exception(float(run.w[S.T_FAIL]), run.vectors[S.SCRATCH][:n].copy())
