@@ -116,7 +116,12 @@ def draw(results, names, path):
                     curve = {f"{package} {method}": tuple(zip(*shown, strict=True)) or ((), ())}
                     plot.work_precision(curve, ax=ax, color=color, marker=marker, markersize=3, linewidth=0.8)
             ax.set_title(name)
-            ax.legend(fontsize=5, ncols=2)
+            if ax.get_legend() is not None:
+                ax.get_legend().remove()
+        # one legend for all, below: inside the axes it would hide curves
+        lines = {line.get_label(): line for ax in axes.flat for line in ax.get_lines()}
+        figure = axes.flat[0].figure
+        figure.legend(lines.values(), lines.keys(), loc="outside lower center", fontsize=7, ncols=6)
         plot.save(axes.flat[0], path, dpi=130)
 
 
