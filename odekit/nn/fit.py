@@ -202,19 +202,7 @@ class _Training:
         batch = self.data if rows is None else model.select(rows, *self.data)
         if hasattr(model, "draw"):
             model.draw(self.batches.rng)
-        try:
-            loss, grad = model.loss_and_grad(*batch)
-        except SolveError as error:
-            model.params[:] = self.good
-            raise TrainingError(f"step {step}: {error} The parameters are those of the last good step.") from error
-        if not (np.isfinite(loss) and np.all(np.isfinite(grad))):
-            model.params[:] = self.good
-            what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
-            raise TrainingError(
-                f"step {step}: {what}. The parameters are those of the last good step; lower the learning rate, or scale "
-                "the data."
-            )
-        return loss, grad
+        return _loss_and_grad(model, batch, step, self.good, "lower the learning rate, or scale the data")
 
     # on disk -----------------------------------------------------------------------------------------------------------
 
@@ -286,25 +274,27 @@ class _Validation:
         return np.array(self.seen), int(min(self.seen, key=lambda entry: entry[1])[0])
 
 
+def _loss_and_grad(model, batch, step, good, remedy):
+    """Loss and gradient; where there is none, a clear end, with the last good parameters."""
+    try:
+        loss, grad = model.loss_and_grad(*batch)
+    except SolveError as error:
+        model.params[:] = good
+        raise TrainingError(f"step {step}: {error} The parameters are those of the last good step.") from error
+    if not (np.isfinite(loss) and np.all(np.isfinite(grad))):
+        model.params[:] = good
+        what = f"the loss is {loss}" if not np.isfinite(loss) else "the gradient is not finite"
+        raise TrainingError(f"step {step}: {what}. The parameters are those of the last good step; {remedy}.")
+    return loss, grad
+
+
 def _fit_lbfgs(model, data, optimizer, steps, progress, callback):
     start, good = time.perf_counter(), model.params.copy()
     losses, seconds, interrupted = [], [], False
 
     def evaluate(params):
         model.params[:] = params
-        try:
-            loss, grad = model.loss_and_grad(*data)
-        except SolveError as error:
-            model.params[:] = good
-            raise TrainingError(
-                f"step {len(losses)}: {error} The parameters are those of the last good step."
-            ) from error
-        if not (np.isfinite(loss) and np.all(np.isfinite(grad))):
-            model.params[:] = good
-            raise TrainingError(
-                f"step {len(losses)}: the loss is {loss}. The parameters are those of the last good step; scale the data."
-            )
-        return loss, grad
+        return _loss_and_grad(model, data, len(losses), good, "scale the data")
 
     with training_bar(progress, steps) as show:
 

@@ -6,6 +6,7 @@ from .. import _callback, _checks
 from .._structure import DENSE
 from ..field import UserField
 from ..solvers import state
+from ..solvers.linalg.dense import Dense
 from ..solvers.problem import SCRATCH_VECTORS
 
 
@@ -103,8 +104,7 @@ def jacobians(fun, t, y, args=None, jac=None):
     field, found = field_with_jacobian(fun, float(t[0]), start, args, jac)
     n = start.size
     if found.kind == state.JAC_CONSTANT:
-        matrix = found.matrix.toarray() if hasattr(found.matrix, "toarray") else np.asarray(found.matrix)
-        return np.tile(matrix, (t.size, 1, 1))
+        return np.tile(Dense(n).pack(found.matrix), (t.size, 1, 1))
     p = np.concatenate((field.parameters, np.zeros(SCRATCH_VECTORS * n)))
     states = np.ascontiguousarray(y.T, dtype=float)
     return np.stack(

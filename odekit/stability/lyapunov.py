@@ -19,6 +19,7 @@ from ..solution import Retcode, describe
 from ..solvers import driver, outcome
 from ..solvers import state as S
 from ..solvers.integrate import Integration
+from ..solvers.linalg.dense import Dense
 from ..solvers.methods import resolve
 from ..solvers.problem import SCRATCH_VECTORS, Kernels
 from ..vmath._core import bits
@@ -102,8 +103,7 @@ def _tangent_kernels(fun, t0, y0, args, jac, count):
     p[_JACOBIAN] = _as_float(found.address)
     p[_HEADER : _HEADER + field.parameters.size] = field.parameters
     if found.kind == S.JAC_CONSTANT:
-        matrix = found.matrix.toarray() if hasattr(found.matrix, "toarray") else np.asarray(found.matrix)
-        p[_JACOBIAN], p[-n * n :] = 0.0, matrix.ravel()
+        p[_JACOBIAN], p[-n * n :] = 0.0, Dense(n).pack(found.matrix).ravel()
     address = (
         _jit.python_address(_tangent)
         if _jit.JIT_DISABLED
