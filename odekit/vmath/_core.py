@@ -87,3 +87,12 @@ def two_difference(a, b):
 def power_of_two(shifted, offset):
     """2**(n + offset), a normal number, for the n in the low bits of `shifted` (see `ROUND`)."""
     return from_bits((bits(shifted) + (1023 + offset)) << 52)
+
+
+@elementary
+def half_powers(shifted):
+    """Two powers of two, both normal numbers, whose product is 2**n, for the n in the low bits of `shifted`."""
+    n = shifted - ROUND
+    half = n * 0.5 + ROUND
+    other = (n - (half - ROUND)) + ROUND
+    return power_of_two(half, 0), power_of_two(other, 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._core import LN2_HI, LN2_LO, LOG2_E, ROUND, elementary, power_of_two
+from ._core import LN2_HI, LN2_LO, LOG2_E, ROUND, elementary, half_powers, power_of_two
 
 # expm1(r) = r + r**2 / 2 + r**3 q(r) for |r| <= log(2) / 2: q by Remez exchange, relative error of expm1 2.4e-17
 _Q0 = 0.16666666666666602
@@ -54,10 +54,8 @@ def exp_parts(x):
     x = 710.0 if x > 710.0 else x
     x = -800.0 if x < -800.0 else x
     a, rest, shifted = exp_sum(x)
-    half = (shifted - ROUND) * 0.5 + ROUND
-    other = ((shifted - ROUND) - (half - ROUND)) + ROUND
-    scale = power_of_two(half, 0)
-    return a * scale, rest * scale, power_of_two(other, 0)
+    scale, b = half_powers(shifted)
+    return a * scale, rest * scale, b
 
 
 @elementary

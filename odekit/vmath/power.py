@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._core import ROUND, elementary, fma, power_of_two
+from ._core import elementary, fma, half_powers
 from .exponential import exp_sum
 from .logarithm import log_sum
 
@@ -18,9 +18,8 @@ def _exp_of_sum(high, low):
     low = low if abs(low) < 1e-10 else 0.0  # where the first lines have clamped
     a, rest, shifted = exp_sum(high)
     a += rest + a * low
-    half = (shifted - ROUND) * 0.5 + ROUND
-    other = ((shifted - ROUND) - (half - ROUND)) + ROUND
-    return a * power_of_two(half, 0) * power_of_two(other, 0)
+    scale, b = half_powers(shifted)
+    return a * scale * b
 
 
 @elementary
