@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from . import checks, files
-from .mlp import MLP
+from .mlp import require_network
 from .neural_ode import NeuralODE
 from .trace import NOISES, TraceField, directions
 
@@ -53,8 +53,7 @@ class CNF:
         self, field, t1=1.0, probes=0, noise="rademacher", kinetic=0.0, jacobian=0.0, method="dopri5", rtol=1e-5, atol=1e-5,
         adjoint="auto", first_step=None,
     ):  # fmt: skip
-        if not isinstance(field, MLP):
-            raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")
+        require_network("field", field)
         self.field, self.dim, self.t1 = field, field.dim, checks.positive("t1", t1)
         self.probes = 0 if isinstance(probes, (int, np.integer)) and probes == 0 else checks.count("probes", probes)
         self.noise = checks.choice("noise", noise, NOISES)

@@ -16,7 +16,7 @@ from .composite import (
 )
 from .field_kernels import gradient_pull_into, gradient_record, gradient_value
 from .header import LANES, N_PARAMS, SIZE, TIME_BAR
-from .mlp import MLP
+from .mlp import require_network
 
 view1 = _jit.view1
 
@@ -90,8 +90,7 @@ class DissipativeHNN(JoinedParameters, NetworkField):
 
     def __init__(self, conserved, dissipated):
         for name, network in (("conserved", conserved), ("dissipated", dissipated)):
-            if not isinstance(network, MLP):
-                raise TypeError(f"{name} must be an odekit.nn.MLP, but it is a {type(network).__name__}")
+            require_network(name, network)
         sizes = conserved.sizes[0], dissipated.sizes[0]
         if conserved.sizes[-1] != 1 or dissipated.sizes[-1] != 1 or sizes[0] != sizes[1] or sizes[0] % 2:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from . import field_kernels as kernels
 from .composite import NetworkField
-from .mlp import MLP
+from .mlp import require_network
 
 
 class HNN(NetworkField):
@@ -39,8 +39,7 @@ class HNN(NetworkField):
     hamiltonian = True
 
     def __init__(self, field):
-        if not isinstance(field, MLP):
-            raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")
+        require_network("field", field)
         if field.sizes[-1] != 1 or field.sizes[0] % 2:
             raise ValueError(
                 f"an HNN needs a network of 2 k inputs (q, p) and 1 output, but its sizes are {list(field.sizes)}"

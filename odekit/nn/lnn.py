@@ -12,7 +12,7 @@ from .derivative import derivative_loss
 from .field_kernels import gradient_record, tile
 from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZE, SIZES, TIME_BAR, WIDEST
 from .input_gradient import gradient_backward
-from .mlp import MLP
+from .mlp import require_network
 from .network import tape_of
 
 view1, view2 = _jit.view1, _jit.view2
@@ -181,8 +181,7 @@ class LNN(NetworkField):
     """
 
     def __init__(self, field, ridge=1.0, angles=False):
-        if not isinstance(field, MLP):
-            raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")
+        require_network("field", field)
         if field.sizes[-1] != 1 or field.sizes[0] % 2 or len(field.sizes) < 3:
             raise ValueError(
                 "an LNN needs a network of 2 k inputs (q, v), a hidden layer and 1 output, but its sizes are "

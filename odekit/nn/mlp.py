@@ -259,6 +259,12 @@ class MLP:
         return f"MLP({list(self.sizes)}, activation={self.activation!r}, {self._params.size} parameters)"
 
 
+def require_network(name, value):
+    """Refuse what is not an `MLP`, by a TypeError that names the argument."""
+    if not isinstance(value, MLP):
+        raise TypeError(f"{name} must be an odekit.nn.MLP, but it is a {type(value).__name__}")
+
+
 def _lanes(x):
     """(B, d) as the flat [d, B] that kernels see."""
     return np.ascontiguousarray(x.T).ravel()

@@ -5,7 +5,7 @@ import numpy as np
 from .. import _jit
 from . import checks, files
 from .header import BLOCK, LANE_BLOCK, LANES, N_PARAMS, SIZE, SLOT, THETA
-from .mlp import MLP
+from .mlp import require_network
 from .neural_ode import NeuralODE
 
 VALUE, COTANGENT, SQUARES = 0, 1, 2  # modes of the kernel
@@ -97,8 +97,7 @@ class ResNet:
     """
 
     def __init__(self, field, depth, t1=1.0, shared=True):
-        if not isinstance(field, MLP):
-            raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")
+        require_network("field", field)
         self.field, self.dim, self.depth = field, field.dim, checks.count("depth", depth)
         self.t1, self.shared = checks.positive("t1", t1), bool(shared)
         self._params = field.params if self.shared else np.tile(field.params, self.depth)

@@ -5,7 +5,7 @@ from . import checks
 from .composite import DIM, FIRST, NetworkField, enter, field_kernels, pack
 from .field_kernels import network_pull, network_record, network_value
 from .header import LANES, SIZE, TIME_BAR
-from .mlp import MLP
+from .mlp import require_network
 
 view1 = _jit.view1
 
@@ -68,8 +68,7 @@ class SecondOrderODE(NetworkField):
     """
 
     def __init__(self, field):
-        if not isinstance(field, MLP):
-            raise TypeError(f"field must be an odekit.nn.MLP, but it is a {type(field).__name__}")
+        require_network("field", field)
         if field.sizes[0] != 2 * field.sizes[-1]:
             raise ValueError(
                 "a SecondOrderODE needs a network of 2 k inputs (q, v) and k outputs, but its sizes are "

@@ -17,7 +17,7 @@ from .composite import (
 )
 from .field_kernels import address, gradient_pull_into, gradient_record, gradient_value
 from .header import LANES, N_PARAMS, SIZE, TIME_BAR
-from .mlp import MLP
+from .mlp import require_network
 
 view1 = _jit.view1
 
@@ -113,8 +113,7 @@ class SeparableHNN(JoinedParameters, NetworkField):
 
     def __init__(self, kinetic, potential):
         for name, network in (("kinetic", kinetic), ("potential", potential)):
-            if not isinstance(network, MLP):
-                raise TypeError(f"{name} must be an odekit.nn.MLP, but it is a {type(network).__name__}")
+            require_network(name, network)
         if kinetic.sizes[-1] != 1 or potential.sizes[-1] != 1 or kinetic.sizes[0] != potential.sizes[0]:
             raise ValueError(
                 "a SeparableHNN needs two networks of k inputs and 1 output, but their sizes are "
