@@ -14,7 +14,7 @@ from .hamiltonian import Hamiltonian
 from .separable import Separable
 from .solvers import batch as B
 from .solvers import fused_kernels
-from .solvers.lanes import LaneLoop
+from .solvers.lane_loop import LaneLoop
 
 _agreed: dict = {}  # address of a kernel -> whether its field gives the numbers of the Python function
 

@@ -2,7 +2,7 @@
 
 import functools
 
-from . import fused, lanes
+from . import fused, lane_loop
 from .tables import EXPLICIT
 
 #: The methods that run in fused lanes.
@@ -35,4 +35,4 @@ def explicit(name, n, n_params, outputs, field, identity):
     sources = {"sweep": fused.sweep(table, layout, outputs)}
     if outputs:
         sources["dense"] = fused.dense(table, layout)
-    return lanes.kernel(name, layout, table.embedded_order, sources, {"field": field}, identity), layout
+    return lane_loop.kernel(name, layout, table.embedded_order, sources, {"field": field}, identity), layout

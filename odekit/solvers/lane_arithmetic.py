@@ -1,0 +1,77 @@
+"""Arithmetic of generated lane code: selection without branches, logarithm and power of two that vectorise."""
+
+import functools
+import math
+
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from .. import _jit
+
+#: Parts of a kernel: compiled into it, not cached by themselves.
+part = functools.partial(njit, **{**_jit.CORE_OPTIONS, "cache": False})
+
+
+@intrinsic
+def pointer(typingctx, address):
+    """The address of a float64 array as a pointer, which is indexed without bounds."""
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], ir.DoubleType().as_pointer())
+
+    return types.CPointer(types.float64)(types.int64), codegen
+
+
+@intrinsic
+def bits_of(typingctx, x):
+    """The bits of a float64."""
+    return types.int64(types.float64), lambda context, builder, signature, args: builder.bitcast(
+        args[0], ir.IntType(64)
+    )
+
+
+@intrinsic
+def float_of(typingctx, bits):
+    """The float64 of given bits."""
+    return types.float64(types.int64), lambda context, builder, signature, args: builder.bitcast(
+        args[0], ir.DoubleType()
+    )
+
+
+@intrinsic
+def select(typingctx, condition, a, b):
+    """``a if condition else b`` of two numbers, both of which are computed: no branch."""
+
+    def codegen(context, builder, signature, args):
+        return builder.select(context.cast(builder, args[0], types.boolean, types.boolean), args[1], args[2])
+
+    kind = types.float64 if types.float64 in (a, b) else types.int64
+    return kind(types.boolean, kind, kind), codegen
+
+
+_MANTISSA, _HALF_BITS, _SHIFT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E667F3BCD, 0x3FF0000000000000 - 0x3FE6A09E667F3BCD
+
+
+@part(forceinline=True)
+def log2_of(x):
+    """Logarithm of a normal positive number to 1e-9, below what rounding leaves of an error estimate; it vectorises."""
+    bits = bits_of(x) + _SHIFT  # x = 2^k m with sqrt(1/2) <= m < sqrt(2)
+    f = float_of((bits & _MANTISSA) + _HALF_BITS) - 1.0
+    u = f / (2.0 + f)
+    z = u * u
+    w = z * z
+    low, high = 2.8853900817779268 + z * 0.9617966939259756, 0.5770780163555854 + z * 0.4121985831111324
+    return float((bits >> 52) - 1023) + u * (low + w * (high + w * 0.3205988979753252))
+
+
+@part(forceinline=True)
+def exp2_of(x):
+    """Power of two to 1e-9, for |x| <= 100."""
+    whole = math.floor(x + 0.5)
+    r = (x - whole) * 0.6931471805599453
+    z = r * r
+    w = z * z
+    low = (1.0 + r) + z * (0.5 + r * (1.0 / 6.0))
+    high = (1.0 / 24.0 + r * (1.0 / 120.0)) + z * (1.0 / 720.0 + r * (1.0 / 5040.0))
+    return (low + w * (high + w * (1.0 / 40320.0))) * float_of((int(whole) + 1023) << 52)

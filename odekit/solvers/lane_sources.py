@@ -1,0 +1,211 @@
+"""What surrounds a sweep of lanes, as source: how trajectories begin and finish, their outputs, the loop over sweeps."""
+
+from ..solution import Retcode
+from . import batch as B
+from . import control as C
+from . import lanes as L
+from .lanes import call
+
+_RETCODES = {L.DONE: Retcode.SUCCESS, L.MAX_STEPS: Retcode.MAX_STEPS, L.TOO_SMALL: Retcode.STEP_TOO_SMALL,
+             L.NONFINITE: Retcode.NONFINITE, L.RAISED: Retcode.RHS_RAISED}  # fmt: skip
+
+
+def begin_source(layout, order, identity):
+    """Source of ``begin``: put trajectory k into a lane, evaluate the field, choose the first step; the lane's status."""
+    n, at = layout.n, layout.at
+    y, f = [f"y{i}" for i in range(n)], [f"f{i}" for i in range(n)]
+    g, z, p = [f"g{i}" for i in range(n)], [f"z{i}" for i in range(n)], [f"p{i}" for i in range(layout.n_params)]
+
+    def norm(values):
+        squares = " + ".join(f"({v} * v{i}) * ({v} * v{i})" for i, v in enumerate(values))
+        return f"math.sqrt(({squares}) / {n})"
+
+    body = [
+        "t, t_end = spans[2 * k], spans[2 * k + 1]",
+        "direction, span, raised = 1.0 if t_end >= t else -1.0, abs(t_end - t), 0",
+        *(f"{a} = starts[{n} * k + {i}]" for i, a in enumerate(y)),
+        *(f"{a} = params[{layout.n_params} * k + {i}]" for i, a in enumerate(p)),
+        *(f"{element} = {a}" for element, a in zip(layout.vector("y") + layout.parameters, y + p, strict=True)),
+        f"{at(L.T)}, {at(L.T_END)}, {at(L.DIRECTION)}, {at(L.MEMBER)} = t, t_end, direction, float(k)",
+        *(f"{at(row)} = 0.0" for row in (L.H, L.LOG_ERR, L.REJECTED, L.NACCEPT, L.NREJECT, L.WANTS, L.SERVED)),
+        f"{at(L.T_OLD)}, {at(L.NEXT_OUT)}, {at(L.NFEV)} = t, math.inf * direction, 1.0",
+        *call("t", y, f, p),
+        *(f"{element} = {a}" for element, a in zip(layout.vector("f"), f, strict=True)),
+        "if raised != 0:",
+        f"    return {L.RAISED}.0",
+        f"if not abs({' + '.join(f'0.0 * {a}' for a in f)}) == 0.0:",
+        f"    return {L.NONFINITE}.0",
+        "h = first_step",
+        "if h == 0.0:",
+        *(f"    v{i} = 1.0 / (atol[{i}] + rtol[{i}] * abs({a}))" for i, a in enumerate(y)),
+        f"    d0, d1 = {norm(y)}, {norm(f)}",
+        f"    h0 = {C.TINY_STEP!r} if d0 < {C.TINY_NORM!r} or d1 < {C.TINY_NORM!r} else 0.01 * d0 / d1",
+        "    h0 = min(h0, span, max_step)",
+        "    signed = math.copysign(h0, direction)",
+        *(f"    {c} = {a} + signed * {b}" for a, b, c in zip(y, f, z, strict=True)),
+        *("    " + line for line in call("t + signed", z, g, p)),
+        f"    {at(L.NFEV)} = 2.0",
+        "    if raised != 0:",
+        f"        return {L.RAISED}.0",
+        *(f"    {c} -= {b}" for b, c in zip(f, g, strict=True)),
+        f"    d2 = {norm(g)} / h0",
+        f"    if d1 <= {C.TINY_SLOPE!r} and d2 <= {C.TINY_SLOPE!r}:",
+        f"        h = max({C.TINY_STEP!r}, h0 * 1e-3)",
+        "    else:",
+        f"        h = (0.01 / max(d1, d2)) ** {1.0 / (order + 1)!r}",
+        "    h = min(100.0 * h0, h, span, max_step)",
+        "    if not h < math.inf:",
+        f"        h = {C.TINY_STEP!r} * span",
+        f"{at(L.H)} = h",
+        f"return {L.DONE}.0 if t == t_end else {L.RUN}.0",
+    ]
+    head = "def begin(w, lane, k, spans, starts, params, rtol, atol, first_step, max_step):"
+    return f"# {identity}\n{head}\n" + "".join(f"    {line}\n" for line in body)
+
+
+def run_source(layout, has_dense, identity):
+    """Source of the kernel: sweeps, outputs, and lanes that finish and take up the next trajectory."""
+    at, n, lanes = layout.at, layout.n, layout.lanes
+    y = layout.vector("y")
+    lines = [
+        "def lanes(addresses, control, w, settings):",
+        "    spans, starts, params = pointer(addresses[0]), pointer(addresses[1]), pointer(addresses[2])",
+        "    t_eval, y_out, t_out = pointer(addresses[3]), pointer(addresses[4]), pointer(addresses[5])",
+        "    counters, ends = pointer(addresses[6]), pointer(addresses[7])",
+        "    rtol, atol = pointer(addresses[8]), pointer(addresses[9])",
+        "    first_step, max_step = settings[0], settings[1]",
+        f"    save, rows, step_limit = control[{L.SAVE}], control[{L.ROWS}], float(control[{L.STEP_LIMIT}])",
+        "    done = 1",
+        f"    for _ in range(control[{L.SWEEPS}]):",
+        f"        active = control[{L.ACTIVE}]",
+        "        if done > 0:",
+        # lanes from the last one down: what moves into a gap has been looked at already
+        "            for lane in range(active - 1, -1, -1):",
+        f"                if {at(L.STATUS)} > 0.5:",
+        "                    finish(w, lane, save, rows, y_out, t_out, counters, ends)",
+        f"                    if not take(w, lane, control, {', '.join(_TAKE)}):",
+        "                        active -= 1",
+        "                        if lane != active:",
+        f"                            for row in range({layout.rows}):",
+        f"                                w[row * {lanes} + lane] = w[row * {lanes} + active]",
+        f"                        {at(L.STATUS, 'active')} = {L.IDLE}.0",
+        f"            while active < {lanes} and take(w, active, control, {', '.join(_TAKE)}):",
+        "                active += 1",
+        f"            control[{L.ACTIVE}] = active",
+        "        if active == 0:",
+        "            return 1",
+        f"        done, wanted = sweep(w, (active + {L.BLOCK - 1}) // {L.BLOCK}, rtol, atol, max_step, step_limit)",
+    ]
+    if has_dense:
+        lines += [
+            "        if wanted > 0:",
+            f"            if save == {B.SAVE_TIMES}:",
+            f"                done += dense(w, (active + {L.BLOCK - 1}) // {L.BLOCK})",
+            "            for lane in range(active):",
+            f"                if {at(L.WANTS)} != 0.0:",
+            f"                    emit(w, lane, save, rows, control[{L.SHARED_TIMES}], t_eval, y_out, t_out)",
+        ]
+    lines += ["    return 0", ""]
+    take = [
+        f"def take(w, lane, control, {', '.join(_TAKE)}):",
+        f"    while control[{L.NEXT}] < control[{L.LAST}]:",
+        f"        k = control[{L.NEXT}]",
+        f"        control[{L.NEXT}] = k + 1",
+        "        status = begin(w, lane, k, spans, starts, params, rtol, atol, first_step, max_step)",
+        f"        {at(L.STATUS)} = status",
+    ]
+    if has_dense:
+        take += [
+            f"        if save == {B.SAVE_STEPS}:",
+            f"            t_out[k * rows] = {at(L.T)}",
+            *(f"            y_out[k * rows * {n} + {i}] = {a}" for i, a in enumerate(y)),
+            f"            {at(L.SERVED)}, {at(L.NEXT_OUT)} = 1.0, -math.inf * {at(L.DIRECTION)}",
+            f"        elif save == {B.SAVE_TIMES}:",
+            f"            first = 0 if control[{L.SHARED_TIMES}] == 1 else k * rows",
+            f"            if rows > 0 and t_eval[first] == {at(L.T)}:",
+            *(f"                y_out[k * rows * {n} + {i}] = {a}" for i, a in enumerate(y)),
+            f"                {at(L.SERVED)} = 1.0",
+            f"            served = int({at(L.SERVED)})",
+            "            if served < rows:",
+            f"                {at(L.NEXT_OUT)} = t_eval[first + served]",
+        ]
+    take += [
+        f"        if status == {L.RUN}.0:",
+        "            return True",
+        "        finish(w, lane, save, rows, y_out, t_out, counters, ends)",
+        "    return False",
+        "",
+    ]
+    finish = [
+        "def finish(w, lane, save, rows, y_out, t_out, counters, ends):",
+        f"    k, status = int({at(L.MEMBER)}), {at(L.STATUS)}",
+        f"    code = {_choice(_RETCODES)}",
+        f"    saved = {at(L.SERVED)}",
+        f"    if save == {B.SAVE_END} and status == {L.DONE}.0:",
+        "        saved = 1.0",
+        *(f"        y_out[k * {n} + {i}] = {a}" for i, a in enumerate(y)),
+        f"    c = k * {B.N_COUNTERS}",
+        f"    counters[c + {B.RETCODE}], counters[c + {B.NFEV}] = code, {at(L.NFEV)}",
+        f"    counters[c + {B.NACCEPT}], counters[c + {B.NREJECT}] = {at(L.NACCEPT)}, {at(L.NREJECT)}",
+        f"    counters[c + {B.NSAVED}] = saved",
+        f"    ends[2 * k], ends[2 * k + 1] = {at(L.T)}, {at(L.H)} * {at(L.DIRECTION)}",
+        "",
+    ]
+    mark = f"# {identity}\n"
+    sources = {"finish": finish, "take": take, "lanes": lines}
+    if has_dense:
+        sources = {"emit": _emit_lines(layout), **sources}
+    return {name: mark + "\n".join(source) for name, source in sources.items()}
+
+
+def _emit_lines(layout):
+    """Source of ``emit``: write the states that are kept of the step just accepted."""
+    at, n = layout.at, layout.n
+    y, old = layout.vector("y"), layout.vector("old")
+    return [
+        "def emit(w, lane, save, rows, shared, t_eval, y_out, t_out):",
+        f"    k, served, t_new = int({at(L.MEMBER)}), int({at(L.SERVED)}), {at(L.T)}",
+        f"    if save == {B.SAVE_STEPS}:",
+        "        t_out[k * rows + served] = t_new",
+        *(f"        y_out[(k * rows + served) * {n} + {i}] = {a}" for i, a in enumerate(y)),
+        "        served += 1",
+        "        if served == rows:",
+        f"            {at(L.NEXT_OUT)} = math.inf * {at(L.DIRECTION)}",
+        f"        {at(L.SERVED)} = float(served)",
+        "        return",
+        "    first = 0 if shared == 1 else k * rows",
+        f"    t, direction = {at(L.T_OLD)}, {at(L.DIRECTION)}",
+        "    while served < rows and (t_new - t_eval[first + served]) * direction >= 0.0:",
+        "        out = (k * rows + served) * " + str(n),
+        "        if t_eval[first + served] == t_new:",
+        *(f"            y_out[out + {i}] = {a}" for i, a in enumerate(y)),
+        "        else:",
+        "            theta = (t_eval[first + served] - t) / (t_new - t)",
+        *_horner(layout, old),
+        "        served += 1",
+        f"    {at(L.SERVED)} = float(served)",
+        f"    {at(L.NEXT_OUT)} = t_eval[first + served] if served < rows else math.inf * direction",
+        "",
+    ]
+
+
+_TAKE = ("spans starts params t_eval y_out t_out counters ends rtol atol first_step max_step save rows").split()
+
+
+def _choice(table):
+    text = "0.0"
+    for status, code in table.items():
+        text = f"{float(code)!r} if status == {status}.0 else ({text})"
+    return text
+
+
+def _horner(layout, old):
+    degree = layout.first["end"] - layout.first["q"]
+    lines = []
+    for i, start in enumerate(old):
+        value = ""
+        for d in reversed(range(degree // layout.n)):
+            q = layout.at(layout.first["q"] + d * layout.n + i)
+            value = f"({value} + {q}) * theta" if value else f"{q} * theta"
+        lines.append(f"            y_out[out + {i}] = {start} + {value}")
+    return lines
