@@ -49,7 +49,8 @@ def scalar_address(function):
 
     def callback(t, y, dy, p):
         p = _jit._pointer_to_array(p, int(_jit._pointer_to_array(p, SIZE + 1)[SIZE]))
-        longest = p.size  # more than any kernel reads or writes through the other pointers
+        # more than any kernel reads or writes through the other pointers, also in a call for many blocks of lanes
+        longest = p.size * (1 + int(p[LANES] / max(1.0, p[BLOCK])))
         with np.errstate(all="ignore"):
             return function(t, _jit._pointer_to_array(y, longest), _jit._pointer_to_array(dy, longest), p)
 

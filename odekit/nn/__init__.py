@@ -4,6 +4,7 @@ from ..adjoint import SolveError
 from .antisymmetric import AntisymmetricField
 from .augmented import AugmentedODE
 from .cnf import CNF
+from .concatsquash import ConcatSquash
 from .derivative import DerivativeModel
 from .dissipative import DissipativeHNN
 from .files import load
@@ -30,6 +31,7 @@ __all__ = [
     "Adamax",
     "AntisymmetricField",
     "AugmentedODE",
+    "ConcatSquash",
     "Cosine",
     "DerivativeModel",
     "DissipativeHNN",

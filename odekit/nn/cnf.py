@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from . import checks, files
+from .concatsquash import ConcatSquash
 from .mlp import require_network
 from .neural_ode import NeuralODE
 from .trace import NOISES, TraceField, directions
@@ -14,12 +15,13 @@ class CNF:
     """A density, as the image of the normal distribution under the flow of a network.
 
     Points go from the data at t = 0 to the normal distribution at `t1`; the logarithm of the density changes by the trace of
-    the network's derivative on the way. Its gradient is exact, through the steps of the solver.
+    the network's derivative on the way. Its gradient is exact, through the steps of the solver. A network with m more inputs than
+    outputs makes a conditional density p(x | context): the context stands behind the point and is constant on the way.
 
     Parameters
     ----------
-    field : MLP
-        Network of d inputs and d outputs, better with ``time_dependent=True``.
+    field : ConcatSquash or MLP
+        Network of d + m inputs and d outputs; an MLP better with ``time_dependent=True``.
     t1 : float
         Time of the flow.
     probes : int
@@ -36,11 +38,13 @@ class CNF:
     ----------
     params : ndarray
         The parameters of the network.
+    dim, context : int
+        d and m.
 
     Examples
     --------
     >>> import numpy as np, odekit
-    >>> model = odekit.nn.CNF(odekit.nn.MLP([2, 16, 16, 2], rng=0, time_dependent=True))
+    >>> model = odekit.nn.CNF(odekit.nn.ConcatSquash([2, 16, 16, 2], rng=0))
     >>> x = np.random.default_rng(0).normal(0.5, 0.3, (100, 2))
     >>> history = odekit.nn.fit(model, x, steps=30, optimizer=odekit.nn.Adam(1e-2))
     >>> bool(history.loss[-1] < history.loss[0])
@@ -53,8 +57,14 @@ class CNF:
         self, field, t1=1.0, probes=0, noise="rademacher", kinetic=0.0, jacobian=0.0, method="dopri5", rtol=1e-5, atol=1e-5,
         adjoint="auto", first_step=None,
     ):  # fmt: skip
-        require_network("field", field)
-        self.field, self.dim, self.t1 = field, field.dim, checks.positive("t1", t1)
+        if not isinstance(field, ConcatSquash):
+            require_network("field", field)
+        self.field, self.dim, self.context = field, field.sizes[-1], field.sizes[0] - field.sizes[-1]
+        if self.context < 0:
+            raise ValueError(
+                f"a CNF needs a network of at least as many inputs as outputs, but its sizes are {list(field.sizes)}"
+            )
+        self.t1 = checks.positive("t1", t1)
         self.probes = 0 if isinstance(probes, (int, np.integer)) and probes == 0 else checks.count("probes", probes)
         self.noise = checks.choice("noise", noise, NOISES)
         self.kinetic, self.jacobian = float(kinetic), float(jacobian)
@@ -65,12 +75,14 @@ class CNF:
         # the constant directions make the mean over the error smaller, which is undone here
         share = math.sqrt(traced.counted / traced.dim)
         self._model = NeuralODE(traced, method, share * rtol, share * atol, adjoint, first_step=first_step)
-        self._plain = NeuralODE(field, method, rtol, atol, adjoint, first_step=first_step)
+        # samples need no trace, but the context has to go along
+        self._plain = self._model
+        if not self.context:
+            self._plain = NeuralODE(field, method, rtol, atol, adjoint, first_step=first_step)
+        self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
         self.seed = 0
 
     method = property(lambda self: self._plain.method)
-    rtol = property(lambda self: self._plain.rtol)
-    atol = property(lambda self: self._plain.atol)
     adjoint = property(lambda self: self._plain.adjoint)
     first_step = property(lambda self: self._plain.first_step)
 
@@ -88,23 +100,41 @@ class CNF:
         if self.probes:
             self.seed = int(rng.integers(2**62))
 
-    def _start(self, x):
+    def _start(self, x, context):
         traced = self._model.field
         y0 = np.zeros((len(x), traced.dim))
         y0[:, : self.dim] = x
+        y0[:, traced.counted : traced.counted + self.context] = self._checked(context, len(x))
         noise = directions(np.random.default_rng(self.seed), self.noise, (len(x), self.probes * self.dim))
-        y0[:, traced.counted :] = noise
+        y0[:, traced.counted + self.context :] = noise
         return y0
+
+    def _checked(self, context, n):
+        """The context as an array (n, m)."""
+        if not self.context:
+            if context is not None:
+                raise ValueError("this CNF takes no context: its network has as many inputs as outputs")
+            return np.empty((n, 0))
+        if context is None:
+            raise ValueError(f"this CNF needs context=...: {self.context} numbers for each point")
+        context = checks.finite_array("context", context)
+        if context.shape not in ((self.context,), (n, self.context)):
+            raise ValueError(
+                f"context must have shape ({self.context},) or ({n}, {self.context}), but its shape is {context.shape}"
+            )
+        return np.broadcast_to(context, (n, self.context))
 
     def _log_normal(self, z):
         return -0.5 * (z * z).sum(axis=-1) - 0.5 * self.dim * math.log(2.0 * math.pi)
 
-    def log_density(self, x):
+    def log_density(self, x, context=None):
         """Logarithm of the density, in nats.
 
         Parameters
         ----------
         x : array_like, (d,) or (B, d)
+        context : array_like, (m,) or (B, m)
+            For a conditional density.
 
         Returns
         -------
@@ -116,16 +146,18 @@ class CNF:
         SolveError
         """
         x, batched = checks.batch("x", x, self.dim)
-        end = self._model.solve(self._start(checks.finite_array("x", x)), [0.0, self.t1])[1]
+        end = self._model.solve(self._start(checks.finite_array("x", x), context), [0.0, self.t1])[1]
         value = self._log_normal(end[:, : self.dim]) + end[:, self.dim]
         return value if batched else float(value[0])
 
-    def loss_and_grad(self, x):
+    def loss_and_grad(self, x, context=None):
         """Mean of the negative logarithm of the density, with the regularisers, and its gradient.
 
         Parameters
         ----------
         x : array_like, (B, d)
+        context : array_like, (m,) or (B, m)
+            For a conditional density.
 
         Returns
         -------
@@ -149,31 +181,37 @@ class CNF:
                 seeds[1, :, d + 1 + i] = weight / len(x)
             return seeds
 
-        g = self._model.gradient(self._start(checks.finite_array("x", x)), [0.0, self.t1], cotangent)
+        g = self._model.gradient(self._start(checks.finite_array("x", x), context), [0.0, self.t1], cotangent)
         return float(loss), g.params
 
-    def sample(self, n, rng=None):
+    def sample(self, n, rng=None, context=None):
         """Points of the density.
 
         Parameters
         ----------
         n : int
         rng : None, int or numpy.random.Generator
+        context : array_like, (m,) or (n, m)
+            For a conditional density.
 
         Returns
         -------
         ndarray, (n, d)
         """
         z = np.random.default_rng(rng).standard_normal((checks.count("n", n), self.dim))
-        return self._plain.solve(z, [self.t1, 0.0])[1]
+        context = self._checked(context, n)
+        if self.context:
+            z = self._start(z, context)
+        return np.ascontiguousarray(self._plain.solve(z, [self.t1, 0.0])[1][:, : self.dim])
 
-    def samples(self, x):
+    def samples(self, x, context=None):
         """Number of samples in training data, for `fit`."""
         return len(checks.batch("x", x, self.dim)[0])
 
-    def select(self, rows, x):
+    def select(self, rows, x, context=None):
         """Some of the training data, for `fit`."""
-        return (np.atleast_2d(x)[rows],)
+        x = np.atleast_2d(x)[rows]
+        return (x,) if context is None else (x, context if np.ndim(context) == 1 else np.asarray(context)[rows])
 
     def save(self, path, *, overwrite=False):
         """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""

@@ -8,6 +8,7 @@ DEPTH = 4  # how deep models may be nested
 SETTINGS = {
     "MLP": ("sizes", "activation", "final_bias", "init", "time_dependent"),
     "NeuralODE": ("method", "rtol", "atol", "adjoint", "step_control", "first_step"),
+    "ConcatSquash": ("sizes", "activation", "init"),
     "HNN": (),
     "DerivativeModel": (),
     "SecondOrderODE": (),
@@ -22,6 +23,7 @@ SETTINGS = {
 #: Networks and fields in which the others consist, in the order of their constructors.
 PARTS = dict.fromkeys(SETTINGS, ("field",)) | {
     "MLP": (),
+    "ConcatSquash": (),
     "AntisymmetricField": (),
     "SeparableHNN": ("kinetic", "potential"),
     "DissipativeHNN": ("conserved", "dissipated"),
@@ -107,6 +109,7 @@ def _attributes(model, prefix=""):
 def _build(attributes, n_params, prefix=""):
     from .. import nn
     from .antisymmetric import parameter_count as antisymmetric_count
+    from .concatsquash import gate_count
     from .header import parameter_count
 
     name = attributes[f"{prefix}class"]
@@ -118,6 +121,12 @@ def _build(attributes, n_params, prefix=""):
         if antisymmetric_count(dim, timed) != n_params:
             raise ValueError(f"dim={dim} needs {antisymmetric_count(dim, timed)} parameters, but there are {n_params}")
         return nn.AntisymmetricField(**{**settings, "dim": dim, "time_dependent": timed})
+    if name == "ConcatSquash":
+        sizes = [int(n) for n in np.atleast_1d(settings["sizes"])]
+        count = parameter_count(sizes, True) + gate_count(sizes)
+        if count != n_params:
+            raise ValueError(f"sizes {sizes} need {count} parameters, but there are {n_params}")
+        return nn.ConcatSquash(**{**settings, "sizes": sizes})
     if name != "MLP":
         settings = {key: int(value) if isinstance(value, np.integer) else value for key, value in settings.items()}
         if name == "ResNet" and not settings["shared"]:

@@ -11,23 +11,55 @@ import numpy as np
 from .. import _jit
 from . import checks
 from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, enter, field_kernels, own_tape, pack
-from .header import ACTIVATION, FINAL_BIAS, HIDDEN, LANES, LAYERS, ORDER, SIZE, SIZES, THETA, TIME_BAR, WIDEST
+from .concatsquash import ConcatSquash, clear, make_weights, pull_weights
+from .header import (
+    ACTIVATION,
+    BLOCK,
+    FINAL_BIAS,
+    HIDDEN,
+    LANES,
+    LAYERS,
+    N_PARAMS,
+    ORDER,
+    SIZE,
+    SIZES,
+    THETA,
+    TIME_BAR,
+    TIMED,
+    WIDEST,
+)
 from .matmul import add_outer, matmul, matmul_transposed
 
 view1, view2 = _jit.view1, _jit.view2
 
 PROBES = 14  # place of the header: number of random directions; 0: all units
+GATED = 15  # 0, or the offset of memory for the weights of a `ConcatSquash` at one time, and for their cotangents
 #: Random directions by name.
 NOISES = ("rademacher", "gaussian")
 
 
 @_jit.core
-def _direction(s, p, probe, i, j, d, lanes):
+def _context(p, at, d):
+    """Features of the context: the inputs of the network that are neither z nor the time."""
+    return int(p[at + SIZES]) - int(p[at + TIMED]) - d
+
+
+@_jit.core
+def _direction(s, p, probe, i, j, d, context, lanes):
     """Component i of a direction in lane j."""
     if p[PROBES] == 0.0:
         return 1.0 if i == probe else 0.0
-    first = d + 1 + 2 * int(p[OPTION])
+    first = d + 1 + 2 * int(p[OPTION]) + context
     return s[(first + probe * d + i) * lanes + j]
+
+
+@_jit.core
+def _weights(t, p, at):
+    """Offset of the weights at time t."""
+    if p[GATED] == 0.0:
+        return at + int(p[at + THETA])
+    make_weights(t, p, at, int(p[GATED]))
+    return int(p[GATED])
 
 
 @_jit.core
@@ -38,15 +70,17 @@ def traced(t, s, ds, p, keep):
     layers, n_in = int(q[LAYERS]), int(q[SIZES])
     d = int(q[SIZES + layers])
     probes = d if p[PROBES] == 0.0 else int(p[PROBES])
-    width = (1 + probes) * lanes
+    width, context = (1 + probes) * lanes, _context(p, at, d)
+    first = d + 1 + 2 * int(p[OPTION])
     below = view2(p, place, n_in, width)
     for i in range(n_in):
+        row = (i if i < d else first + i - d) * lanes
         for j in range(lanes):
-            below[i, j] = s[i * lanes + j] if i < d else t
+            below[i, j] = s[row + j] if i < d + context else t
             for c in range(probes):
-                below[i, (c + 1) * lanes + j] = _direction(s, p, c, i, j, d, lanes) if i < d else 0.0
+                below[i, (c + 1) * lanes + j] = _direction(s, p, c, i, j, d, context, lanes) if i < d else 0.0
     place += n_in * width
-    theta = at + int(q[THETA])
+    theta = _weights(t, p, at)
     q[ORDER] = 2
     for k in range(1, layers + 1):
         n, n_below = int(q[SIZES + k]), below.shape[0]
@@ -83,12 +117,12 @@ def traced(t, s, ds, p, keep):
             kinetic += below[i, j] * below[i, j]
             for c in range(probes):
                 value = below[i, (c + 1) * lanes + j]
-                trace += scale * value * _direction(s, p, c, i, j, d, lanes)
+                trace += scale * value * _direction(s, p, c, i, j, d, context, lanes)
                 size += scale * value * value
         ds[d * lanes + j] = trace
         if p[OPTION] != 0.0:
             ds[(d + 1) * lanes + j], ds[(d + 2) * lanes + j] = kinetic, size
-    for i in range((d + 1 + 2 * int(p[OPTION])) * lanes, int(p[DIM]) * lanes):
+    for i in range(first * lanes, int(p[DIM]) * lanes):
         ds[i] = 0.0
     return 0
 
@@ -107,7 +141,11 @@ def traced_pull(t, v, out, p):
         theta += int(q[SIZES + k]) * (int(q[SIZES + k - 1]) + 1)
         place += int(q[SIZES + k]) * (2 * width + 3 * lanes if k < layers else width)
     theta -= 0 if q[FINAL_BIAS] != 0.0 else d
-    scratch, parameters = int(p[OWN_SCRATCH]), at + int(q[THETA])
+    scratch, parameters, gated = int(p[OWN_SCRATCH]), _weights(t, p, at), p[GATED] != 0.0
+    count, first = int(q[N_PARAMS]), d + 1 + 2 * int(p[OPTION])
+    if gated:
+        clear(p, parameters + count, count)
+    grad = view1(p, parameters + count, count) if gated else view1(out, states, count)
     scale = 1.0 if p[PROBES] == 0.0 else 1.0 / probes
     place -= d * width
     value, inputs = view2(p, place, d, width), view2(p, start, n_in, width)
@@ -130,9 +168,9 @@ def traced_pull(t, v, out, p):
                 total = 0.0
                 for j in range(lanes):
                     total += bar[i, j]
-                out[states + theta + n * n_below + i] += total
+                grad[theta + n * n_below + i] += total
         below = start if k == 1 else place - n_below * (width + 3 * lanes)
-        add_outer(bar, view2(p, below, n_below, width), view2(out, states + theta, n, n_below))
+        add_outer(bar, view2(p, below, n_below, width), view2(grad, theta, n, n_below))
         turn = scratch + (1 + (layers - k) % 2) * widest * width
         next_bar = view2(p, turn, n_below, width)
         matmul_transposed(view2(p, parameters + theta, n, n_below), bar, next_bar)
@@ -150,25 +188,29 @@ def traced_pull(t, v, out, p):
                         next_bar[i, j] += curvature[i, j] * z[i, c * lanes + j] * y_bar
                         next_bar[i, c * lanes + j] = slope[i, j] * y_bar
         bar = next_bar
-    for i in range(n_in):
-        for j in range(lanes):
-            if i < d:
-                out[i * lanes + j] = bar[i, j]
-            else:
-                p[TIME_BAR] += bar[i, j]
     for i in range(d * lanes, states):
         out[i] = 0.0
+    for i in range(n_in):
+        row = (i if i < d else first + i - d) * lanes
+        for j in range(lanes):
+            if i < d + _context(p, at, d):
+                out[row + j] = bar[i, j]
+            else:
+                p[TIME_BAR] += bar[i, j]
+    if gated:
+        pull_weights(t, p, at, parameters + count, view1(out, states, int(p[N_PARAMS])))
     return 0
 
 
 class TraceField(NetworkField):
     """A network with the trace of its derivative, as a vector field.
 
-    The state is (z, integral of the trace, with `regularised` those of |f|^2 and |J|^2, then the random directions).
+    The state is (z, integral of the trace, with `regularised` those of |f|^2 and |J|^2, then the context, the random directions).
 
     Parameters
     ----------
-    field : MLP
+    field : MLP or ConcatSquash
+        Its first inputs are z, as many as its outputs; further ones are the context.
     probes : int
         Number of random directions; 0: the exact trace.
     regularised : bool
@@ -176,16 +218,17 @@ class TraceField(NetworkField):
 
     def __init__(self, field, probes=0, regularised=False):
         self.field, self.probes, self.regularised = field, probes, regularised
+        self.outputs, self.context = field.sizes[-1], field.sizes[0] - field.sizes[-1]
 
     @property
     def counted(self):
-        """Components of the state without the directions."""
-        return self.field.dim + 1 + 2 * self.regularised
+        """Components of the state that change."""
+        return self.outputs + 1 + 2 * self.regularised
 
     @property
     def dim(self):
         """Dimension of the state."""
-        return self.counted + self.probes * self.field.dim
+        return self.counted + self.context + self.probes * self.outputs
 
     @property
     def kernels(self):
@@ -194,10 +237,14 @@ class TraceField(NetworkField):
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
-        inner, channels = self.field.pack(1), 1 + (self.probes or self.field.dim)
+        gated = isinstance(self.field, ConcatSquash)
+        network = self.field.network if gated else self.field
+        inner, channels = network.pack(1), 1 + (self.probes or self.outputs)
         n_in, hidden, widest = int(inner[SIZES]), int(inner[HIDDEN]), int(inner[WIDEST])
-        slot = channels * (n_in + 2 * hidden + self.field.dim) + 3 * hidden
-        p = pack(self.dim, (self.field.pack,), lanes, slots, slot=slot, scratch=3 * channels * widest)
+        slot, scratch = channels * (n_in + 2 * hidden + self.outputs) + 3 * hidden, 3 * channels * widest
+        gates, fixed = (self.field.gates, 2 * network.params.size) if gated else ((), 0)
+        p = pack(self.dim, (network.pack,), lanes, slots, gates, slot, scratch, fixed)
+        p[GATED] = p[OWN_SCRATCH] + scratch * p[BLOCK] if gated else 0.0
         p[PROBES], p[OPTION] = self.probes, self.regularised
         return p
 
@@ -214,7 +261,7 @@ def trace(field, x, t=0.0, probes=0, noise="rademacher", rng=None):
 
     Parameters
     ----------
-    field : MLP
+    field : MLP or ConcatSquash
         With as many outputs as inputs.
     x : array_like, (d,) or (B, d)
     t : float

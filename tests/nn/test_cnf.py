@@ -1,40 +1,61 @@
 """Traces and flows against the definition in plain NumPy, by complex steps."""
 
+import copy
+
 import numpy as np
 import pytest
 
 import odekit.nn
-from odekit.nn import CNF, MLP
+from odekit.nn import CNF, MLP, ConcatSquash, NeuralODE
 from odekit.nn.trace import TraceField
 
 from . import reference
 
 
-def derivative(mlp, x, params, t):
-    """Value and Jacobian of a network, analytic."""
-    w, last = mlp.named(params), len(mlp.sizes) - 1
-    a = np.concatenate((x, np.full((len(x), 1), t)), axis=1) if mlp.time_dependent else x
-    jac = np.broadcast_to(np.eye(a.shape[1])[:, : mlp.dim], (len(x), a.shape[1], mlp.dim)).astype(params.dtype)
+def layer(network, w, k, t):
+    """Weights and biases of a layer at time t."""
+    if isinstance(network, MLP):
+        return w[f"W{k}"], w.get(f"b{k}", 0.0)
+    gate = 1 / (1 + np.exp(-w[f"g{k}"] * t - w[f"h{k}"]))
+    return gate[:, None] * w[f"W{k}"], gate * w[f"b{k}"] + w[f"c{k}"] * t
+
+
+def derivative(network, x, params, t):
+    """Value and Jacobian of a network with respect to its first inputs, analytic."""
+    w, last, d = network.named(params), len(network.sizes) - 1, network.sizes[-1]
+    timed = isinstance(network, MLP) and network.time_dependent
+    a = np.concatenate((x, np.full((len(x), 1), t)), axis=1) if timed else x
+    jac = np.broadcast_to(np.eye(a.shape[1])[:, :d], (len(x), a.shape[1], d)).astype(params.dtype)
     for k in range(1, last + 1):
-        z = a @ w[f"W{k}"].T + w.get(f"b{k}", 0.0)
-        jac = np.einsum("ij,bjk->bik", w[f"W{k}"], jac)
+        weight, bias = layer(network, w, k, t)
+        z = a @ weight.T + bias
+        jac = np.einsum("ij,bjk->bik", weight, jac)
         if k < last:
-            jac = reference.slope(mlp, z)[:, :, None] * jac
-        a = reference.FUNCTIONS[mlp.activation](z) if k < last else z
+            jac = reference.slope(network, z)[:, :, None] * jac
+        a = reference.FUNCTIONS[network.activation](z) if k < last else z
     return a, jac
 
 
 def traced(model, s, params, t):
-    d, mlp = model.field.dim, model.field
-    f, jac = derivative(mlp, s[:, :d], params, t)
+    d, network = model.outputs, model.field
+    context = s[:, model.counted : model.counted + model.context]
+    f, jac = derivative(network, np.concatenate((s[:, :d], context), axis=1), params, t)
     if model.probes:
-        e = s[:, model.counted :].reshape(len(s), model.probes, d)
+        e = s[:, model.counted + model.context :].reshape(len(s), model.probes, d)
         along = np.einsum("bij,bpj->bpi", jac, e)
         columns = [np.einsum("bpi,bpi->b", e, along) / model.probes, (along**2).sum((1, 2)) / model.probes]
     else:
         columns = [np.einsum("bii->b", jac), (jac**2).sum((1, 2))]
     rows = [columns[0], (f**2).sum(1), columns[1]] if model.regularised else columns[:1]
-    return np.concatenate((f, np.stack(rows, axis=1), np.zeros((len(s), model.probes * d))), axis=1)
+    still = np.zeros((len(s), model.dim - model.counted))
+    return np.concatenate((f, np.stack(rows, axis=1), still), axis=1)
+
+
+def squashed(*args, **options):
+    """A network whose gates all matter."""
+    network = ConcatSquash(*args, rng=0, **options)
+    network.gates[:] = np.random.default_rng(5).standard_normal(network.gates.size)
+    return network
 
 
 @pytest.mark.parametrize(
@@ -44,12 +65,15 @@ def traced(model, s, params, t):
         (MLP([3, 6, 5, 3], "softplus", rng=0, time_dependent=True), 2, True, 3),
         (MLP([2, 6, 2], "sin", rng=0, final_bias=False), 0, True, 2),
         (MLP([2, 2], rng=0), 1, False, 1),
+        (MLP([3, 6, 2], rng=0, time_dependent=True), 0, False, 2),
+        (squashed([3, 6, 5, 3]), 0, False, 70),
+        (squashed([5, 6, 2], "softplus"), 2, True, 3),
     ],
 )
 def test_field_and_its_transpose(network, probes, regularised, samples):
     model, rng, t = TraceField(network, probes, regularised), np.random.default_rng(1), 0.4
     s, v, u = rng.standard_normal((3, samples, model.dim))
-    u[:, model.counted :] = 0.0  # the directions are held
+    u[:, model.counted + model.context :] = 0.0  # the directions are held
     y, s_bar, params_bar = model.vjp(s, v, t)
     expected = traced(model, s, model.params, t)
     np.testing.assert_allclose(model(s, t), expected, rtol=1e-11, atol=1e-13)
@@ -58,6 +82,45 @@ def test_field_and_its_transpose(network, probes, regularised, samples):
     np.testing.assert_allclose((s_bar * u).sum(1), along, rtol=1e-10, atol=1e-11)
     exact = reference.complex_gradient(lambda p: (v * traced(model, s, p, t)).sum(), model.params)
     np.testing.assert_allclose(params_bar, exact, rtol=1e-10, atol=1e-11)
+
+
+def test_concatsquash_field_and_its_derivatives():
+    field, rng, t = squashed([3, 6, 5, 3]), np.random.default_rng(1), 0.4
+    x, v, dx = rng.standard_normal((3, 70, 3))  # more than a block of lanes
+    expected, jac = derivative(field, x, field.params, t)
+    along = np.einsum("bij,bj->bi", jac, dx)
+    y, x_bar, params_bar = field.vjp(x, v, t)
+    np.testing.assert_allclose(field(x, t), expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(y, expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(field.jvp(x, dx, t)[1], along, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose((x_bar * dx).sum(1), (v * along).sum(1), rtol=1e-10, atol=1e-11)
+    exact = reference.complex_gradient(lambda p: (v * derivative(field, x, p, t)[0]).sum(), field.params)
+    np.testing.assert_allclose(params_bar, exact, rtol=1e-10, atol=1e-11)
+    again = copy.deepcopy(field)
+    again.params = 2 * field.params
+    np.testing.assert_array_equal(again.weights()["W1"], 2 * field.network.weights()["W1"])
+
+
+def test_time_derivative_of_the_gates():
+    """By the cotangent of t1, against the field at the end."""
+    model = NeuralODE(squashed([2, 6, 2]), "rk4", first_step=0.25)
+    y0, t = np.random.default_rng(2).standard_normal((3, 2)), np.array([0.0, 1.0])
+    cotangent = np.zeros((2, 3, 2))
+    cotangent[1] = 1.0
+    g = model.gradient(y0, t, cotangent, with_times=True)
+
+    def end(h):  # the last of four steps ends at 1 + h
+        y = y0.astype(complex)
+        for i in range(4):
+            start, step = 0.25 * i, 0.25 + (h if i == 3 else 0.0)
+            f = lambda s, z: derivative(model.field, z, model.params, s)[0]  # noqa: E731
+            k1 = f(start, y)
+            k2 = f(start + step / 2, y + step / 2 * k1)
+            k3 = f(start + step / 2, y + step / 2 * k2)
+            y = y + step / 6 * (k1 + 2 * k2 + 2 * k3 + f(start + step, y + step * k3))
+        return y.sum()
+
+    assert g.t[1] == pytest.approx(end(1e-30j).imag / 1e-30, rel=1e-10)
 
 
 @pytest.mark.parametrize("options", [{}, {"probes": 1, "kinetic": 0.1, "jacobian": 0.2}])
@@ -69,7 +132,7 @@ def test_gradient_of_the_loss_through_the_solve(options):
     assert model.loss_and_grad(x)[0] == loss  # the same directions until the next draw
 
     def exact(params):
-        y, h, field = model._start(x).astype(params.dtype), 0.3, model._model.field
+        y, h, field = model._start(x, None).astype(params.dtype), 0.3, model._model.field
         for i in range(3):
             k1 = traced(field, y, params, i * h)
             k2 = traced(field, y + h / 2 * k1, params, i * h + h / 2)
@@ -94,6 +157,28 @@ def test_the_density_is_one_and_its_samples_are_of_it(tmp_path):
     again = odekit.nn.load(tmp_path / "cnf.h5")
     assert repr(again) == repr(model)
     assert np.array_equal(again.log_density([0.3]), model.log_density([0.3]))
+
+
+def test_conditional_density(tmp_path):
+    """Its slices are densities, it learns the dependence, and its samples have it."""
+    model = CNF(ConcatSquash([2, 16, 1], rng=0), method="bosh3", rtol=1e-4, atol=1e-4)
+    rng = np.random.default_rng(0)
+    context = rng.choice([-1.0, 1.0], (512, 1))
+    x = context + 0.3 * rng.standard_normal((512, 1))
+    odekit.nn.fit(model, x, context, steps=150, batch_size=128, optimizer=odekit.nn.Adam(3e-2), rng=0)
+    grid = np.linspace(-6, 6, 1001)
+    for c in (-1.0, 1.0):
+        density = np.exp(model.log_density(grid[:, None], [c]))
+        assert abs(density.sum() * 0.012 - 1) < 1e-3
+        assert abs((grid * density).sum() * 0.012 - c) < 0.15
+        assert abs(model.sample(500, rng=1, context=[c]).mean() - c) < 0.2
+    model.save(tmp_path / "cnf.h5")
+    again = odekit.nn.load(tmp_path / "cnf.h5")
+    assert np.array_equal(again.log_density([0.3], [1.0]), model.log_density([0.3], [1.0]))
+    with pytest.raises(ValueError, match=r"needs context=...: 1 numbers for each point"):
+        model.log_density([0.3])
+    with pytest.raises(ValueError, match=r"context must have shape \(1,\) or \(2, 1\), but its shape is \(3, 1\)"):
+        model.loss_and_grad(np.zeros((2, 1)), np.zeros((3, 1)))
 
 
 @pytest.mark.parametrize("noise", ["rademacher", "gaussian"])
