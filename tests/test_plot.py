@@ -151,3 +151,23 @@ def test_missing_matplotlib_is_named(sol, monkeypatch):
     for draw in (lambda: plot.phase(sol), lambda: plot.new_axes()):
         with pytest.raises(ImportError, match=r"pip install \"odekit\[plot\]\""):
             draw()
+
+
+def test_evaluations_over_the_initial_states(ax):
+    rng = np.random.default_rng(0)
+    found = odekit.nn.Trajectories(
+        np.array([0.0, 1.0]),
+        rng.normal(size=(2, 30, 3)),
+        rng.integers(8, 90, 30),
+        *np.zeros((3, 30), dtype=int),
+        [""] * 30,
+    )
+    plot.nfe(found, 0, 2, ax=ax)
+    (dots,) = ax.collections
+    np.testing.assert_array_equal(dots.get_offsets(), found.y[0][:, [0, 2]])
+    np.testing.assert_array_equal(dots.get_array(), found.nfev)
+    assert ax.get_ylabel() == "$y_{2}(0)$"
+    found.y = found.y[..., :1]
+    line = plot.nfe(found, ax=plot.new_axes())
+    np.testing.assert_array_equal(line.collections[0].get_offsets()[:, 1], found.nfev)
+    assert line.get_ylabel() == "evaluations"

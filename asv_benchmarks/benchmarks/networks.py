@@ -76,6 +76,26 @@ class Sizes:
         self.model.loss_and_grad(*self.data)
 
 
+class StepControl:
+    """A batch with a few fast samples: shared steps against steps of their own."""
+
+    params = ["shared", "per_sample"]
+    param_names = ["step_control"]
+
+    def setup(self, step_control):
+        """A field that turns faster and faster outwards; one sample in fifty is far out."""
+        field = nn.MLP([2, 64, 64, 2], rng=0)
+        field.params = 3.0 * field.params
+        self.model = nn.NeuralODE(field, "tsit5", 1e-6, 1e-6, step_control=step_control)
+        rng = np.random.default_rng(0)
+        y0 = rng.normal(size=(512, 2)) * np.where(rng.uniform(size=(512, 1)) < 0.02, 20.0, 0.1)
+        self.data = y0, TIMES, np.zeros((TIMES.size, 512, 2))
+        self.model.loss_and_grad(*self.data)
+
+    def time_loss_and_grad(self, step_control):
+        self.model.loss_and_grad(*self.data)
+
+
 def track_gradient_error():
     """Against a central difference along one direction; with fixed steps, or the difference would see them change."""
     model, y0, target = task(method="rk4", first_step=0.05)

@@ -19,7 +19,6 @@ import numpy as np
 
 from .. import _jit
 from . import blocks as B
-from .forward import block_lanes
 from .revolve import advance
 from .tape import N_PARAMS
 
@@ -90,8 +89,9 @@ def _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total
 
 
 @_jit.core
-def _end_rates(n, c, a, b, dense, last, count, steps, node, first, t, seeds, begin, lanes, rows, size, times):
+def _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times):
     """What the first step gives to the cotangent of t0, and the last to that of t1, but for the field's own time."""
+    c, a, b, dense, last = method[0], method[1], method[2], method[4], method[5]
     stages, n_steps = c.size, steps.size - 1
     slopes, pulled = view2(rows, 0, stages, size), view2(rows, stages * size, stages, size)
     lam, z = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Z) * size, size)
@@ -118,9 +118,10 @@ def _end_rates(n, c, a, b, dense, last, count, steps, node, first, t, seeds, beg
 
 @_jit.core
 def _pull_step(
-    record, pull, p, lanes, begin, n, stored, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar, with_times, times
+    record, pull, p, lanes, begin, n, stored, method, steps, node, first, t, seeds, rows, size, bar, with_times, times
 ):  # fmt: skip
     """Pull ``lam`` back through step n; the state at its start is in the workspace if its stages must be made again."""
+    c, a, b, dense, last = method[0], method[1], method[2], method[4], method[5]
     stages, n_steps = c.size, steps.size - 1
     slopes, pulled = view2(rows, 0, stages, size), view2(rows, stages * size, stages, size)
     lam, y = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Y) * size, size)
@@ -161,7 +162,7 @@ def _pull_step(
         for j in range(size):
             pulled[i, j] = bar[j]
     if ends:
-        _end_rates(n, c, a, b, dense, last, count, steps, node, first, t, seeds, begin, lanes, rows, size, times)
+        _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times)
     for i in range(count):
         B.add(1.0, pulled[i], lam)
     if inside:
@@ -172,9 +173,10 @@ def _pull_step(
 
 @_jit.core
 def _pull_end(
-    record, pull, p, lanes, begin, stored, c, dense, last, steps, node, first, t, seeds, rows, size, bar, times
+    record, pull, p, lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times
 ):  # fmt: skip
     """Begin with the cotangent of the last state; it is in the workspace if its tape was not kept."""
+    c, dense, last = method[0], method[4], method[5]
     stages, n = c.size, steps.size - 1
     lam, y = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Y) * size, size)
     z, u = view1(rows, (2 * stages + B.Z) * size, size), view1(rows, (2 * stages + B.U) * size, size)
@@ -194,7 +196,7 @@ def _pull_end(
 
 @_jit.core
 def _nearest(
-    record, p, lanes, end, c, a, b, last, steps, rows, size, held, places, top, counts
+    record, p, lanes, end, method, steps, rows, size, held, places, top, counts
 ):  # fmt: skip
     """Go from the last stored state towards step ``end - 1``, which is to be pulled back.
 
@@ -205,6 +207,7 @@ def _nearest(
     top : int
         Number of the last stored state.
     """
+    c, a, b, last = method[0], method[1], method[2], method[5]
     stages, n = c.size, places[top]
     y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)
     z, slopes = view1(rows, (2 * stages + B.Z) * size, size), view2(rows, 0, stages, size)
@@ -230,8 +233,8 @@ def _nearest(
 
 @_jit.kernel
 def pull_back(
-    worker, workers, groups, record, pull, p, work, c, a, b, dense, last, steps, states, node, first, t, seeds, stored, lam, bars,
-    with_times, times, held, places, counts,
+    worker, workers, groups, record, pull, p, work, method, steps, states, node, first, t, seeds, stored, lam, bars, with_times,
+    times, held, places, counts,
 ):  # fmt: skip
     """One thread's part of pulling the cotangents of the outputs back to the initial states and the parameters.
 
@@ -242,8 +245,8 @@ def pull_back(
         Addresses, see `odekit.adjoint.tape`.
     p : ndarray, (n_blocks, size)
     work : ndarray, (n_blocks, (2 * stages + `blocks.ROWS`) * d * lanes)
-    c, a, b, dense, last
-        A `Scheme`.
+    method : tuple
+        `Scheme.arrays`.
     steps : ndarray, (N + 1,)
     states : ndarray, (N + 1, n_blocks, d * lanes), or (1, ...) with checkpoints
         States at the steps; with checkpoints only the first.
@@ -268,10 +271,10 @@ def pull_back(
     counts : ndarray of int, (groups, N_COUNTS)
     """
     width, d = lam.shape
-    stages, block = c.size, states.shape[2] // d
+    stages, block = method[0].size, states.shape[2] // d
     for group in range(worker, groups, workers):
         for k in range(group, p.shape[0], groups):
-            lanes = block_lanes(k, block, width)
+            lanes = B.block_lanes(k, block, width)
             rows, size, begin = work[k], d * lanes, k * block
             # the cotangent of the parameters always begins at the same place
             bar = view1(bars[group], d * (block - lanes), size + int(p[k, N_PARAMS]))
@@ -280,7 +283,7 @@ def pull_back(
             if checkpoints == 0 and steps.size > stored + 1:
                 B.copy(states[steps.size - 1, k], y)
             _pull_end(
-                record, pull, p[k], lanes, begin, stored, c, dense, last, steps, node, first, t, seeds, rows, size, bar, times[group]
+                record, pull, p[k], lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times[group]
             )  # fmt: skip
             top, end = 0, steps.size - 1
             if checkpoints > 0:
@@ -291,12 +294,12 @@ def pull_back(
                 n = end - 1
                 if checkpoints > 0:
                     n, top = _nearest(
-                        record, p[k], lanes, end, c, a, b, last, steps, rows, size, held[group], places[group], top, counts[group]
+                        record, p[k], lanes, end, method, steps, rows, size, held[group], places[group], top, counts[group]
                     )  # fmt: skip
                 elif n >= stored or with_times:
                     B.copy(states[n, k], y)
                 _pull_step(
-                    record, pull, p[k], lanes, begin, n, stored, c, a, b, dense, last, steps, node, first, t, seeds, rows, size, bar,
+                    record, pull, p[k], lanes, begin, n, stored, method, steps, node, first, t, seeds, rows, size, bar,
                     with_times, times[group],
                 )  # fmt: skip
                 end = n

@@ -20,6 +20,12 @@ ROWS = 6
 
 
 @_jit.core
+def block_lanes(k, block, width):
+    """Lanes of the k-th block."""
+    return min(block, width - k * block)
+
+
+@_jit.core
 def copy(x, out):
     """out = x, as far as `out` reaches."""
     for i in range(out.size):

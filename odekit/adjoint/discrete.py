@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 
 from .backward import HELD, REPEATED
+from .lane_sweeps import COLUMNS, LaneSweeps
 from .result import Gradient, seeds_of
 from .scheme import scheme
 from .sweeps import Sweeps
@@ -63,8 +64,9 @@ class DiscreteAdjoint:
             raise ValueError(f"memory must be a number of bytes, but it is {self.memory!r}")
 
     def gradient(
-        self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
-    ):
+        self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000,
+        per_sample=False,
+    ):  # fmt: skip
         """Outputs of a solve, and the derivatives of a loss on them.
 
         Parameters
@@ -82,6 +84,8 @@ class DiscreteAdjoint:
         with_times : bool
             Whether the derivative with respect to `t` is wanted.
         max_steps : int
+        per_sample : bool
+            Whether every trajectory takes steps of its own. The steps' states are then all kept and their stages made again.
 
         Returns
         -------
@@ -92,6 +96,8 @@ class DiscreteAdjoint:
         SolveError
             If the end is not reached.
         """
+        if per_sample:
+            return self._per_sample(field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps)
         sweeps = self._take(field, method, len(y0))
         keep = self.checkpoints is None
         y, rates = sweeps.forward(
@@ -99,10 +105,7 @@ class DiscreteAdjoint:
         )  # fmt: skip
         seeds = seeds_of(cotangent, y)
         params, y0_bar, ends = sweeps.backward(field, t, seeds, with_times, self.checkpoints or 0)
-        times = None
-        if with_times:
-            times = np.einsum("kbi,kbi->k", seeds, rates)
-            times[0], times[-1] = ends
+        times = _times(seeds, rates, ends) if with_times else None
         n = sweeps.naccept
         counts = {
             "naccept": n,
@@ -115,10 +118,35 @@ class DiscreteAdjoint:
         self._free[field] = sweeps
         return Gradient(y, params, y0_bar, times, counts)
 
-    def _take(self, field, method, width):
+    def _per_sample(self, field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps):
+        """The same, with steps of its own for every trajectory."""
+        if self.checkpoints is not None:
+            raise ValueError("checkpoints are for shared steps; with step_control='per_sample' all states are kept")
+        sweeps = self._take(field, method, len(y0), LaneSweeps)
+        y, rates = sweeps.forward(
+            field, y0, t, rtol, atol, first_step, with_rates=with_times, max_steps=max_steps
+        )  # fmt: skip
+        sweeps.check(max_steps)
+        seeds = seeds_of(cotangent, y)
+        params, y0_bar, ends = sweeps.backward(field, t, seeds, with_times)
+        times = _times(seeds, rates, ends) if with_times else None
+        counts = {name: sweeps.counts[:, k].copy() for name, k in COLUMNS.items()}
+        counts["states"] = int(counts["naccept"].sum()) + len(y0)
+        self._free[field] = sweeps
+        return Gradient(y, params, y0_bar, times, counts)
+
+    def _take(self, field, method, width, kind=Sweeps):
         """Sweeps whose memory nobody else uses at the moment."""
         table = scheme(method)
         sweeps = self._free.pop(field, None)
-        if sweeps is not None and sweeps.scheme is table and sweeps.width == width:
+        if isinstance(sweeps, kind) and sweeps.scheme is table and sweeps.width == width:
             return sweeps
+        if kind is LaneSweeps:
+            return LaneSweeps(field, table, width, self.threads)
         return Sweeps(field, table, width, 0 if self.checkpoints else self.memory, self.threads)
+
+
+def _times(seeds, rates, ends):
+    """Cotangents of the output times."""
+    times = np.einsum("kbi,kbi->k", seeds[1:-1], rates[1:-1])
+    return np.concatenate((ends[:1], times, ends[1:]))

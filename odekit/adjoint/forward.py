@@ -13,18 +13,13 @@ from ..solvers import driver as D
 from ..solvers import state as S
 from . import blocks as B
 from .barrier import wait
+from .judge import judge, weighted_square
 
 view1, view2 = _jit.view1, _jit.view2
 
 ABORTED = -1  # another thread has gone
 #: Buffers of the norms: attempts take turns with two, so that one barrier per attempt is enough; the start has its own.
 START, PROBE, BUFFERS = 2, 3, 4
-
-
-@_jit.core
-def block_lanes(k, block, width):
-    """Lanes of the k-th block."""
-    return min(block, width - k * block)
 
 
 @_jit.core
@@ -36,53 +31,24 @@ def _sum(norms, turn, column):
 
 
 @_jit.core
-def _weighted_square(v, y, z, rtol, atol):
-    """Sum of ``(v / (atol + rtol max(|y|, |z|)))^2``."""
-    total = 0.0
-    for i in range(v.size):
-        e = v[i] / (atol + rtol * max(abs(y[i]), abs(z[i])))
-        total += e * e
-    return total
-
-
-@_jit.core
-def _start(
-    worker,
-    workers,
-    barrier,
-    groups,
-    record,
-    value,
-    p,
-    work,
-    last,
-    block,
-    stages,
-    stored,
-    w,
-    iw,
-    rtol,
-    atol,
-    y0,
-    norms,
-    exponent,
-):
+def _start(team, kernels, p, work, method, block, stored, w, iw, rtol, atol, y0, norms):  # fmt: skip
     """Load the batch, evaluate it at the start, choose the first step (as `control.initial_step`); a driver reason."""
+    worker, workers, barrier, groups = team
+    stages, last, exponent = method[0].size, method[5], method[6]
     width, d = y0.shape
     total = max(width * d, 1)
     for group in range(worker, groups, workers):
         for k in range(group, p.shape[0], groups):
-            lanes = block_lanes(k, block, width)
+            lanes = B.block_lanes(k, block, width)
             rows, size = work[k], d * lanes
             y, f = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, 0, size)
             B.load(y0, k * block, lanes, y)
             z = view1(rows, (2 * stages + B.Z) * size, size)
-            for i in range(size):
-                z[i] = y[i]
+            B.copy(y, z)
             slot = B.slot_of(0, 0, stored, last, stages)
-            norms[START, k, 3] = B.evaluate(record, p[k], lanes, slot, w[S.T], z, f)
-            norms[START, k, 0] = _weighted_square(y, y, y, rtol, atol)
-            norms[START, k, 1] = _weighted_square(f, y, y, rtol, atol)
+            norms[START, k, 3] = B.evaluate(kernels[0], p[k], lanes, slot, w[S.T], z, f)
+            norms[START, k, 0] = weighted_square(y, y, y, rtol, atol)
+            norms[START, k, 1] = weighted_square(f, y, y, rtol, atol)
             norms[START, k, 2] = 0.0 * B.dot(f, f)
     if not wait(barrier, workers):
         return ABORTED
@@ -95,36 +61,26 @@ def _start(
     if h == 0.0:
         d0, d1 = math.sqrt(_sum(norms, START, 0) / total), math.sqrt(_sum(norms, START, 1) / total)
         span = abs(w[S.T_END] - w[S.T])
-        h0 = control.TINY_STEP if d0 < control.TINY_NORM or d1 < control.TINY_NORM else 0.01 * d0 / d1
-        h0 = min(h0, span)
+        h0 = min(control.first_guess(d0, d1), span)
         for group in range(worker, groups, workers):
             for k in range(group, p.shape[0], groups):
-                lanes = block_lanes(k, block, width)
+                lanes = B.block_lanes(k, block, width)
                 rows, size = work[k], d * lanes
-                y, f, z = (
-                    view1(rows, (2 * stages + B.Y) * size, size),
-                    view1(rows, 0, size),
-                    view1(rows, (2 * stages + B.Z) * size, size),
-                )
-                probe = view1(rows, size, size)
+                y, f = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, 0, size)
+                z, probe = view1(rows, (2 * stages + B.Z) * size, size), view1(rows, size, size)
                 for i in range(size):
                     z[i] = y[i] + w[S.DIRECTION] * h0 * f[i]
                 slot = B.slot_of(0, 1, stored, last, stages)
-                norms[PROBE, k, 3] = B.evaluate(value, p[k], lanes, slot, w[S.T] + w[S.DIRECTION] * h0, z, probe)
+                norms[PROBE, k, 3] = B.evaluate(kernels[1], p[k], lanes, slot, w[S.T] + w[S.DIRECTION] * h0, z, probe)
                 for i in range(size):
                     probe[i] -= f[i]
-                norms[PROBE, k, 0] = _weighted_square(probe, y, y, rtol, atol)
+                norms[PROBE, k, 0] = weighted_square(probe, y, y, rtol, atol)
         if not wait(barrier, workers):
             return ABORTED
         iw[S.NFEV] += 1
         if _sum(norms, PROBE, 3) != 0.0:
             return D.FIELD_RAISED
-        d2 = math.sqrt(_sum(norms, PROBE, 0) / total) / h0
-        if d1 <= control.TINY_SLOPE and d2 <= control.TINY_SLOPE:
-            h1 = max(control.TINY_STEP, h0 * 1e-3)
-        else:
-            h1 = (0.01 / max(d1, d2)) ** exponent
-        h = min(100.0 * h0, h1, span)
+        h = min(control.first_size(h0, d1, math.sqrt(_sum(norms, PROBE, 0) / total) / h0, exponent), span)
         if not h < math.inf:
             h = control.TINY_STEP * span
     w[S.H_NEXT] = w[S.DIRECTION] * h
@@ -133,51 +89,9 @@ def _start(
 
 
 @_jit.core
-def _choose(w, iw):
-    """Size and end of the next attempt; a driver reason."""
-    t, t_end, h = w[S.T], w[S.T_END], w[S.H_NEXT]
-    smallest = D.MIN_STEP * abs(t) + D.TINY
-    if iw[S.REJECTED] == 0:
-        h = math.copysign(max(abs(h), smallest), h)
-    elif not abs(h) >= smallest:
-        return D.STEP_TOO_SMALL
-    if abs(h) * D.END_STRETCH >= abs(t_end - t):
-        w[S.T_NEW] = t_end
-    else:
-        w[S.T_NEW] = t + h
-    w[S.H] = w[S.T_NEW] - t
-    return D.CONTINUE
-
-
-@_jit.core
-def _judge(w, iw, norms, turn, total, exponent, two_estimates):
-    """Whether the attempt is accepted, and the size of the next."""
-    square, finite, h = _sum(norms, turn, 0), _sum(norms, turn, 2), w[S.H]
-    if two_estimates:  # Hairer's DOP853, see `odekit.solvers.explicit`
-        denominator = (square + 0.01 * _sum(norms, turn, 1)) * total
-        square = square * (square / denominator) if denominator != 0.0 else 0.0
-    else:
-        square /= total
-    if not (finite == 0.0 and square < math.inf):
-        w[S.H_NEXT] = h * control.NONFINITE_FACTOR
-        iw[S.LAST_CODE] = S.NONFINITE
-        return False
-    if exponent == 0.0:
-        w[S.H_NEXT] = math.copysign(w[S.H_FIXED], h)
-        iw[S.LAST_CODE] = S.ACCEPTED
-        return True
-    if square > 1.0:
-        w[S.H_NEXT] = h * control.factor_rejected(square, exponent)
-        iw[S.LAST_CODE] = S.REJECTED_ERROR
-        return False
-    w[S.H_NEXT] = h * control.pi_factor_accepted(w, square, exponent, iw[S.REJECTED] != 0)
-    iw[S.LAST_CODE] = S.ACCEPTED
-    return True
-
-
-@_jit.core
-def _attempt_block(kernel, p, lanes, n, stored, w, c, a, b, error, last, rtol, atol, two_estimates, rows, size, norms):
+def _attempt_block(kernel, p, lanes, n, stored, w, method, rtol, atol, rows, size, norms):
     """All stages of an attempt for one block, and its part of the error."""
+    c, a, b, error, _dense, last, _exponent, two_estimates = method
     stages = c.size
     y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)
     z, u = view1(rows, (2 * stages + B.Z) * size, size), view1(rows, (2 * stages + B.U) * size, size)
@@ -191,12 +105,13 @@ def _attempt_block(kernel, p, lanes, n, stored, w, c, a, b, error, last, rtol, a
         for j in range(last + 1):
             if error[k, j] != 0.0:
                 B.add((t_new - t) * error[k, j], slopes[j], u)
-        norms[k] = _weighted_square(u, y, y_new, rtol, atol)
+        norms[k] = weighted_square(u, y, y_new, rtol, atol)
 
 
 @_jit.core
-def _serve(value, p, lanes, begin, n, stored, w, iw, c, a, last, dense, rows, size, t, outputs, rates):
+def _serve(value, p, lanes, begin, n, stored, w, iw, method, rows, size, t, outputs, rates):
     """States at the output times in an accepted step, and their derivatives in time if they are wanted."""
+    c, a, dense, last = method[0], method[1], method[4], method[5]
     stages = c.size
     y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)
     z, u = view1(rows, (2 * stages + B.Z) * size, size), view1(rows, (2 * stages + B.U) * size, size)
@@ -227,23 +142,20 @@ def _serve(value, p, lanes, begin, n, stored, w, iw, c, a, last, dense, rows, si
 
 @_jit.kernel
 def sweep(
-    worker, workers, barrier, groups, record, value, p, work, c, a, b, error, dense, last, exponent, two_estimates, w_all, iw_all,
-    rtol, atol, y0, t, outputs, rates, steps, states, stored, attempts, norms,
+    team, kernels, p, work, method, w_all, iw_all, rtol, atol, y0, t, outputs, rates, steps, states, stored, attempts, norms,
 ):  # fmt: skip
     """One thread's part of a forward sweep; goes on where the last call has stopped.
 
     Parameters
     ----------
-    worker, workers : int
-    barrier : ndarray of int64, (2,)
-    groups : int
-        Groups of blocks.
-    record, value : int
-        Addresses, see `odekit.adjoint.tape`.
+    team : tuple
+        Number of this thread, of all threads, ndarray of int64 (2,) where they wait for each other, groups of blocks.
+    kernels : tuple of int
+        Addresses of `record` and `value`, see `odekit.adjoint.tape`.
     p : ndarray, (n_blocks, size)
     work : ndarray, (n_blocks, (2 * stages + `blocks.ROWS`) * d * lanes)
-    c, a, b, error, dense, last, exponent, two_estimates
-        A `Scheme`.
+    method : tuple
+        `Scheme.arrays`.
     w_all, iw_all : ndarray, (workers, ...)
         The scalars of `odekit.solvers.state`, each thread's own copy.
     rtol, atol : float
@@ -269,31 +181,13 @@ def sweep(
     int
         A reason of `odekit.solvers.driver.advance`, or `ABORTED`.
     """
+    worker, workers, barrier, groups = team
     w, iw = w_all[worker], iw_all[worker]
     width, d = y0.shape
-    stages, block = c.size, states.shape[2] // d
+    last, exponent, two_estimates = method[5], method[6], method[7]
+    stages, block = method[0].size, states.shape[2] // d
     if iw[S.FIRST_STEP] == 1:
-        reason = _start(
-            worker,
-            workers,
-            barrier,
-            groups,
-            record,
-            value,
-            p,
-            work,
-            last,
-            block,
-            stages,
-            stored,
-            w,
-            iw,
-            rtol,
-            atol,
-            y0,
-            norms,
-            exponent,
-        )
+        reason = _start(team, kernels, p, work, method, block, stored, w, iw, rtol, atol, y0, norms)
         if reason != D.CONTINUE:
             return reason
         if worker == 0:
@@ -301,7 +195,7 @@ def sweep(
             outputs[0] = y0
         for k in range(p.shape[0]):
             if (k % groups) % workers == worker:
-                size = d * block_lanes(k, block, width)
+                size = d * B.block_lanes(k, block, width)
                 B.copy(view1(work[k], (2 * stages + B.Y) * size, size), view1(states[0, k], 0, size))
         iw[S.N_EVAL] = 1
     for _ in range(attempts):
@@ -312,35 +206,33 @@ def sweep(
         n = iw[S.NACCEPT]
         if n + 1 >= steps.size:
             return D.BUFFER_FULL
-        reason = _choose(w, iw)
-        if reason != D.CONTINUE:
-            return reason
+        if not D.aim(w, iw):
+            return D.STEP_TOO_SMALL
         turn = (n + iw[S.NREJECT]) % 2
-        kernel = record if n < stored else value
+        kernel = kernels[0] if n < stored else kernels[1]
         for group in range(worker, groups, workers):
             for k in range(group, p.shape[0], groups):
-                lanes = block_lanes(k, block, width)
+                lanes = B.block_lanes(k, block, width)
                 _attempt_block(
-                    kernel, p[k], lanes, n, stored, w, c, a, b, error, last, rtol, atol, two_estimates, work[k], d * lanes, norms[turn, k]
-                )  # fmt: skip
+                    kernel, p[k], lanes, n, stored, w, method, rtol, atol, work[k], d * lanes, norms[turn, k]
+                )
         if not wait(barrier, workers):
             return ABORTED
         iw[S.NFEV] += last
         if _sum(norms, turn, 3) != 0.0:
             w[S.T_FAIL] = w[S.T]
             return D.FIELD_RAISED
-        if not _judge(w, iw, norms, turn, width * d, exponent, two_estimates):
+        square, low, finite = _sum(norms, turn, 0), _sum(norms, turn, 1), _sum(norms, turn, 2)
+        if not judge(w, iw, square, low, finite, width * d, exponent, two_estimates):
             iw[S.REJECTED] = 1
             iw[S.NREJECT] += 1
             continue
         served = iw[S.N_EVAL]
         for group in range(worker, groups, workers):
             for k in range(group, p.shape[0], groups):
-                lanes = block_lanes(k, block, width)
+                lanes = B.block_lanes(k, block, width)
                 rows, size = work[k], d * lanes
-                served = _serve(
-                    kernel, p[k], lanes, k * block, n, stored, w, iw, c, a, last, dense, rows, size, t, outputs, rates
-                )
+                served = _serve(kernel, p[k], lanes, k * block, n, stored, w, iw, method, rows, size, t, outputs, rates)
                 y = view1(rows, (2 * stages + B.Y) * size, size)
                 B.copy(view1(rows, (2 * stages + B.Y_NEW) * size, size), y)
                 B.copy(view1(rows, last * size, size), view1(rows, 0, size))

@@ -20,7 +20,8 @@ class Gradient:
     t : ndarray, (T,), or None
         With respect to the output times, the start and the end included; only if it was asked for.
     counts : dict of int
-        Accepted and rejected steps, evaluations, and how many numbers were stored.
+        Accepted and rejected steps, evaluations, and how many numbers were stored; steps and evaluations are arrays (B,) where
+        every trajectory has its own.
     """
 
     y: np.ndarray

@@ -63,27 +63,26 @@ class ReversibleAdjoint:
         p = np.repeat(header[None], n_blocks, axis=0)
         work = np.zeros((n_blocks, (2 * a.slots + reversible_steps.ROWS) * d * block))
         w, iw = np.zeros(S.W_HEADER), np.zeros(S.IW_HEADER, dtype=np.int64)
+        w[S.MAX_STEP] = np.inf
         w[S.T], w[S.DIRECTION] = t[0], np.sign(t[-1] - t[0])
         w[S.H_NEXT] = w[S.H_FIXED] = w[S.DIRECTION] * (first_step or self._first_step(field, y0, t, rtol, atol))
         iw[S.MAX_STEPS], iw[S.FIRST_STEP] = max_steps, 1
         y, steps = np.empty((len(t), width, d)), np.empty(FIRST_CAPACITY)
         while True:
             reason = reversible_steps.sweep(
-                field.kernels.record, p, work, a.c, a.a, a.b, a.error, a.last, a.exponent, a.two_estimates, self.coupling, w, iw,
-                rtol, atol, y0, t, y, steps, CALL_ATTEMPTS,
+                field.kernels.record, p, work, a.arrays, self.coupling, w, iw, rtol, atol, y0, t, y, steps, CALL_ATTEMPTS,
             )  # fmt: skip
             if reason == D.BUFFER_FULL:
                 steps = np.concatenate((steps, np.empty(steps.size)))
             elif reason != D.CONTINUE:
                 break
         if reason != D.DONE:
-            raise SolveError(sentence(reason, w, iw, max_steps))
+            raise SolveError(sentence(reason, w[S.T], w[S.H] or w[S.H_NEXT], iw[S.LAST_CODE], max_steps))
         seeds = seeds_of(cotangent, y).copy()
         steps = steps[: iw[S.NACCEPT] + 1]
         lam, bar = np.empty_like(y0), np.zeros(d * block + int(header[N_PARAMS]))
         reversible_steps.pull_back(
-            field.kernels.record, field.kernels.pull, p, work, a.c, a.a, a.b, a.last, self.coupling, steps, locate(steps, t)[0],
-            seeds, lam, bar,
+            field.kernels.record, field.kernels.pull, p, work, a.arrays, self.coupling, steps, locate(steps, t)[0], seeds, lam, bar,
         )  # fmt: skip
         counts = {
             "naccept": int(iw[S.NACCEPT]), "nreject": int(iw[S.NREJECT]), "nfev": int(iw[S.NFEV]), "states": 2, "tapes": 0,

@@ -19,7 +19,7 @@ from .. import _jit
 from ..solvers import driver as D
 from ..solvers import state as S
 from . import blocks as B
-from .forward import _choose, _judge, _weighted_square, block_lanes
+from .judge import judge, weighted_square
 from .tape import N_PARAMS
 
 view1, view2 = _jit.view1, _jit.view2
@@ -30,8 +30,9 @@ ROWS = 9
 
 
 @_jit.core
-def _psi(kernel, p, lanes, t, t_new, c, a, b, last, y, temp, slopes, out):
+def _psi(kernel, p, lanes, t, t_new, method, y, temp, slopes, out):
     """out = Psi_h(t, y); the tapes of its stages are in slots 0, 1, ...; status."""
+    c, a, b, last = method[0], method[1], method[2], method[5]
     h = t_new - t
     for i in range(last):
         B.combine(y, h, a[i], i, slopes, temp)
@@ -47,8 +48,9 @@ def _psi(kernel, p, lanes, t, t_new, c, a, b, last, y, temp, slopes, out):
 
 
 @_jit.core
-def _pull_psi(pull, p, lanes, t, t_new, c, a, b, last, lam, factor, u, pulled, bar, out):
+def _pull_psi(pull, p, lanes, t, t_new, method, lam, factor, u, pulled, bar, out):
     """out += factor (dPsi/dy)^T lam with the tapes of `_psi`; the parameters' part goes to `bar`."""
+    c, a, b, last = method[0], method[1], method[2], method[5]
     h = t_new - t
     for i in range(last - 1, -1, -1):
         for j in range(u.size):
@@ -64,41 +66,21 @@ def _pull_psi(pull, p, lanes, t, t_new, c, a, b, last, lam, factor, u, pulled, b
 
 
 @_jit.kernel
-def sweep(
-    record,
-    p,
-    work,
-    c,
-    a,
-    b,
-    error,
-    last,
-    exponent,
-    two_estimates,
-    coupling,
-    w,
-    iw,
-    rtol,
-    atol,
-    y0,
-    t,
-    outputs,
-    steps,
-    attempts,
-):
+def sweep(record, p, work, method, coupling, w, iw, rtol, atol, y0, t, outputs, steps, attempts):
     """Integrate a batch by reversible steps; goes on where the last call has stopped; a driver reason.
 
     Parameters are those of `odekit.adjoint.forward.sweep`; `coupling` is the l of the method, ``w[H_NEXT]`` the first step.
     """
     width, d = y0.shape
     block = min(width, B.LANE_BLOCK)
-    norms, stages = np.zeros((1, p.shape[0], 4)), c.size
+    error, last, exponent, two_estimates = method[3], method[5], method[6], method[7]
+    norms, stages = np.zeros((p.shape[0], 3)), method[0].size
     if iw[S.FIRST_STEP] == 1:
         steps[0] = w[S.T]
         outputs[0] = y0
         iw[S.N_EVAL], iw[S.FIRST_STEP] = 1, 0
         for k in range(p.shape[0]):
-            lanes = block_lanes(k, block, width)
+            lanes = B.block_lanes(k, block, width)
             size = d * lanes
             rows = work[k]
             B.load(y0, k * block, lanes, view1(rows, (2 * stages + Y) * size, size))
@@ -113,14 +95,13 @@ def sweep(
             return D.BUFFER_FULL
         w[S.T_END] = t[goal]
         wanted = w[S.H_NEXT]
-        reason = _choose(w, iw)
-        if reason != D.CONTINUE:
-            return reason
+        if not D.aim(w, iw):
+            return D.STEP_TOO_SMALL
         start, end = w[S.T], w[S.T_NEW]
         h = end - start
         failed = 0
         for k in range(p.shape[0]):
-            lanes = block_lanes(k, block, width)
+            lanes = B.block_lanes(k, block, width)
             size, rows = d * lanes, work[k]
             y, z = view1(rows, (2 * stages + Y) * size, size), view1(rows, (2 * stages + Z) * size, size)
             y_new, z_new = (
@@ -129,7 +110,7 @@ def sweep(
             )
             psi, temp = view1(rows, (2 * stages + PSI) * size, size), view1(rows, (2 * stages + TEMP) * size, size)
             slopes = view2(rows, 0, stages, size)
-            failed += _psi(record, p[k], lanes, start, end, c, a, b, last, z, temp, slopes, psi)
+            failed += _psi(record, p[k], lanes, start, end, method, z, temp, slopes, psi)
             for i in range(size):
                 y_new[i] = coupling * y[i] + (1.0 - coupling) * z[i] + psi[i]
             for j in range(2 if two_estimates else 1):
@@ -143,15 +124,16 @@ def sweep(
                         temp[i] = z[i] + psi[i]
                     failed += B.evaluate(record, p[k], lanes, last, end, temp, slopes[last])
                     B.add(h * error[j, last], slopes[last], z_new)
-                norms[0, k, j] = _weighted_square(z_new, y, y_new, rtol, atol)
-            failed += _psi(record, p[k], lanes, end, start, c, a, b, last, y_new, temp, slopes, psi)
+                norms[k, j] = weighted_square(z_new, y, y_new, rtol, atol)
+            failed += _psi(record, p[k], lanes, end, start, method, y_new, temp, slopes, psi)
             for i in range(size):
                 z_new[i] = z[i] - psi[i]
-            norms[0, k, 2] = 0.0 * B.dot(y_new, y_new) + 0.0 * B.dot(z_new, z_new)
+            norms[k, 2] = 0.0 * B.dot(y_new, y_new) + 0.0 * B.dot(z_new, z_new)
         iw[S.NFEV] += 2 * last
         if failed != 0:
             return D.FIELD_RAISED
-        if not _judge(w, iw, norms, 0, width * d, exponent, two_estimates):
+        square, low, finite = norms[:, 0].sum(), norms[:, 1].sum(), norms[:, 2].sum()
+        if not judge(w, iw, square, low, finite, width * d, exponent, two_estimates):
             iw[S.REJECTED] = 1
             iw[S.NREJECT] += 1
             continue
@@ -160,7 +142,7 @@ def sweep(
         ):  # cut short to end at an output: that says nothing about the next step
             w[S.H_NEXT] = math.copysign(max(abs(w[S.H_NEXT]), abs(wanted)), h)
         for k in range(p.shape[0]):
-            lanes = block_lanes(k, block, width)
+            lanes = B.block_lanes(k, block, width)
             size, rows = d * lanes, work[k]
             B.copy(view1(rows, (2 * stages + Y_NEW) * size, size), view1(rows, (2 * stages + Y) * size, size))
             B.copy(view1(rows, (2 * stages + Z_NEW) * size, size), view1(rows, (2 * stages + Z) * size, size))
@@ -176,16 +158,16 @@ def sweep(
 
 
 @_jit.kernel
-def pull_back(record, pull, p, work, c, a, b, last, coupling, steps, node, seeds, lam, bar_all):
+def pull_back(record, pull, p, work, method, coupling, steps, node, seeds, lam, bar_all):
     """Recompute the states backwards and pull the cotangents of the outputs back; returns how far the start was missed.
 
     Parameters are those of `odekit.adjoint.backward.pull_back`; the last states are in the workspace.
     """
     width, d = lam.shape
     block = min(width, B.LANE_BLOCK)
-    stages = c.size
+    stages = method[0].size
     for k in range(p.shape[0]):
-        lanes = block_lanes(k, block, width)
+        lanes = B.block_lanes(k, block, width)
         size, rows, begin = d * lanes, work[k], k * block
         y, z = view1(rows, (2 * stages + Y) * size, size), view1(rows, (2 * stages + Z) * size, size)
         y_bar, z_bar = view1(rows, (2 * stages + Y_BAR) * size, size), view1(rows, (2 * stages + Z_BAR) * size, size)
@@ -198,15 +180,15 @@ def pull_back(record, pull, p, work, c, a, b, last, coupling, steps, node, seeds
         B.add_batch(1.0, seeds[node[steps.size - 1]], begin, lanes, y_bar)
         for n in range(steps.size - 2, -1, -1):
             start, end = steps[n], steps[n + 1]
-            _psi(record, p[k], lanes, end, start, c, a, b, last, y, temp, slopes, psi)
-            _pull_psi(pull, p[k], lanes, end, start, c, a, b, last, z_bar, -1.0, u, pulled, bar, y_bar)
+            _psi(record, p[k], lanes, end, start, method, y, temp, slopes, psi)
+            _pull_psi(pull, p[k], lanes, end, start, method, z_bar, -1.0, u, pulled, bar, y_bar)
             for i in range(size):
                 z[i] += psi[i]
-            _psi(record, p[k], lanes, start, end, c, a, b, last, z, temp, slopes, psi)
+            _psi(record, p[k], lanes, start, end, method, z, temp, slopes, psi)
             for i in range(size):
                 y[i] = (y[i] - (1.0 - coupling) * z[i] - psi[i]) / coupling
                 z_bar[i] += (1.0 - coupling) * y_bar[i]
-            _pull_psi(pull, p[k], lanes, start, end, c, a, b, last, y_bar, 1.0, u, pulled, bar, z_bar)
+            _pull_psi(pull, p[k], lanes, start, end, method, y_bar, 1.0, u, pulled, bar, z_bar)
             for i in range(size):
                 y_bar[i] *= coupling
             if node[n] > 0:

@@ -43,6 +43,11 @@ class Scheme:
         """Evaluations whose tapes are needed at once."""
         return self.c.size
 
+    @functools.cached_property
+    def arrays(self):
+        """What kernels get: (c, a, b, error, dense, last, exponent, two_estimates)."""
+        return (self.c, self.a, self.b, self.error, self.dense, self.last, self.exponent, self.two_estimates)
+
 
 @functools.cache
 def scheme(method):

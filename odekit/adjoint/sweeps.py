@@ -19,18 +19,21 @@ class SolveError(RuntimeError):
     """A trajectory did not reach its end; the message says where and why."""
 
 
-def sentence(reason, w, iw, max_steps):
-    """What went wrong, from the driver's reason and the scalars of the sweep."""
-    nonfinite = reason == D.START_NOT_FINITE or iw[S.LAST_CODE] == S.NONFINITE
-    retcode = {
+def reason_code(reason, last_code):
+    """What went wrong, from the driver's reason and the code of the last attempt."""
+    return {
         D.STEPS_EXHAUSTED: Retcode.MAX_STEPS,
         D.START_NOT_FINITE: Retcode.NONFINITE,
         D.FIELD_RAISED: Retcode.RHS_RAISED,
-    }.get(reason, Retcode.NONFINITE if nonfinite else Retcode.STEP_TOO_SMALL)
-    h = float(w[S.H]) or float(w[S.H_NEXT])
+    }.get(reason, Retcode.NONFINITE if last_code == S.NONFINITE else Retcode.STEP_TOO_SMALL)
+
+
+def sentence(reason, t, h, last_code, max_steps):
+    """The same in words, with the time and the step of the last attempt."""
     return describe(
-        retcode, max_steps=max_steps, t=float(w[S.T]), h=h, component="", culprit="vector field", error="an exception"
-    )
+        reason_code(reason, last_code), max_steps=max_steps, t=float(t), h=float(h), component="", culprit="vector field",
+        error="an exception",
+    )  # fmt: skip
 
 
 class Sweeps:
@@ -130,6 +133,7 @@ class Sweeps:
         w[:], iw[:] = 0.0, 0
         w[:, S.T], w[:, S.T_END] = t[0], t[-1]
         w[:, S.DIRECTION] = 1.0 if t[-1] >= t[0] else -1.0
+        w[:, S.MAX_STEP] = np.inf
         w[:, S.H_FIXED] = 0.0 if first_step is None else first_step
         iw[:, S.MAX_STEPS], iw[:, S.FIRST_STEP] = max_steps, 1
         first = kernels.record if record else kernels.value
@@ -137,9 +141,8 @@ class Sweeps:
 
         def run(worker):
             return forward.sweep(
-                worker, self.workers, self.barrier, self.groups, first, first, self.p, self.work, method.c, method.a, method.b,
-                method.error, method.dense, method.last, method.exponent, method.two_estimates, w, iw, rtol, atol, y0, t, outputs,
-                rates, self.steps, states, self.stored if record else 0, self.attempts, self.norms,
+                (worker, self.workers, self.barrier, self.groups), (first, first), self.p, self.work, method.arrays, w, iw, rtol,
+                atol, y0, t, outputs, rates, self.steps, states, self.stored if record else 0, self.attempts, self.norms,
             )  # fmt: skip
 
         while True:
@@ -151,7 +154,8 @@ class Sweeps:
             elif reason != D.CONTINUE:
                 break
         if reason != D.DONE:
-            raise SolveError(sentence(reason, w[0], iw[0], max_steps))
+            h = w[0, S.H] or w[0, S.H_NEXT]
+            raise SolveError(sentence(reason, w[0, S.T], h, iw[0, S.LAST_CODE], max_steps))
         return outputs, rates
 
     @property
@@ -201,8 +205,7 @@ class Sweeps:
 
         def run(worker):
             backward.pull_back(
-                worker, self.workers, self.groups, kernels.record, kernels.pull, self.p, self.work, method.c, method.a, method.b,
-                method.dense, method.last, steps, self.states, node, first, t, seeds, stored, lam, bars, with_times, times, held,
+                worker, self.workers, self.groups, kernels.record, kernels.pull, self.p, self.work, method.arrays, steps, self.states, node, first, t, seeds, stored, lam, bars, with_times, times, held,
                 places, counts,
             )  # fmt: skip
 

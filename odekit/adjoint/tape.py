@@ -8,6 +8,9 @@ A *field* has ``dim``, ``params``, ``kernels`` and ``pack(lanes, slots)``. Its k
 * ``pull(t, v, out, p)``: transpose of the derivative at the recorded point. `v` is the cotangent of dy; ``out`` receives the
   cotangent of y, then that of the parameters, which is added to what stands there; that of t is added to ``p[TIME_BAR]``.
 
+In a call with ``p[TIMES]`` every lane has a time of its own, and `t` means nothing; it has at most ``p[BLOCK]`` lanes then. A kernel
+that depends on the time asks `lane_time` for it and gives its cotangent to `add_time_bar`; its field then has ``lane_times = True``.
+
 Neither the integrators nor the adjoints know what is behind them: a network, or a user's function.
 """
 
@@ -29,7 +32,22 @@ SCRATCH = 12  # offset of memory that no call leaves anything in
 SIZE = 13  # of p
 # 14 to 17 belong to the field
 TIME_BAR = 18  # the cotangent of t is added to it
-HEADER = 19  # then what belongs to the field, and the parameters
+TIMES = 19  # 0, or the offset of two rows of p[LANES] numbers: the lanes' times, and their cotangents
+HEADER = 20  # then what belongs to the field, and the parameters
+
+
+@_jit.core
+def lane_time(p, t, lane):
+    """Time of a lane, in a call for the time t."""
+    return t if p[TIMES] == 0.0 else p[int(p[TIMES]) + lane]
+
+
+@_jit.core
+def add_time_bar(p, lane, value):
+    """Add to the cotangent of a lane's time."""
+    p[TIME_BAR] += value
+    if p[TIMES] != 0.0:
+        p[int(p[TIMES]) + int(p[LANES]) + lane] += value
 
 
 def scalar_address(function):

@@ -20,7 +20,20 @@ from .._jacobian import NOT_HOLOMORPHIC
 from .._wrap import COMPLEX_STEP, OK, RAISED
 from .._writes import writes_into
 from ..field import UserField
-from .tape import HEADER, LANES, N_PARAMS, SCRATCH, SIZE, SLOT, SLOT_SIZE, TAPE, THETA, TIME_BAR, scalar_address
+from .tape import (
+    HEADER,
+    LANES,
+    N_PARAMS,
+    SCRATCH,
+    SIZE,
+    SLOT,
+    SLOT_SIZE,
+    TAPE,
+    THETA,
+    add_time_bar,
+    lane_time,
+    scalar_address,
+)
 
 view1 = _jit.view1
 
@@ -32,13 +45,13 @@ BLOCK = 2
 
 @_jit.core
 def _value(t, y, dy, p):
-    return _jit.call_scalar(int(p[VALUE]), t, y, dy, view1(p, int(p[THETA]), int(p[N_PARAMS])))
+    return _jit.call_scalar(int(p[VALUE]), lane_time(p, t, 0), y, dy, view1(p, int(p[THETA]), int(p[N_PARAMS])))
 
 
 @_jit.core
 def _record(t, y, dy, p):
     slot = int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE])
-    p[slot] = t
+    p[slot] = lane_time(p, t, 0)
     for i in range(int(p[DIM])):
         p[slot + 1 + i] = y[i]
     return _value(t, y, dy, p)
@@ -70,7 +83,7 @@ def _pull(t, v, out, p):
         state[2 * j + 3] = 0.0
     if p[TIMED] != 0.0:
         state[1] = COMPLEX_STEP
-        p[TIME_BAR] += _derivative(p, v, state, slope, q)
+        add_time_bar(p, 0, _derivative(p, v, state, slope, q))
         state[1] = 0.0
     for j in range(n_params):
         q[2 * j + 1] = COMPLEX_STEP

@@ -19,6 +19,7 @@ from .schedules import Cosine, Exponential, Piecewise
 from .second_order import SecondOrderODE
 from .separable_hnn import SeparableHNN
 from .trace import trace
+from .trajectories import Trajectories
 
 __all__ = [
     "CNF",
@@ -45,6 +46,7 @@ __all__ = [
     "SeparableHNN",
     "SolveError",
     "TrainingError",
+    "Trajectories",
     "fit",
     "load",
     "trace",

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from .. import _jit, vmath
+from ..adjoint.tape import add_time_bar, lane_time
 from . import checks
 from .composite import DIM, OPTION, OWN_SCRATCH, OWN_THETA, NetworkField, field_kernels, own_tape, pack
-from .header import LANES, TIME_BAR
+from .header import LANES
 from .matmul import add_matmul, add_outer, add_row_sums, matmul_transposed
 
 view1, view2 = _jit.view1, _jit.view2
@@ -35,9 +36,8 @@ def antisymmetric(t, y, dy, p, keep):
     z, flat = view2(dy, 0, d, lanes), view1(dy, 0, size)
     b = theta + d * d
     for i in range(d):
-        shift = p[b + i] + (t * p[b + d + i] if p[OPTION] != 0.0 else 0.0)
         for j in range(lanes):
-            z[i, j] = shift
+            z[i, j] = p[b + i] + (lane_time(p, t, j) * p[b + d + i] if p[OPTION] != 0.0 else 0.0)
     add_matmul(view2(p, int(p[OWN_SCRATCH]), d, d), view2(y, 0, d, lanes), z)
     for i in range(size):
         flat[i] = vmath.tanh(flat[i])
@@ -71,11 +71,9 @@ def antisymmetric_pull(t, v, out, p):
     if p[OPTION] != 0.0:
         v_bar = view1(out, size + d * d + d, d)
         for i in range(d):
-            total = 0.0
             for j in range(lanes):
-                total += cotangent[i, j]
-            v_bar[i] += t * total
-            p[TIME_BAR] += total * p[int(p[OWN_THETA]) + d * d + d + i]
+                v_bar[i] += lane_time(p, t, j) * cotangent[i, j]
+                add_time_bar(p, j, cotangent[i, j] * p[int(p[OWN_THETA]) + d * d + d + i])
     return 0
 
 

@@ -24,6 +24,7 @@ from .header import (
     TAPE,
     THETA,
     TIME_BAR,
+    TIMES,
     scalar_address,
 )
 from .mlp import lanewise_vjp
@@ -45,6 +46,7 @@ def enter(p, place):
     """Offset of the vector of the part that `place` names, after telling it which lanes and which slot are in use."""
     offset = int(p[place])
     p[offset + LANES], p[offset + SLOT], p[offset + TIME_BAR] = p[LANES], p[SLOT], 0.0
+    p[offset + TIMES] = p[TIMES] - offset if p[TIMES] != 0.0 else 0.0
     return offset
 
 
@@ -183,6 +185,8 @@ class NetworkField:
 
     #: Addresses of the kernels of dq/dt = velocity(t, p) and dp/dt = force(t, q), where the field has that form.
     halves = None
+    #: Whether the lanes of a call may have different times, see `odekit.adjoint.tape`.
+    lane_times = True
     #: Whether the field is that of a Hamiltonian.
     hamiltonian = False
 

@@ -75,7 +75,7 @@ def squashed(t, y, dy, p, keep):
     network, theta = view1(p, at, int(p[SIZE]) - at), p[at + THETA]
     network[THETA] = plain - at
     tape = tape_of(network)
-    load(network, tape, t, y, 0, lanes, lanes, t)
+    load(network, tape, y, 0, lanes, lanes, t)
     forward(network, tape, lanes, int(network[KEEPS]) - 1 if keep else 0, dy, int(p[DIM]))
     network[THETA] = theta
     return 0
@@ -139,6 +139,8 @@ class ConcatSquash(NetworkField):
     >>> sorted(field.weights())
     ['W1', 'W2', 'b1', 'b2', 'c1', 'c2', 'g1', 'g2', 'h1', 'h2']
     """
+
+    lane_times = False  # the weights are those of one time
 
     def __init__(self, sizes, activation="tanh", rng=None, *, init="glorot"):
         rng = np.random.default_rng(rng)

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 
 from .. import _jit
+from ..adjoint.tape import add_time_bar
 from .header import (
     BLOCK,
     HIDDEN,
@@ -19,7 +20,6 @@ from .header import (
     SYMPLECTIC,
     TANGENT_PARAMS,
     THETA,
-    TIME_BAR,
     TIMED,
     WIDEST,
     scalar_address,
@@ -42,7 +42,7 @@ def network_value(t, y, dy, p):
     n_out = int(p[SIZES + int(p[LAYERS])])
     for start in range(0, width, block):
         lanes = min(block, width - start)
-        load(p, tape, t, y, start, width, lanes, t)
+        load(p, tape, y, start, width, lanes, t)
         place = tile(p, 2, lanes)
         forward(p, tape, lanes, 0, view1(p, place, n_out * lanes), n_out)
         store(view2(p, place, n_out, lanes), n_out, dy, start, width)
@@ -53,7 +53,7 @@ def network_value(t, y, dy, p):
 def network_record(t, y, dy, p):
     """dy = network(y) for one block of lanes, with its tape."""
     lanes, tape = int(p[LANES]), tape_of(p)
-    load(p, tape, t, y, 0, lanes, lanes, t)
+    load(p, tape, y, 0, lanes, lanes, t)
     forward(p, tape, lanes, int(p[KEEPS]) - 1, dy, int(p[SIZES + int(p[LAYERS])]))
     return 0
 
@@ -63,7 +63,7 @@ def _add_time_bar(p, x_bar, d):
     """Add the row of the time, if there is one, to the cotangent of t."""
     for i in range(d, x_bar.shape[0]):
         for j in range(x_bar.shape[1]):
-            p[TIME_BAR] += x_bar[i, j]
+            add_time_bar(p, j, x_bar[i, j])
 
 
 @_jit.core
@@ -92,11 +92,11 @@ def network_tangent(t, y, out, p):
     directions = 2 * d * width
     for start in range(0, width, block):
         lanes = min(block, width - start)
-        load(p, tape, t, y, start, width, lanes, t)
+        load(p, tape, y, start, width, lanes, t)
         below = view2(p, tape, int(p[SIZES]), lanes)
         forward(p, tape, lanes, int(p[KEEPS]) - 1, view1(p, tile(p, 2, lanes), n_out * lanes), n_out)
         store(view2(p, tile(p, 2, lanes), n_out, lanes), n_out, out, start, width)
-        load(p, tile(p, 0, lanes), t, view1(y, d * width, d * width), start, width, lanes, 0.0)
+        load(p, tile(p, 0, lanes), view1(y, d * width, d * width), start, width, lanes, t, False)
         tangent = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
         theta, place = 0, tape + below.size
         for k in range(1, layers + 1):
@@ -140,7 +140,7 @@ def gradient_value(t, y, dy, p):
     width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
     for start in range(0, width, block):
         lanes = min(block, width - start)
-        load(p, tape, t, y, start, width, lanes, t)
+        load(p, tape, y, start, width, lanes, t)
         forward(p, tape, lanes, 1, p, 0)
         g = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
         gradient(p, tape, lanes, 1, g)
@@ -152,7 +152,7 @@ def gradient_value(t, y, dy, p):
 def gradient_record(t, y, dy, p):
     """dy = grad H(y), or J grad H(y), for one block of lanes, with its tape."""
     lanes, tape = int(p[LANES]), tape_of(p)
-    load(p, tape, t, y, 0, lanes, lanes, t)
+    load(p, tape, y, 0, lanes, lanes, t)
     forward(p, tape, lanes, 2, p, 0)
     g = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
     gradient(p, tape, lanes, 2, g)
@@ -165,7 +165,7 @@ def gradient_pull_into(t, v, out, g, p):
     """Transpose of the derivative of grad H, or of J grad H; that of the parameters is added to `g`."""
     lanes = int(p[LANES])
     d = int(p[SIZES]) - int(p[TIMED])
-    load(p, tile(p, 0, lanes), t, v, 0, lanes, lanes, 0.0)
+    load(p, tile(p, 0, lanes), v, 0, lanes, lanes, t, False)
     u = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
     if p[SYMPLECTIC] != 0.0:
         half = d // 2

@@ -20,11 +20,23 @@ from ..adjoint.tape import (
     TAPE,
     THETA,
     TIME_BAR,
+    TIMES,
     scalar_address,
 )
 
 __all__ = [
-    "BLOCK", "LANES", "N_PARAMS", "SCRATCH", "SIZE", "SLOT", "SLOT_SIZE", "TAPE", "THETA", "TIME_BAR", "scalar_address",
+    "BLOCK",
+    "LANES",
+    "N_PARAMS",
+    "SCRATCH",
+    "SIZE",
+    "SLOT",
+    "SLOT_SIZE",
+    "TAPE",
+    "THETA",
+    "TIMES",
+    "TIME_BAR",
+    "scalar_address",
 ]  # fmt: skip
 
 # places of the header beside those that the adjoints know, see `odekit.adjoint.tape`

@@ -6,11 +6,12 @@ import math
 import numpy as np
 
 from .. import _jit
+from ..adjoint.tape import add_time_bar, lane_time
 from . import checks, hyperdual, third_derivatives
 from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, enter, field_kernels, own_tape, pack
 from .derivative import derivative_loss
 from .field_kernels import gradient_record, tile
-from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZE, SIZES, TIME_BAR, WIDEST
+from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZE, SIZES, WIDEST
 from .input_gradient import gradient_backward
 from .mlp import require_network
 from .network import tape_of
@@ -128,7 +129,7 @@ def lagrangian_pull(t, v, out, p):
     x_bar, inputs = view2(network, start, n_in, 4 * lanes), view2(network, bars, n_in, 4 * lanes)
     for i in range(n_in):
         for j in range(lanes):
-            inputs[i, j] = x[i, j] if i < d else t
+            inputs[i, j] = x[i, j] if i < d else lane_time(p, t, j)
             inputs[i, lanes + j] = -s[i - k, j] if k <= i < d else 0.0
             inputs[i, 2 * lanes + j] = x[k + i, j] if i < k else (q_dotdot[i - k, j] if i < d else 0.0)
             inputs[i, 3 * lanes + j] = s[i, j] if i < k else 0.0
@@ -140,7 +141,7 @@ def lagrangian_pull(t, v, out, p):
             out[(k + i) * lanes + j] = x_bar[k + i, j] + x_bar[i, 2 * lanes + j] + v[i * lanes + j]
     for i in range(d, n_in):
         for j in range(lanes):
-            p[TIME_BAR] += x_bar[i, j]
+            add_time_bar(p, j, x_bar[i, j])
     return 0
 
 

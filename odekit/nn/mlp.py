@@ -104,6 +104,9 @@ class MLP:
                 start += n
         return views
 
+    #: Whether the lanes of a call may have different times, see `odekit.adjoint.tape`.
+    lane_times = True
+
     # as a vector field ---------------------------------------------------------------------------------------------------
 
     @property

@@ -5,6 +5,7 @@ hidden layer the activations and as many of their derivatives as the pass was as
 """
 
 from .. import _jit
+from ..adjoint.tape import lane_time
 from .header import (
     ACTIVATION,
     FINAL_BIAS,
@@ -36,8 +37,8 @@ def tape_of(p):
 
 
 @_jit.core
-def load(p, tape, t, y, start, width, lanes, fill):
-    """Copy columns ``start : start + lanes`` of y[d, width] to the input at `tape`; `fill` goes to the time row."""
+def load(p, tape, y, start, width, lanes, t, timed=True):
+    """Copy columns ``start : start + lanes`` of y[d, width] to the input at `tape`, with the time, or with 0 in its place."""
     n_in = int(p[SIZES])
     x = view2(p, tape, n_in, lanes)
     d = n_in - int(p[TIMED])
@@ -46,7 +47,7 @@ def load(p, tape, t, y, start, width, lanes, fill):
             x[i, j] = y[i * width + start + j]
     for i in range(d, n_in):
         for j in range(lanes):
-            x[i, j] = fill
+            x[i, j] = lane_time(p, t, j) if timed else 0.0
 
 
 @_jit.core

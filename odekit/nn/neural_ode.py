@@ -3,15 +3,17 @@
 import numpy as np
 
 from .. import _jit
-from ..adjoint import choose
+from ..adjoint import DiscreteAdjoint, choose
 from ..adjoint.coupled import trajectories
+from ..adjoint.lane_sweeps import COLUMNS, LaneSweeps
 from ..adjoint.scheme import scheme
-from ..adjoint.sweeps import Sweeps
+from ..adjoint.sweeps import MAX_STEPS, Sweeps
 from ..solvers.methods import METHODS
 from ..solvers.tables import EXPLICIT
 from . import checks, files
+from .trajectories import Trajectories
 
-STEP_CONTROLS = ("shared",)
+STEP_CONTROLS = ("shared", "per_sample")
 
 
 @_jit.kernel
@@ -41,7 +43,8 @@ class NeuralODE:
     adjoint : str or object of `odekit.adjoint`
         How gradients are computed. "auto": exactly, by the transpose of the steps that were taken; see docs/adjoints.md.
     step_control : str
-        "shared": all trajectories of a batch take the same steps, the error is measured over all of them.
+        "shared": all trajectories of a batch take the same steps, the error is measured over all of them. "per_sample": each takes
+        steps of its own size and stops on its own; only explicit methods, with the adjoint "discrete".
     first_step : float, optional
         First step, or the step of a method without an error estimate.
 
@@ -74,6 +77,16 @@ class NeuralODE:
         self.step_control = checks.choice("step_control", step_control, STEP_CONTROLS)
         self.first_step = None if first_step is None else checks.positive("first_step", first_step)
         self._adjoint = choose(adjoint, self.method)
+        if self.step_control == "per_sample" and not isinstance(self._adjoint, DiscreteAdjoint):
+            raise ValueError(
+                f"step_control='per_sample' goes with the explicit methods and adjoint='discrete', but method={self.method!r} and "
+                f"adjoint={adjoint!r}"
+            )
+        if self.step_control == "per_sample" and not getattr(field, "lane_times", False):
+            raise ValueError(
+                f"step_control='per_sample' needs a field whose lanes may have different times, but that of a {type(field).__name__} "
+                "has one time for all"
+            )
         if METHODS[self.method].error_order == 0 and first_step is None:
             raise ValueError(
                 f"method={method!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"
@@ -109,7 +122,11 @@ class NeuralODE:
         """
         y0, batched = checks.batch("y0", y0, self.field.dim)
         y0, t = checks.finite_array("y0", y0), checks.times(t)
-        if self.method in EXPLICIT:
+        if self.step_control == "per_sample":
+            sweeps = LaneSweeps(self.field, scheme(self.method), len(y0))
+            ys, _ = sweeps.forward(self.field, y0, t, self.rtol, self.atol, self.first_step, logged=False)
+            sweeps.check(MAX_STEPS)
+        elif self.method in EXPLICIT:
             sweeps = Sweeps(self.field, scheme(self.method), len(y0))
             ys, _ = sweeps.forward(
                 self.field, y0, t, self.rtol, self.atol, self.first_step, record=False, keep_states=False
@@ -119,6 +136,37 @@ class NeuralODE:
                 self.field, y0, t, self.method, self.rtol, self.atol, self.first_step, keep_states=False
             )
         return ys if batched else ys[:, 0]
+
+    def trajectories(self, y0, t, max_steps=MAX_STEPS):
+        """Trajectories with what each of them took; one that fails does not stop the others.
+
+        Parameters
+        ----------
+        y0 : array_like, (B, d)
+        t : array_like, (T,)
+        max_steps : int
+
+        Returns
+        -------
+        Trajectories
+
+        Raises
+        ------
+        ValueError
+            With shared steps, whose numbers are those of the whole batch.
+        """
+        if self.step_control != "per_sample":
+            raise ValueError(f"trajectories of their own need step_control='per_sample', not {self.step_control!r}")
+        y0, _ = checks.batch("y0", y0, self.field.dim)
+        y0, t = checks.finite_array("y0", y0), checks.times(t)
+        sweeps = LaneSweeps(self.field, scheme(self.method), len(y0))
+        ys, _ = sweeps.forward(
+            self.field, y0, t, self.rtol, self.atol, self.first_step, logged=False, max_steps=max_steps
+        )  # fmt: skip
+        return Trajectories(
+            t, ys, **{name: sweeps.counts[:, k].copy() for name, k in COLUMNS.items()}, retcode=sweeps.retcodes(),
+            message=[sweeps.message(m, max_steps) for m in range(len(y0))],
+        )  # fmt: skip
 
     def vjp(self, y0, t, cotangent):
         """Trajectories, and the transposes of their derivatives applied to a cotangent: any loss can be built on it.
@@ -178,9 +226,10 @@ class NeuralODE:
         """
         y0, _ = checks.batch("y0", y0, self.field.dim)
         y0, t = checks.finite_array("y0", y0), checks.times(t)
+        own = {"per_sample": True} if self.step_control == "per_sample" else {}
         return self._adjoint.gradient(
             self.field, y0, t, cotangent, method=self.method, rtol=self.rtol, atol=self.atol, first_step=self.first_step,
-            with_times=with_times,
+            with_times=with_times, **own,
         )  # fmt: skip
 
     def loss_and_grad(self, y0, t, target, *, with_y0=False):

@@ -9,6 +9,7 @@ stay the same within a solve.
 import numpy as np
 
 from .. import _jit
+from ..adjoint.tape import add_time_bar, lane_time
 from . import checks
 from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, enter, field_kernels, own_tape, pack
 from .concatsquash import ConcatSquash, clear, make_weights, pull_weights
@@ -24,7 +25,6 @@ from .header import (
     SIZE,
     SIZES,
     THETA,
-    TIME_BAR,
     TIMED,
     WIDEST,
 )
@@ -76,7 +76,7 @@ def traced(t, s, ds, p, keep):
     for i in range(n_in):
         row = (i if i < d else first + i - d) * lanes
         for j in range(lanes):
-            below[i, j] = s[row + j] if i < d + context else t
+            below[i, j] = s[row + j] if i < d + context else lane_time(p, t, j)
             for c in range(probes):
                 below[i, (c + 1) * lanes + j] = _direction(s, p, c, i, j, d, context, lanes) if i < d else 0.0
     place += n_in * width
@@ -196,7 +196,7 @@ def traced_pull(t, v, out, p):
             if i < d + _context(p, at, d):
                 out[row + j] = bar[i, j]
             else:
-                p[TIME_BAR] += bar[i, j]
+                add_time_bar(p, j, bar[i, j])
     if gated:
         pull_weights(t, p, at, parameters + count, view1(out, states, int(p[N_PARAMS])))
     return 0
@@ -224,6 +224,11 @@ class TraceField(NetworkField):
     def counted(self):
         """Components of the state that change."""
         return self.outputs + 1 + 2 * self.regularised
+
+    @property
+    def lane_times(self):
+        """Whether the lanes of a call may have different times."""
+        return self.field.lane_times
 
     @property
     def dim(self):

@@ -12,6 +12,7 @@ Examples
 ('$y_{0}$', '$y_{1}$')
 """
 
+from .batches import nfe
 from .fields import vector_field
 from .figure import COLORS, new_axes, save, style
 from .methods import stability_region, work_precision
@@ -22,6 +23,7 @@ __all__ = [
     "band",
     "energy_error",
     "new_axes",
+    "nfe",
     "phase",
     "save",
     "stability_region",

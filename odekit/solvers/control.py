@@ -54,6 +54,22 @@ def weighted_norm(v, y, rtol, atol):
 
 
 @_jit.core
+def first_guess(d0, d1):
+    """Size of the probing step, from the norms of the state and of its slope."""
+    return TINY_STEP if d0 < TINY_NORM or d1 < TINY_NORM else 0.01 * d0 / d1
+
+
+@_jit.core
+def first_size(h0, d1, d2, exponent):
+    """Size of the first step, from the probing step h0 and the norms of the first and the second derivative."""
+    if d1 <= TINY_SLOPE and d2 <= TINY_SLOPE:
+        h1 = max(TINY_STEP, h0 * 1e-3)
+    else:
+        h1 = (0.01 / max(d1, d2)) ** exponent
+    return min(100.0 * h0, h1)
+
+
+@_jit.core
 def initial_step(fn, iw, w, p, order):
     """Size (positive) of the first step for an error estimate of the given order; one evaluation, inside the span.
 
@@ -69,8 +85,7 @@ def initial_step(fn, iw, w, p, order):
     span = abs(w[T_END] - w[T])
     d0 = weighted_norm(y, y, rtol, atol)
     d1 = weighted_norm(f0, y, rtol, atol)
-    h0 = TINY_STEP if d0 < TINY_NORM or d1 < TINY_NORM else 0.01 * d0 / d1
-    h0 = min(h0, span, w[MAX_STEP])
+    h0 = min(first_guess(d0, d1), span, w[MAX_STEP])
     signed = math.copysign(h0, w[T_END] - w[T])
     for i in range(y.size):
         scratch[i] = y[i] + signed * f0[i]
@@ -83,8 +98,4 @@ def initial_step(fn, iw, w, p, order):
     for i in range(y.size):
         f1[i] -= f0[i]
     d2 = weighted_norm(f1, y, rtol, atol) / h0
-    if d1 <= TINY_SLOPE and d2 <= TINY_SLOPE:
-        h1 = max(TINY_STEP, h0 * 1e-3)
-    else:
-        h1 = (0.01 / max(d1, d2)) ** (1.0 / (order + 1))
-    return min(100.0 * h0, h1, span, w[MAX_STEP]), 0
+    return min(first_size(h0, d1, d2, 1.0 / (order + 1)), span, w[MAX_STEP]), 0

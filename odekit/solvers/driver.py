@@ -121,30 +121,33 @@ def advance(fn, iw, w, p, attempts, log_t, log_y, log_q, t_eval, y_eval, directi
 
 
 @_jit.inlined_core
-def _attempt(fn, iw, w, p, log_t):
-    """Attempt one step; CONTINUE, or why none can be attempted."""
-    t, t_end = w[T], w[T_END]
-    if t == t_end:
-        return DONE
-    if iw[NACCEPT] + iw[NREJECT] >= iw[MAX_STEPS]:
-        return STEPS_EXHAUSTED
-    if iw[N_LOG] >= log_t.size:
-        return BUFFER_FULL
-    h = w[H_NEXT]
+def aim(w, iw):
+    """Set the size and the end of the next attempt; False where it has become too small after a rejection."""
+    t, t_end, h = w[T], w[T_END], w[H_NEXT]
     if abs(h) > w[MAX_STEP]:
         h = math.copysign(w[MAX_STEP], h)
     smallest = MIN_STEP * abs(t) + TINY
     if iw[REJECTED] == 0:
         h = math.copysign(max(abs(h), smallest), h)
     elif not abs(h) >= smallest:
+        return False
+    w[T_NEW] = t_end if abs(h) * END_STRETCH >= abs(t_end - t) else t + h
+    w[H] = w[T_NEW] - t  # the step that t really takes
+    return True
+
+
+@_jit.inlined_core
+def _attempt(fn, iw, w, p, log_t):
+    """Attempt one step; CONTINUE, or why none can be attempted."""
+    if w[T] == w[T_END]:
+        return DONE
+    if iw[NACCEPT] + iw[NREJECT] >= iw[MAX_STEPS]:
+        return STEPS_EXHAUSTED
+    if iw[N_LOG] >= log_t.size:
+        return BUFFER_FULL
+    if not aim(w, iw):
         return STEP_TOO_SMALL
-    if abs(h) * END_STRETCH >= abs(t_end - t):
-        h = t_end - t
-        w[T_NEW] = t_end
-    else:
-        w[T_NEW] = t + h
-        h = w[T_NEW] - t  # the step that t really takes
-    w[H] = h
+    h = w[H]
     code = _jit.call_step(fn[STEP + iw[MODE]], fn, iw, w, p)
     if code == ACCEPTED and (fn[DOMAIN] != 0 or iw[O_NONNEGATIVE] != 0):
         outside = _outside(fn, iw, w, p)

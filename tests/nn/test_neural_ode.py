@@ -62,7 +62,6 @@ def test_same_bits(model, y0):
     [
         ({"method": "leapfrog"}, "method='leapfrog' is unknown; expected one of euler, midpoint"),
         ({"adjoint": "exact"}, "adjoint='exact' is unknown; expected one of auto, discrete"),
-        ({"step_control": "per_sample"}, "step_control='per_sample' is unknown; expected one of shared"),
         ({"rtol": -1.0}, "rtol must be a positive number, but it is -1.0"),
         ({"atol": "small"}, "atol must be a positive number, but it is 'small'"),
         ({"method": "rk4"}, "method='rk4' takes steps of fixed size: give it as first_step"),

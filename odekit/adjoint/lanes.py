@@ -1,0 +1,380 @@
+"""Trajectories side by side in the lanes of a block kernel, each with its own t, h, error, status and counters.
+
+A lane that has finished takes the next trajectory of its group at once; when none is left, the last active lane moves into
+the gap, so that the active lanes stay together and a call of the kernel has as few of them as possible. The accepted steps of
+all trajectories go to one log, each row with the number of the row before it of the same trajectory: the backward sweep of
+`odekit.adjoint.lanes_back` walks along these.
+
+A kernel is anything that `odekit.adjoint.tape` describes and asks `lane_time` for the time: a network, or a user's function.
+"""
+
+import math
+
+from .. import _jit
+from ..solvers import control as C
+from ..solvers import driver as D
+from ..solvers import state as S
+from . import blocks as B
+from .judge import judge
+from .lane_blocks import (
+    END,
+    FINITE,
+    SQUARE,
+    SQUARE_LOW,
+    START,
+    Y_NEW,
+    U,
+    Y,
+    Z,
+    alone,
+    column,
+    combine,
+    evaluate,
+    lane_row,
+    padded,
+    stage,
+    vector,
+)
+
+view1, view2 = _jit.view1, _jit.view2
+
+# control of a group: next trajectory, the first that is not ours, active lanes, rows in the log
+NEXT, LAST, ACTIVE, LOGGED = range(4)
+CONTROL_SIZE = 4
+# what becomes of a trajectory: columns of counts
+REASON, NFEV, NACCEPT, NREJECT, LAST_CODE = range(5)
+N_COUNTS = 5
+
+
+# the start ---------------------------------------------------------------------------------------------------------------
+
+
+@_jit.kernel
+def begin(value, p, method, first, last, most, t0, t_end, first_step, rtol, atol, y0, f0, h0, counts, work):
+    """Slopes at the start and first steps of trajectories `first` to ``last - 1``, as `control.initial_step` chooses them.
+
+    Parameters
+    ----------
+    value : int
+        Address of the kernel.
+    p : ndarray
+        Its vector.
+    method : tuple
+        `Scheme.arrays`.
+    first, last, most : int
+        At most so many lanes in a call.
+    t0, t_end, first_step : float
+        A `first_step` of 0 is chosen here.
+    rtol, atol : float
+    y0, f0 : ndarray, (B, d)
+    h0 : ndarray, (B,)
+    counts : ndarray of int, (B, N_COUNTS)
+    work : ndarray
+    """
+    stages, exponent, d = method[0].size, method[6], y0.shape[1]
+    span, direction = abs(t_end - t0), 1.0 if t_end >= t0 else -1.0
+    for k in range(first, last, most):
+        active = min(most, last - k)
+        lanes = padded(active, most)
+        y, z = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Z)
+        f, probe = vector(work, stages, d, lanes, U), vector(work, stages, d, lanes, Y_NEW)
+        start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
+        guess, d1 = lane_row(work, stages, d, lanes, SQUARE), lane_row(work, stages, d, lanes, FINITE)
+        for j in range(lanes):
+            column(y0, k + (j if j < active else 0), d, lanes, j, y)
+            start[j] = end[j] = t0
+        B.copy(y, z)
+        failed = evaluate(value, p, lanes, 0, 0.0, start, end, z, f) != 0
+        for j in range(lanes):
+            square, square_slope, finite = 0.0, 0.0, 0.0
+            for i in range(j, d * lanes, lanes):
+                weight = 1.0 / (atol + rtol * abs(y[i]))
+                square += (y[i] * weight) * (y[i] * weight)
+                square_slope += (f[i] * weight) * (f[i] * weight)
+                finite += 0.0 * f[i]
+            d1[j] = math.sqrt(square_slope / d)
+            guess[j] = min(C.first_guess(math.sqrt(square / d), d1[j]), span)
+            end[j] = t0 + direction * guess[j]
+            for i in range(j, d * lanes, lanes):
+                z[i] = y[i] + direction * guess[j] * f[i]
+            if j < active:
+                m = k + j
+                counts[m, REASON], counts[m, NFEV] = D.CONTINUE, 1
+                if failed and alone(value, p, d, lanes, j, t0, y, f):
+                    counts[m, REASON] = D.FIELD_RAISED
+                elif finite != 0.0:  # NaN
+                    counts[m, REASON] = D.START_NOT_FINITE
+                for i in range(d):
+                    f0[m, i] = f[i * lanes + j]
+                h0[m] = first_step
+        if first_step != 0.0:
+            continue
+        failed = evaluate(value, p, lanes, 0, 1.0, start, end, z, probe) != 0
+        for j in range(active):
+            m, square = k + j, 0.0
+            counts[m, NFEV] += 1
+            if failed and alone(value, p, d, lanes, j, end[j], z, probe):
+                counts[m, REASON] = D.FIELD_RAISED
+            for i in range(j, d * lanes, lanes):
+                e = (probe[i] - f[i]) / (atol + rtol * abs(y[i]))
+                square += e * e
+            h = min(C.first_size(guess[j], d1[j], math.sqrt(square / d) / guess[j], exponent), span)
+            h0[m] = h if h < math.inf else C.TINY_STEP * span
+
+
+# the lanes ---------------------------------------------------------------------------------------------------------------
+
+
+@_jit.core
+def _next(w, iw):
+    """Aim at the end of the next attempt of a lane; a driver reason."""
+    if iw[S.LAST_CODE] == S.RHS_RAISED:
+        return D.FIELD_RAISED
+    if w[S.T] == w[S.T_END]:
+        return D.DONE
+    if iw[S.NACCEPT] + iw[S.NREJECT] >= iw[S.MAX_STEPS]:
+        return D.STEPS_EXHAUSTED
+    return D.CONTINUE if D.aim(w, iw) else D.STEP_TOO_SMALL
+
+
+@_jit.core
+def _write(control, log, t, batch, k, before):
+    """A row of the log, if there is one; its number."""
+    log_t, log_y, log_before = log
+    n = control[LOGGED]
+    if log_t.size == 0:
+        return -1
+    control[LOGGED] = n + 1
+    log_t[n], log_before[n] = t, before
+    for i in range(batch.shape[1]):
+        log_y[n, i] = batch[k, i]
+    return n
+
+
+@_jit.core
+def _finish(memory, lane, reason, counts, ends, heads):
+    """Write down what has become of a trajectory."""
+    w, iw, member, row = memory[0], memory[1], memory[2], memory[3]
+    m = member[lane]
+    counts[m, REASON], counts[m, NFEV] = reason, iw[lane, S.NFEV]
+    counts[m, NACCEPT], counts[m, NREJECT] = iw[lane, S.NACCEPT], iw[lane, S.NREJECT]
+    counts[m, LAST_CODE] = iw[lane, S.LAST_CODE]
+    ends[m, 0], ends[m, 1] = w[lane, S.T], w[lane, S.H] if w[lane, S.H] != 0.0 else w[lane, S.H_NEXT]
+    heads[m] = row[lane]
+
+
+@_jit.core
+def _take(memory, log, lane, y0, f0, h0, t, max_steps, first_step, outputs, counts, ends, heads):
+    """Put the next trajectory into a lane; whether there is one."""
+    w, iw, member, row, y_lanes, f_lanes, _work, control = memory
+    while control[NEXT] < control[LAST]:
+        m = control[NEXT]
+        control[NEXT] = m + 1
+        for i in range(w.shape[1]):
+            w[lane, i] = 0.0
+        for i in range(iw.shape[1]):
+            iw[lane, i] = 0
+        direction = 1.0 if t[-1] >= t[0] else -1.0
+        w[lane, S.T], w[lane, S.T_END], w[lane, S.DIRECTION], w[lane, S.MAX_STEP] = t[0], t[-1], direction, math.inf
+        w[lane, S.H_FIXED], w[lane, S.H_NEXT] = first_step, direction * h0[m]
+        iw[lane, S.MAX_STEPS], iw[lane, S.NFEV], iw[lane, S.N_EVAL] = max_steps, counts[m, NFEV], 1
+        member[lane], row[lane] = m, _write(control, log, t[0], y0, m, -1)
+        for i in range(y0.shape[1]):
+            y_lanes[lane, i], f_lanes[lane, i] = y0[m, i], f0[m, i]
+            outputs[0, m, i] = y0[m, i]
+        reason = counts[m, REASON]
+        if reason == D.CONTINUE:
+            reason = _next(w[lane], iw[lane])
+        if reason == D.CONTINUE:
+            return True
+        _finish(memory, lane, reason, counts, ends, heads)
+    return False
+
+
+@_jit.core
+def _move(memory, lane, gap):
+    """Move a lane into the gap."""
+    w, iw, member, row, y_lanes, f_lanes, _work, _control = memory
+    for i in range(w.shape[1]):
+        w[gap, i] = w[lane, i]
+    for i in range(iw.shape[1]):
+        iw[gap, i] = iw[lane, i]
+    member[gap], row[gap] = member[lane], row[lane]
+    for i in range(y_lanes.shape[1]):
+        y_lanes[gap, i], f_lanes[gap, i] = y_lanes[lane, i], f_lanes[lane, i]
+
+
+@_jit.core
+def _attempt(value, p, method, lanes, active, work, d, rtol, atol):
+    """All stages of an attempt in every lane, and the errors; -1, or the stage where the kernel failed."""
+    c, _a, _b, error, _dense, last, _exponent, two_estimates = method
+    stages = c.size
+    for i in range(1, last + 1):
+        if stage(value, p, method, i, lanes, 0, work, d) != 0:
+            return i
+    y, y_new = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Y_NEW)
+    u, slopes = vector(work, stages, d, lanes, U), view2(work, 0, stages, d * lanes)
+    start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
+    finite = lane_row(work, stages, d, lanes, FINITE)
+    combine(y, start, end, method[2], last, slopes, y_new)
+    for k in range(2 if two_estimates else 1):
+        square = lane_row(work, stages, d, lanes, SQUARE + k)
+        for i in range(u.size):
+            u[i] = 0.0
+        for j in range(last + 1):
+            if error[k, j] != 0.0:
+                B.add(error[k, j], slopes[j], u)
+        for j in range(lanes):
+            square[j] = finite[j] = 0.0
+        for i in range(0, u.size, lanes):
+            for j in range(lanes):
+                e = (end[j] - start[j]) * u[i + j] / (atol + rtol * max(abs(y[i + j]), abs(y_new[i + j])))
+                square[j] += e * e
+                finite[j] += 0.0 * y_new[i + j] + 0.0 * slopes[last, i + j]
+    return -1
+
+
+@_jit.core
+def _blame(value, p, iw, active, lanes, d, c, start, end, work, stages, failed):
+    """Mark the lanes for which the kernel fails at a stage; all of them, if it fails for none by itself."""
+    z, slope, found = vector(work, stages, d, lanes, Z), view1(work, failed * d * lanes, d * lanes), False
+    for lane in range(active):
+        if alone(value, p, d, lanes, lane, B.stage_time(start[lane], end[lane], c), z, slope):
+            iw[lane, S.LAST_CODE], found = S.RHS_RAISED, True
+    for lane in range(0 if found else active):
+        iw[lane, S.LAST_CODE] = S.RHS_RAISED
+
+
+@_jit.core
+def _inside(w, iw, t):
+    """Whether an output time lies inside the step of a lane."""
+    k = iw[S.N_EVAL]
+    return k < t.size and (w[S.T_NEW] - t[k]) * w[S.DIRECTION] > 0.0
+
+
+@_jit.core
+def _serve(w, iw, m, method, lanes, lane, work, d, t, outputs, rates):
+    """States at the output times in an accepted step of a lane, and their derivatives in time if they are wanted."""
+    dense, last = method[4], method[5]
+    stages = method[0].size
+    y, y_new = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Y_NEW)
+    slopes = view2(work, 0, stages, d * lanes)
+    start, end, k = w[S.T], w[S.T_NEW], iw[S.N_EVAL]
+    while k < t.size and (end - t[k]) * w[S.DIRECTION] >= 0.0:
+        at_end, theta, wanted = t[k] == end, (t[k] - start) / (end - start), rates.shape[0] > 0
+        for i in range(d):
+            outputs[k, m, i] = y_new[i * lanes + lane] if at_end else y[i * lanes + lane]
+            if wanted:
+                rates[k, m, i] = slopes[last, i * lanes + lane] if at_end else 0.0
+        for s in range(0 if at_end else stages):
+            weight = (end - start) * B.weight(dense[s], theta)
+            rate = B.weight_rate(dense[s], theta) if wanted else 0.0
+            for i in range(d):
+                outputs[k, m, i] += weight * slopes[s, i * lanes + lane]
+                if wanted:
+                    rates[k, m, i] += rate * slopes[s, i * lanes + lane]
+        k += 1
+    iw[S.N_EVAL] = k
+
+
+@_jit.kernel
+def advance(
+    value, p, method, memory, log, rtol, atol, y0, f0, h0, t, max_steps, first_step, outputs, rates, counts, ends, heads, attempts,
+):  # fmt: skip
+    """Go on with the trajectories of a group for at most so many attempts.
+
+    Parameters
+    ----------
+    value : int
+        Address of the kernel.
+    p : ndarray
+        Its vector, with the rows of the times and then room for the state of one lane and its slope at the end.
+    method : tuple
+        `Scheme.arrays`.
+    memory : tuple
+        Of the group: w and iw of each lane (see `odekit.solvers.state`), its trajectory, its row of the log, its y and f, the
+        workspace, control.
+    log : tuple of ndarray
+        t (capacity,), y (capacity, d), the row before (capacity,); a capacity of 0: no log.
+    rtol, atol : float
+    y0, f0, h0 : ndarray
+        From `begin`.
+    t : ndarray, (T,)
+    max_steps : int
+    first_step : float
+    outputs : ndarray, (T, B, d)
+    rates : ndarray, (T, B, d) or (0, B, d)
+    counts : ndarray of int, (B, N_COUNTS)
+    ends : ndarray, (B, 2)
+        Receives t and h where a trajectory has ended.
+    heads : ndarray of int, (B,)
+        Receives the last row of each trajectory in the log.
+    attempts : int
+
+    Returns
+    -------
+    int
+        DONE, CONTINUE or BUFFER_FULL of `odekit.solvers.driver`.
+    """
+    w, iw, member, row, y_lanes, f_lanes, work, control = memory
+    most, d, stages = w.shape[0], y0.shape[1], method[0].size
+    last, exponent, two_estimates = method[5], method[6], method[7]
+    for _ in range(attempts):
+        active = control[ACTIVE]
+        if log[0].size > 0 and control[LOGGED] + 2 * most > log[0].size:
+            return D.BUFFER_FULL
+        # from the last lane down: what moves into a gap has been looked at already
+        for lane in range(active - 1, -1, -1):
+            reason = _next(w[lane], iw[lane])
+            if reason == D.CONTINUE:
+                continue
+            _finish(memory, lane, reason, counts, ends, heads)
+            if not _take(memory, log, lane, y0, f0, h0, t, max_steps, first_step, outputs, counts, ends, heads):
+                active -= 1
+                if lane != active:
+                    _move(memory, active, lane)
+        while active < most and _take(
+            memory, log, active, y0, f0, h0, t, max_steps, first_step, outputs, counts, ends, heads
+        ):
+            active += 1
+        control[ACTIVE] = active
+        if active == 0:
+            return D.DONE
+        lanes = padded(active, most)
+        y, f = vector(work, stages, d, lanes, Y), view1(work, 0, d * lanes)
+        start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
+        for j in range(lanes):
+            k = j if j < active else 0
+            start[j], end[j] = w[k, S.T], w[k, S.T_NEW]
+            column(y_lanes, k, d, lanes, j, y)
+            column(f_lanes, k, d, lanes, j, f)
+        failed = _attempt(value, p, method, lanes, active, work, d, rtol, atol)
+        if failed >= 0:
+            _blame(value, p, iw, active, lanes, d, method[0][failed], start, end, work, stages, failed)
+            continue
+        wanted = False
+        for lane in range(active):
+            iw[lane, S.NFEV] += last
+            squares = lane_row(work, stages, d, lanes, SQUARE), lane_row(work, stages, d, lanes, SQUARE_LOW)
+            finite = lane_row(work, stages, d, lanes, FINITE)
+            if judge(w[lane], iw[lane], squares[0][lane], squares[1][lane], finite[lane], d, exponent, two_estimates):
+                wanted = wanted or _inside(w[lane], iw[lane], t)
+        if wanted:
+            for i in range(last + 1, stages):
+                stage(value, p, method, i, lanes, 0, work, d)
+        y_new, slopes = vector(work, stages, d, lanes, Y_NEW), view2(work, 0, stages, d * lanes)
+        for lane in range(active):
+            if iw[lane, S.LAST_CODE] != S.ACCEPTED:
+                iw[lane, S.REJECTED] = 1
+                iw[lane, S.NREJECT] += 1
+                continue
+            if _inside(w[lane], iw[lane], t):
+                iw[lane, S.NFEV] += stages - 1 - last
+            _serve(w[lane], iw[lane], member[lane], method, lanes, lane, work, d, t, outputs, rates)
+            for i in range(d):
+                y_lanes[lane, i], f_lanes[lane, i] = y_new[i * lanes + lane], slopes[last, i * lanes + lane]
+            w[lane, S.T], w[lane, S.H_OLD] = w[lane, S.T_NEW], w[lane, S.H]
+            iw[lane, S.NACCEPT] += 1
+            iw[lane, S.REJECTED] = 0
+            row[lane] = _write(control, log, w[lane, S.T], y_lanes, lane, row[lane])
+    return D.CONTINUE

@@ -1,0 +1,262 @@
+"""The transpose of `odekit.adjoint.lanes`: every lane goes back along its own accepted steps, whose stages it makes again.
+
+The formulas are those of `odekit.adjoint.backward`. A lane that has come to the start of its trajectory takes the next one;
+lanes therefore stay busy, however many steps each trajectory has.
+"""
+
+from .. import _jit
+from . import blocks as B
+from .lane_blocks import BAR, END, START, Y_NEW, U, Y, Z, column, lane_row, padded, stage, vector
+from .lanes import ACTIVE, LAST, NEXT
+from .tape import N_PARAMS, TIMES
+
+view1, view2 = _jit.view1, _jit.view2
+
+# the vectors of the forward sweep serve here as
+LAM, TOTAL, AHEAD = Y_NEW, Z, BAR  # cotangent of the state; sum of the seeds in the step; seeds of the step before
+
+
+@_jit.core
+def _take(memory, heads, t, seeds, lane):
+    """Put the next trajectory into a lane; whether there is one."""
+    member, row, pointer, lam, _work, control = memory
+    if control[NEXT] == control[LAST]:
+        return False
+    m = control[NEXT]
+    control[NEXT] = m + 1
+    member[lane], row[lane], pointer[lane] = m, heads[m], t.size - 2
+    for i in range(lam.shape[1]):
+        lam[lane, i] = seeds[t.size - 1, m, i]
+    return True
+
+
+@_jit.core
+def _move(memory, lane, gap):
+    """Move a lane into the gap."""
+    member, row, pointer, lam, _work, _control = memory
+    member[gap], row[gap], pointer[gap] = member[lane], row[lane], pointer[lane]
+    for i in range(lam.shape[1]):
+        lam[gap, i] = lam[lane, i]
+
+
+@_jit.core
+def _weigh(row, start, end, t, seed, lanes, lane, u):
+    """Column `lane` of u += h beta(theta) g for an output at t inside a step; `row` holds the weights of a stage."""
+    factor = (end - start) * B.weight(row, (t - start) / (end - start))
+    for i in range(seed.size):
+        u[i * lanes + lane] += factor * seed[i]
+
+
+@_jit.core
+def _seed(method, m, k, start, end, before, at_end, t, seeds, lanes, lane, pulled, total, ahead):
+    """Lay out what the outputs in a step, from the k-th down, give to the cotangents of its stages.
+
+    A last stage that is the first of the next step has been pulled back with that: its part is then added to `ahead` one step
+    early, but for the last step, where it stands alone.
+
+    Returns
+    -------
+    int
+        The next output, at the start of the step or before.
+    """
+    dense, last, stages = method[4], method[5], method[0].size
+    shared = last == stages - 1
+    while k >= 0 and (t[k] - start) * (end - start) > 0.0:
+        for i in range(stages):
+            if not shared or i != last or at_end:
+                _weigh(dense[i], start, end, t[k], seeds[k, m], lanes, lane, pulled[i])
+        for i in range(seeds.shape[2]):
+            total[i * lanes + lane] += seeds[k, m, i]
+        k -= 1
+    below = k - 1 if k >= 0 and t[k] == start else k
+    while shared and before != start and below >= 0 and (t[below] - before) * (end - start) > 0.0:
+        _weigh(dense[last], before, start, t[below], seeds[below, m], lanes, lane, ahead)
+        below -= 1
+    return k
+
+
+@_jit.core
+def _end_rate(method, count, m, k, start, end, side, t, seeds, lanes, lane, slopes, pulled, lam):
+    """What a step gives to the cotangent of its start (side 0) or its end (side 1), but for the field's own time."""
+    _c, a, b, _error, dense, last, _exponent, _two = method
+    d, rate = seeds.shape[2], 0.0
+    for i in range(d):
+        place = i * lanes + lane
+        for s in range(count):
+            for j in range(s):
+                if a[s, j] != 0.0:
+                    rate += a[s, j] * pulled[s, place] * slopes[j, place]
+        for s in range(last):
+            rate += b[s] * lam[place] * slopes[s, place]
+    rate = rate if side == 1 else -rate
+    while k >= 0 and (t[k] - start) * (end - start) > 0.0:
+        theta = (t[k] - start) / (end - start)
+        for s in range(dense.shape[0]):
+            value, slope = B.weight(dense[s], theta), B.weight_rate(dense[s], theta)
+            factor = value - theta * slope if side == 1 else (theta - 1.0) * slope - value
+            for i in range(d):
+                rate += factor * slopes[s, i * lanes + lane] * seeds[k, m, i]
+        k -= 1
+    return rate
+
+
+@_jit.core
+def _pull_stages(pull, p, method, count, lanes, active, work, d, bar, ends, times):
+    """Pull the cotangents back through the recorded stages, from the last to the first."""
+    c, a, b = method[0], method[1], method[2]
+    stages, size = c.size, d * lanes
+    pulled = view2(work, stages * size, stages, size)
+    lam, u, ahead = (
+        vector(work, stages, d, lanes, LAM),
+        vector(work, stages, d, lanes, U),
+        vector(work, stages, d, lanes, AHEAD),
+    )
+    start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
+    now, rates = view1(p, int(p[TIMES]), lanes), view1(p, int(p[TIMES]) + lanes, lanes)
+    for i in range(count - 1, -1, -1):
+        for j in range(size):
+            u[j] = b[i] * lam[j]
+        for k in range(i + 1, count):
+            if a[k, i] != 0.0:
+                B.add(a[k, i], pulled[k], u)
+        for k in range(0, size, lanes):
+            for j in range(lanes):
+                u[k + j] = (end[j] - start[j]) * u[k + j] + pulled[i, k + j]
+        if i == 0:
+            B.add(1.0, ahead, u)
+        for j in range(lanes):
+            now[j], rates[j] = B.stage_time(start[j], end[j], c[i]), 0.0
+        B.pull(pull, p, lanes, i, start[0], u, bar)
+        for lane in range(active):
+            times[0] += (1.0 - c[i]) * rates[lane] if ends[0, lane] != 0 else 0.0
+            times[1] += c[i] * rates[lane] if ends[1, lane] != 0 else 0.0
+        for j in range(size):
+            pulled[i, j] = bar[j]
+
+
+@_jit.kernel
+def pull_back(record, pull, p, method, memory, log, heads, t, seeds, y0_bar, bars, with_times, times, ends, attempts):
+    """Go on pulling the cotangents of the outputs of a group back, for at most so many steps.
+
+    Parameters
+    ----------
+    record, pull : int
+        Addresses.
+    p : ndarray
+        As for `lanes.advance`, with a slot for each stage.
+    method : tuple
+        `Scheme.arrays`.
+    memory : tuple
+        Of the group: the trajectory of each lane, the row at the end of its step, the next output, the cotangent of the state,
+        the workspace, control.
+    log : tuple
+        Of the forward sweep.
+    heads : ndarray of int, (B,)
+    t : ndarray, (T,)
+    seeds : ndarray, (T, B, d)
+        Cotangents of the outputs.
+    y0_bar : ndarray, (B, d)
+        Receives the cotangents of the initial states.
+    bars : ndarray, (d * lanes + n_params,)
+        Behind d * lanes numbers, the cotangent of the parameters is added.
+    with_times : bool
+        Whether the cotangents of t0 and t1 are wanted.
+    times : ndarray, (2,)
+        They are added to these.
+    ends : ndarray of int, (2, lanes)
+        Scratch memory.
+    attempts : int
+
+    Returns
+    -------
+    bool
+        Whether all are at their starts.
+    """
+    member, row, pointer, lam_lanes, work, control = memory
+    log_t, log_y, log_before = log
+    last, stages = method[5], method[0].size
+    most, d = lam_lanes.shape
+    for _ in range(attempts):
+        active = control[ACTIVE]
+        for lane in range(active - 1, -1, -1):
+            if log_before[row[lane]] >= 0:
+                continue
+            for i in range(d):
+                y0_bar[member[lane], i] = lam_lanes[lane, i]
+            if not _take(memory, heads, t, seeds, lane):
+                active -= 1
+                if lane != active:
+                    _move(memory, active, lane)
+        while active < most and _take(memory, heads, t, seeds, active):
+            active += 1
+        control[ACTIVE] = active
+        if active == 0:
+            return True
+        lanes = padded(active, most)
+        size = d * lanes
+        y, lam = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, LAM)
+        start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
+        slopes, pulled = view2(work, 0, stages, size), view2(work, stages * size, stages, size)
+        inside, last_inside, at_ends = False, False, False
+        for j in range(lanes):
+            k = j if j < active else 0
+            e = row[k]
+            s = log_before[e]
+            start[j], end[j] = log_t[s], log_t[e] if j < active else log_t[s]
+            column(log_y, s, d, lanes, j, y)
+            column(lam_lanes, k, d, lanes, j, lam)
+            if j < active:
+                ends[0, j], ends[1, j] = log_before[s] < 0, e == heads[member[j]]
+                has = pointer[j] >= 0 and (t[pointer[j]] - start[j]) * (end[j] - start[j]) > 0.0
+                inside = inside or has
+                last_inside = last_inside or (has and ends[1, j] != 0)
+                at_ends = at_ends or (with_times and (ends[0, j] != 0 or ends[1, j] != 0))
+            else:
+                for i in range(d):
+                    lam[i * lanes + j] = 0.0
+        count = last
+        if inside and last < stages - 1:
+            count = stages
+        elif last_inside:
+            count = last + 1
+        for i in range(max(count, last + 1) if at_ends else count):
+            stage(record, p, method, i, lanes, i, work, d)
+        # the vector of the stages' arguments is free from here on
+        total, ahead = vector(work, stages, d, lanes, TOTAL), vector(work, stages, d, lanes, AHEAD)
+        for j in range(size):
+            total[j] = ahead[j] = 0.0
+            for i in range(stages):
+                pulled[i, j] = 0.0
+        for lane in range(active):
+            m, s = member[lane], log_before[row[lane]]
+            before = log_t[log_before[s]] if log_before[s] >= 0 else log_t[s]
+            k = pointer[lane]
+            pointer[lane] = _seed(
+                method, m, k, start[lane], end[lane], before, ends[1, lane] != 0, t, seeds, lanes, lane, pulled, total, ahead
+            )  # fmt: skip
+        bar = view1(bars, d * (most - lanes), size + int(p[N_PARAMS]))
+        _pull_stages(pull, p, method, count, lanes, active, work, d, bar, ends, times)
+        for lane in range(active):
+            m = member[lane]
+            for side in range(2):
+                if with_times and ends[side, lane] != 0:
+                    # the outputs inside are those above the pointer
+                    k = pointer[lane]
+                    while k + 1 < t.size and (end[lane] - t[k + 1]) * (end[lane] - start[lane]) > 0.0:
+                        k += 1
+                    times[side] += _end_rate(
+                        method, count, m, k, start[lane], end[lane], side, t, seeds, lanes, lane, slopes, pulled, lam
+                    )  # fmt: skip
+        for i in range(count):
+            B.add(1.0, pulled[i], lam)
+        B.add(1.0, total, lam)
+        for lane in range(active):
+            m, k = member[lane], pointer[lane]
+            for i in range(d):
+                lam_lanes[lane, i] = lam[i * lanes + lane]
+            if k >= 0 and t[k] == start[lane]:
+                for i in range(d):
+                    lam_lanes[lane, i] += seeds[k, m, i]
+                pointer[lane] = k - 1
+            row[lane] = log_before[row[lane]]
+    return False
