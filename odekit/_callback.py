@@ -51,6 +51,13 @@ def interrupts():
         raise KeyboardInterrupt
 
 
+def raise_pending():
+    """Raise the KeyboardInterrupt that `interrupts` has noted, if there is one."""
+    if _here.pending:
+        _here.pending = False
+        raise KeyboardInterrupt
+
+
 RAISED = object()  #: what `guarded` returns where the function raised
 
 

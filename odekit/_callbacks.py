@@ -37,11 +37,19 @@ class EventRecorder:
         affect = self._affects[k]
         if y is None and (affect is not None or self._terminal[k] < np.inf):
             return None  # at the start: waits for the next zero
-        self.times[k].append(t)
-        self.states[k].append(left.view(self._dtype))
-        if len(self.times[k]) >= self._terminal[k]:
+        self.note(k, t, left)
+        if self.count(k) >= self._terminal[k]:
             return STOP
         return None if affect is None else self._change(affect, t, y)
+
+    def note(self, k, t, left):
+        """Keep a zero of event function k."""
+        self.times[k].append(t)
+        self.states[k].append(left.view(self._dtype))
+
+    def count(self, k):
+        """How many zeros event function k has had."""
+        return len(self.times[k])
 
     def _change(self, affect, t, y):
         state = y.copy().view(self._dtype)

@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 import warnings
 
 import numpy as np
@@ -15,7 +16,8 @@ def options(unknown):
         names = ", ".join(sorted(unknown))
         raise TypeError(
             f"solve_ivp got unknown options: {names}; expected rtol, atol, jac, jac_sparsity, lband, uband, linear_solver, "
-            "preconditioner, first_step, max_step, max_steps, tstops, isoutofdomain, nonnegative, on_step, progress or mass_matrix"
+            "preconditioner, first_step, max_step, max_steps, tstops, isoutofdomain, nonnegative, on_step, progress, "
+            "mass_matrix, store or resume"
         )
 
 
@@ -88,6 +90,16 @@ def events(given):
             raise ValueError(message)
         terminal.append(float(count))
     return functions, terminal
+
+
+def storing(store, resume):
+    """Check where results go."""
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store={store!r:.80}; expected a path")
+    if not isinstance(resume, bool):
+        raise TypeError(f"resume={resume!r:.80}; expected True or False")
+    if resume and store is None:
+        raise ValueError("resume=True goes on with what is stored: expected store=path as well")
 
 
 def callback(name, value):

@@ -217,7 +217,10 @@ class Carrier:
             If one of the user's functions cannot be sent to another process.
         """
         if self._packed is None:
-            _refuse_addresses(self.setup)
+            refuse_addresses(
+                (self.setup.fun, *self.setup.events),
+                "other processes do not have it; give the executor a Python function",
+            )
             self._packed = pickled((self.setup, self.first))
         return self._packed
 
@@ -244,16 +247,13 @@ def pickled(setup):
         ) from error
 
 
-def _refuse_addresses(setup):
+def refuse_addresses(functions, why):
     """An address means something in its own process only."""
-    for function in (setup.fun, *setup.events):
+    for function in functions:
         inner = function.function if isinstance(function, (InPlace, Hamiltonian)) else function
         halves = (inner.velocity, inner.force) if isinstance(inner, Separable) else (inner,)
         if any(half is not None and native_kernel(half) is not None for half in halves):
-            raise TypeError(
-                "fun is machine code at an address of this process, which other processes do not have; give the executor a "
-                "Python function"
-            )
+            raise TypeError(f"fun is machine code at an address of this process: {why}")
 
 
 def compute(carrier, trajectories):

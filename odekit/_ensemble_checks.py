@@ -1,7 +1,6 @@
 """Checks of what the user gives to an ensemble: one clear sentence before the first step."""
 
 import math
-import os
 
 import numpy as np
 
@@ -188,16 +187,6 @@ def threads(executor):
     if executor < 1:
         raise ValueError(f"executor={executor!r}; expected at least one thread")
     return int(executor)
-
-
-def storing(store, resume):
-    """Check where results go."""
-    if store is not None and not isinstance(store, (str, os.PathLike)):
-        raise TypeError(f"store={store!r:.80}; expected a path")
-    if not isinstance(resume, bool):
-        raise TypeError(f"resume={resume!r:.80}; expected True or False")
-    if resume and store is None:
-        raise ValueError("resume=True goes on with what is stored: expected store=path as well")
 
 
 def tiers(tier):

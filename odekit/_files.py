@@ -55,8 +55,9 @@ class Variable:
     ----------
     dims : tuple of str
         A variable whose only dimension has its own name holds the coordinates of that dimension.
-    data : ndarray
-        Real numbers, or text for people and xarray, which `read` does not give back.
+    data : ndarray or object with `pieces`
+        Real numbers, or text for people and xarray, which `read` does not give back; or what has shape, ndim, size and dtype, and
+        ``pieces()`` that gives it in parts, one behind the other along the first axis.
     attrs : dict
         Text for people and xarray (units, long_name, ...); not read back.
     """
@@ -122,8 +123,15 @@ def _write_variables(file, variables, compression):
             options = {"chunks": _chunks(variable.data), "fletcher32": True}
             if compression is not None:
                 options |= {"compression": "gzip", "compression_opts": compression, "shuffle": True}
-        data = variable.data.astype(object) if dtype else variable.data
-        dataset = file.create_dataset(name, data=data, dtype=dtype, track_order=True, **options)
+        if hasattr(variable.data, "pieces"):
+            dataset = file.create_dataset(name, variable.data.shape, variable.data.dtype, track_order=True, **options)
+            first = 0
+            for piece in variable.data.pieces():
+                dataset[first : first + len(piece)] = piece
+                first += len(piece)
+        else:
+            data = variable.data.astype(object) if dtype else variable.data
+            dataset = file.create_dataset(name, data=data, dtype=dtype, track_order=True, **options)
         write_attributes(dataset, variable.attrs)
         if variable.dims == (name,):
             dataset.make_scale(name)
@@ -152,7 +160,7 @@ def with_coordinates(variables):
 
 
 def _chunks(data):
-    rows = max(1, CHUNK_BYTES // max(1, data[0].nbytes))
+    rows = max(1, CHUNK_BYTES // max(1, math.prod(data.shape[1:]) * data.dtype.itemsize))
     return (min(rows, len(data)), *data.shape[1:])
 
 
@@ -161,7 +169,8 @@ def _digest(arrays, attributes):
     digest = hashlib.sha256()
     for name, data in sorted(arrays.items()):
         digest.update(f"{name} {data.dtype.str} {data.shape}".encode())
-        digest.update(data.tobytes())
+        for piece in data.pieces() if hasattr(data, "pieces") else (data,):
+            digest.update(piece.tobytes())
     plain = {name: np.asarray(value).tolist() for name, value in attributes.items() if name != "sha256"}
     digest.update(json.dumps(plain, sort_keys=True).encode())
     return digest.hexdigest()

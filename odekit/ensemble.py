@@ -126,7 +126,7 @@ def solve_ensemble(
     lengths = np.abs(spans[:, 1] - spans[:, 0])
     _checks.steps(first_step, max_step, max_steps, lengths.min(), methods[0])
     _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
-    _ensemble_checks.storing(store, resume)
+    _checks.storing(store, resume)
     foreign = _executors.is_foreign(executor)
     threads = _executors.workers(executor) if foreign else _ensemble_checks.threads(executor)
 

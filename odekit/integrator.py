@@ -268,9 +268,7 @@ class Integrator:
         dict of ndarray
             For `restore`; the steps that follow are the same to the last bit.
         """
-        run = self._run
-        fired = np.array([run.fired.get(k, (math.nan, 0)) for k in range(len(self.t_events))])
-        return {"iw": run.iw.copy(), "w": run.w.copy(), "stops": np.array(run.stops), "fired": fired}
+        return self._run.checkpoint()
 
     def restore(self, state):
         """Go back to a state that `state` gave, of this integrator or of one made alike.
@@ -285,21 +283,7 @@ class Integrator:
             If it belongs to another kind of problem.
         """
         run = self._run
-        sizes = [S.N, S.DEGREE, S.P_SIZE]
-        alike = set(state) == {"iw", "w", "stops", "fired"} and (state["iw"][sizes] == run.iw[sizes]).all()
-        if alike:
-            run.prepare_for(state["iw"])
-        if not alike or state["iw"].size != run.iw.size:
-            raise ValueError("the state is of an integrator with another problem or method")
-        run.iw[:] = state["iw"]
-        run.w = state["w"].copy()
-        run._view_vectors()
-        if run.structure is not None:
-            run.structure.forget()
-        if run.iw[S.W_SIZE] != run.w.size:
-            raise ValueError("the state is damaged: its arrays do not fit together")
-        run.stops = state["stops"].tolist()
-        run.fired = {k: (float(t), int(step)) for k, (t, step) in enumerate(state["fired"]) if not math.isnan(t)}
+        run.restore(state)
         for times, states in zip(self.t_events, self.y_events, strict=True):
             while times and (times[-1] - self.t) * run.w[S.DIRECTION] > 0:
                 times.pop()

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from . import _callback, _checks, _mass, _progress, _structure
+from . import _callback, _checks, _mass, _progress, _stored, _structure
 from ._callbacks import EventRecorder, step_callback
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
@@ -25,7 +25,7 @@ def solve_ivp(
     fun, t_span, y0, method="auto", t_eval=None, dense_output=False, events=None, vectorized=False, args=None, *,
     rtol=1e-3, atol=1e-6, jac=None, jac_sparsity=None, lband=None, uband=None, linear_solver="auto", preconditioner=None,
     first_step=None, max_step=math.inf, max_steps=DEFAULT_MAX_STEPS, tstops=None, isoutofdomain=None, nonnegative=None,
-    on_step=None, progress=False, mass_matrix=None, **unknown,
+    on_step=None, progress=False, mass_matrix=None, store=None, resume=False, **unknown,
 ):  # fmt: skip
     """Integrate a system of ordinary differential equations ``dy/dt = fun(t, y, *args)``, ``y(t0) = y0``.
 
@@ -103,16 +103,28 @@ def solve_ivp(
         algebraic, a system of index 1 (DAE). For ``radau``, ``radau5``, ``radau9``, ``radau13`` and ``rodas5p``; ``"auto"`` is
         ``radau`` then. `y0` must satisfy the algebraic equations; where it does not, the components whose columns in M
         are zero are found by Newton's iteration, if they are as many as there are algebraic equations.
+    store : path-like, optional
+        Folder to which the trajectory is written while it is computed, with the state of the solver every few seconds: memory is
+        bounded whatever the length (but for `t_eval` itself). `odekit.storage.open` reads it meanwhile, `odekit.storage.merge` makes
+        one file of it. It does not go with `dense_output`, `on_step` and events with ``affect``.
+    resume : bool
+        Whether to go on with a `store` that an earlier call, with the same problem, has begun, after a crash or Ctrl-C, or with a
+        larger `max_steps`. The files are in the end, to the last bit, those of a run that was not broken off.
 
     Returns
     -------
     Solution
-        A failure is reported in its ``retcode`` and ``message``, with the trajectory up to there.
+        A failure is reported in its ``retcode`` and ``message``, with the trajectory up to there. With `store`, an
+        `odekit.storage.StoredSolution`, whose arrays are read from disk when they are indexed.
 
     Raises
     ------
     ValueError, TypeError
-        For input that makes no sense, before the first step.
+        For input that makes no sense, before the first step; for a `store` of another problem.
+    FileExistsError
+        If there is something at `store`, and not ``resume=True``.
+    odekit.storage.OdekitFileError
+        If what is in `store` is damaged.
     Exception
         What `fun`, `jac`, an event or a callback raises, as it is, with the partial `Solution` as its attribute ``solution``; and
         KeyboardInterrupt likewise.
@@ -159,15 +171,33 @@ def solve_ivp(
     marks = _checks.nonnegative(nonnegative, state)
     _checks.inside_domain(isoutofdomain, t0, state, args)
     _checks.callback("on_step", on_step)
+    _checks.storing(store, resume)
+    reason, stream = choice.sentence(name, methods, n, tightest, said.words), None
+    if store is not None:
+        options = {
+            "t_span": (t0, t1), "jac": jac, "jac_sparsity": jac_sparsity, "lband": lband, "uband": uband,
+            "linear_solver": linear_solver, "preconditioner": preconditioner, "first_step": first_step, "max_step": float(max_step),
+            "tstops": stops, "isoutofdomain": isoutofdomain, "nonnegative": marks, "vectorized": vectorized, "mass_matrix": mass_matrix,
+        }  # fmt: skip
+        stream = _stored.opened(
+            store, resume, fun, state, name, methods, reason, args, times, (rtol, atol, rtol_vector, atol_vector), event_list,
+            dense_output, on_step, options,
+        )  # fmt: skip
 
     field = _attach_start(
         field_class(fun), fun, t0, state, args, jac, event_list, vectorized, isoutofdomain, False, said
     )
     if field.complex_state:  # two real components each
         rtol_vector, atol_vector = np.repeat(rtol_vector, 2), np.repeat(atol_vector, 2)
-    recorder = EventRecorder(event_list, terminal, state.dtype, args)
-    with _progress.bar(progress, t0, t1) as show:
-        integration = Integration(
+    with _progress.bar(progress, t0, t1) as show, stream or NO_CALLS:
+        make, recorder = Integration, None
+        if stream is None:
+            recorder = EventRecorder(event_list, terminal, state.dtype, args)
+        elif stream.retcode is not None:  # there is nothing to do
+            return stream.solution(fun)
+        else:
+            make, recorder = stream.tools(event_list, terminal, state.dtype, args)
+        integration = make(
             field.kernels(), (t0, t1), state.view(np.float64), methods, rtol_vector, atol_vector,
             t_eval=times, keep_states=times is None, keep_dense=dense_output,
             first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
@@ -176,22 +206,31 @@ def solve_ivp(
         )  # fmt: skip
         if n == 0:  # nothing changes, whatever the span
             integration.w[T] = t1
-        trajectory, raised = _run(integration, field, _callback.interrupts() if field.calls_python() else NO_CALLS)
-
-    solution = _solution(
-        trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, max_steps
-    )
-    solution.method_reason = choice.sentence(name, methods, n, tightest, said.words)
-    if trajectory.retcode == Retcode.INTERRUPTED:
-        raise _with_solution(KeyboardInterrupt(solution.message), solution)
-    if trajectory.retcode == Retcode.RHS_RAISED:
-        t = trajectory.t if raised is not None else trajectory.fail_t
-        error, culprit = raised or field.exception(trajectory.fail_t, trajectory.fail_y, trajectory.culprit)
-        solution.message = describe(
-            Retcode.RHS_RAISED, culprit=culprit, error=type(error).__name__, t=t, h=trajectory.h
-        )
+        guarded = field.calls_python() or stream is not None
+        trajectory, raised = _run(integration, field, _callback.interrupts() if guarded else NO_CALLS)
+        message, error = _ending(trajectory, raised, field, max_steps)
+        if stream is None:
+            solution = _solution(
+                trajectory, field, recorder, times, dense_output, name, (t0, t1), rtol, atol, args, fun, message, reason
+            )
+        else:
+            integration.write(trajectory, message)
+            solution = stream.solution(fun)
+    if error is not None:
         raise _with_solution(error, solution)
     return solution
+
+
+def _ending(trajectory, raised, field, max_steps):
+    """A sentence on how an integration has ended, and what is to be raised."""
+    retcode = trajectory.retcode
+    if retcode == Retcode.RHS_RAISED:
+        t = trajectory.t if raised is not None else trajectory.fail_t
+        error, culprit = raised or field.exception(trajectory.fail_t, trajectory.fail_y, trajectory.culprit)
+        return describe(retcode, culprit=culprit, error=type(error).__name__, t=t, h=trajectory.h), error
+    component = f", component {trajectory.component}" if trajectory.component >= 0 else ""
+    message = describe(retcode, t=trajectory.t, h=trajectory.h, max_steps=max_steps, component=component)
+    return message, KeyboardInterrupt(message) if retcode == Retcode.INTERRUPTED else None
 
 
 def _may_stop(events, terminal):
@@ -233,13 +272,8 @@ def _with_solution(error, solution):
     return error
 
 
-def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol, atol, args, fun, max_steps):
+def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol, atol, args, fun, message, reason):
     dtype = field.y0.dtype
-    retcode = trajectory.retcode
-    component = f", component {trajectory.component}" if trajectory.component >= 0 else ""
-    message = describe(
-        retcode, t=trajectory.t, h=trajectory.h, max_steps=max_steps, component=component, culprit="", error=""
-    )
     if times is None:
         t, y = trajectory.steps, trajectory.states
     else:
@@ -262,7 +296,7 @@ def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol
         nlu=trajectory.nlu,
         naccept=trajectory.naccept,
         nreject=trajectory.nreject,
-        retcode=retcode,
+        retcode=trajectory.retcode,
         message=message,
         steps=trajectory.steps,
         switches=trajectory.switches,
@@ -272,4 +306,5 @@ def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol
         t_span=span,
         args=args,
         fun=fun,
+        method_reason=reason,
     )

@@ -12,7 +12,7 @@ STABILITY = [f"stability.{name}" for name in ("jacobians", "spectra", "report", 
 
 @pytest.mark.skipif(_jit.JIT_DISABLED, reason="slow as plain Python")
 @pytest.mark.parametrize(
-    "name", ["ivp", "integrator", "field", "plot", "storage", "storage.ensemble", "ensemble", *STABILITY]
+    "name", ["ivp", "integrator", "field", "plot", "storage", "storage.opening", "ensemble", *STABILITY]
 )
 def test_examples_in_docstrings(name):
     if name == "plot":

@@ -19,6 +19,7 @@ import odekit
 from odekit import storage
 from odekit.storage import OdekitFileError, shards
 from odekit.storage import manifest as M
+from odekit.storage.folder import FILE, locked
 
 RATES = np.linspace(0.5, 2.0, 23)
 TIMES = np.array([0.0, 0.3, 1.0])
@@ -87,7 +88,7 @@ def test_the_files_do_not_depend_on_how_they_came_about(folder, tmp_path, stored
     for k, options in enumerate(({"executor": 1, "chunksize": 1}, {"executor": Serial(), "chunksize": 7})):
         solve(store=tmp_path / str(k), **options)
         assert files(tmp_path / str(k)) == files(folder)
-        assert (tmp_path / str(k) / M.FILE).read_text() == (folder / M.FILE).read_text()
+        assert (tmp_path / str(k) / FILE).read_text() == (folder / FILE).read_text()
 
 
 def test_indices(stored):
@@ -195,7 +196,7 @@ def test_another_function_is_refused(folder):
 
 
 def test_two_writers(folder, stored):
-    with shards._locked(folder / shards.LOCK):
+    with locked(folder):
         os.remove(folder / shards.file_name(0))
         with pytest.raises(RuntimeError, match="being written by another process"):
             solve(store=folder, resume=True)
@@ -414,13 +415,13 @@ def test_hostile_shards(folder, stored, tmp_path):
 )  # fmt: skip
 def test_hostile_manifests(folder, stored, text):
     if not isinstance(text, str):
-        manifest, (part, name, value) = json.loads((folder / M.FILE).read_text()), text
+        manifest, (part, name, value) = json.loads((folder / FILE).read_text()), text
         if name is None:
             manifest[part] = value
         else:
             manifest[part][name] = value
         text = json.dumps(manifest)
-    (folder / M.FILE).write_text(text)
+    (folder / FILE).write_text(text)
     with pytest.raises(OdekitFileError, match=r"manifest\.json"):
         storage.open(folder)
 

@@ -62,6 +62,7 @@ DOMAIN_RAISED = 9
 # not of `advance`: the field is not finite at the start; an event fires ever faster; a callback stops or raises; the
 # algebraic equations that go with a singular mass matrix cannot be solved where the integration is to start anew
 START_NOT_FINITE, EVENTS_ACCUMULATE, STOPPED, CALLBACK_RAISED, START_INCONSISTENT = range(10, 15)
+OUTPUT_FULL = 15  # of `advance` again: the step just accepted has more output times than there is room for, see `serve`
 
 END_STRETCH = 1.01  # a step is stretched by up to 1 % to reach the end, instead of leaving a sliver (Hairer, dopri5.f)
 #: Smallest step relative to |t|: ten times the spacing of numbers (SciPy's rule) ...
@@ -89,8 +90,8 @@ def advance(fn, iw, w, p, attempts, log_t, log_y, log_q, t_eval, y_eval, directi
         Receives the dense-output coefficients of every accepted step, if it has room.
     t_eval : ndarray, (m,)
         Output times, in the direction of integration.
-    y_eval : ndarray, (m, n)
-        Receives the states at `t_eval`.
+    y_eval : ndarray, (rows, n)
+        Receives the states at the first of `t_eval`, as many as there is room for.
     directions : ndarray, (n_events,)
         +1: only rising zeros of the event function are looked at, -1: only falling ones, 0: both.
 
@@ -108,7 +109,7 @@ def advance(fn, iw, w, p, attempts, log_t, log_y, log_q, t_eval, y_eval, directi
                 return reason
             if iw[LAST_CODE] == ACCEPTED:
                 reason = _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions)
-                if reason == EVENT:
+                if reason in (EVENT, OUTPUT_FULL):
                     iw[PENDING] = 1
                 if reason != CONTINUE:
                     return reason
@@ -190,7 +191,7 @@ def _outside(fn, iw, w, p):
 @_jit.inlined_core
 def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
     """Write an accepted step to the log, serve output times in it, look for events."""
-    t, t_new, direction = w[T], w[T_NEW], w[DIRECTION]
+    t_new, direction = w[T_NEW], w[DIRECTION]
     row = iw[N_LOG]
     iw[N_LOG] = row + 1
     iw[NACCEPT] += 1
@@ -201,7 +202,7 @@ def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
             log_y[row, i] = y_new[i]
     served = iw[N_EVAL]
     output = served < t_eval.size and (t_new - t_eval[served]) * direction >= 0.0
-    event, known = False, False
+    event, known, room = False, False, True
     if iw[N_EVENTS] > 0:
         if _jit.call_scalar(fn[EVENTS], t_new, y_new, _jit.view1(w, iw[O_EVENTS] + iw[N_EVENTS], iw[N_EVENTS]), p) != 0:
             rhs_raised(w, t_new, vector(iw, w, SCRATCH), y_new)
@@ -222,16 +223,43 @@ def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
             for d in range(q.shape[0]):
                 for i in range(y.size):
                     log_q[row, d, i] = q[d, i]
-        while output:
-            if t_eval[served] == t_new:
-                for i in range(y.size):
-                    y_eval[served, i] = y_new[i]
-            else:
-                evaluate(q, y, (t_eval[served] - t) / (t_new - t), y_eval, served)
-            served += 1
-            output = served < t_eval.size and (t_new - t_eval[served]) * direction >= 0.0
-        iw[N_EVAL] = served
-    return EVENT if event else CONTINUE
+        if output:
+            room = serve(iw, w, t_new, t_eval, y_eval)
+    return EVENT if event else (CONTINUE if room else OUTPUT_FULL)
+
+
+@_jit.core
+def serve(iw, w, until, t_eval, y_eval):
+    """Write the states at the output times in the step just accepted, by its dense output.
+
+    Parameters
+    ----------
+    iw, w : ndarray
+        State.
+    until : float
+        The last time to look at, within the step.
+    t_eval, y_eval : ndarray
+        See `advance`.
+
+    Returns
+    -------
+    bool
+        Whether there was room for all.
+    """
+    t, t_new, direction, served = w[T], w[T_NEW], w[DIRECTION], iw[N_EVAL]
+    q, y, y_new = dense_coefficients(iw, w), vector(iw, w, Y), vector(iw, w, Y_NEW)
+    while served < t_eval.size and (until - t_eval[served]) * direction >= 0.0:
+        if served == y_eval.shape[0]:
+            iw[N_EVAL] = served
+            return False
+        if t_eval[served] == t_new:
+            for i in range(y.size):
+                y_eval[served, i] = y_new[i]
+        else:
+            evaluate(q, y, (t_eval[served] - t) / (t_new - t), y_eval, served)
+        served += 1
+    iw[N_EVAL] = served
+    return True
 
 
 @_jit.core

@@ -31,6 +31,11 @@ SWITCH_REASONS = {
 }
 
 
+def switch(names, t, mode, reason):
+    """A change of method, to that of a mode, as the user sees it; `names` are those of the automatic pair."""
+    return Switch(t, names[1 - mode], names[mode], SWITCH_REASONS[reason])
+
+
 class CallbackRaised(Exception):
     """A callback of the user (not a kernel) raised an exception, which is the cause of this one.
 
@@ -81,12 +86,14 @@ class Integration:
         With one of the methods of `odekit.solvers.methods.WITH_MASS`.
     capacity : int
         Rows of the first buffer of the log.
+    output_rows : int or None
+        Rows of the buffer of outputs; None: one for each output time. A smaller one needs a `pass_outputs`.
     """
 
     def __init__(
         self, kernels, t_span, y0, methods, rtol, atol, *, t_eval=None, keep_states=True, keep_dense=False,
         first_step=0.0, max_step=math.inf, max_steps=10**6, stops=(), nonnegative=None, on_event=None, on_step=None,
-        progress=None, mass=None, capacity=FIRST_CAPACITY,
+        progress=None, mass=None, capacity=FIRST_CAPACITY, output_rows=None,
     ):  # fmt: skip
         self.kernels, self.methods, self.progress = kernels, methods, progress
         self.on_event, self.on_step, self.mass = on_event, on_step, mass
@@ -118,9 +125,9 @@ class Integration:
         self.vectors[S.Y], self.vectors[S.RTOL], self.vectors[S.ATOL] = y0, rtol, atol
         self.first_step = first_step
         self.t_eval = np.empty(0) if t_eval is None else t_eval
-        self.y_eval = np.empty((self.t_eval.size, n))
+        self.y_eval = np.empty((self.t_eval.size if output_rows is None else output_rows, n))
         self.serve_start()
-        self.log = StepLog(self, t_span[0], y0, self.degree, keep_states or keep_dense, keep_dense, capacity)
+        self.log = self.make_log(self, t_span[0], y0, self.degree, keep_states or keep_dense, keep_dense, capacity)
         self.switches = []
         self.fired = {}  # event function: time, and number of steps, at which it last changed the state
         self._stepped = 0  # accepted steps that `on_step` has seen
@@ -134,6 +141,8 @@ class Integration:
                 iw[S.PATIENCE] = auto.FIRST_PATIENCE
             fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
 
+    make_log = StepLog
+
     def _view_vectors(self):
         """Name the state vectors in `w` (see `odekit.solvers.state`): row k of `vectors` is the k-th."""
         n = int(self.iw[S.N])
@@ -145,6 +154,18 @@ class Integration:
         if served < self.t_eval.size and self.t_eval[served] == self.w[S.T]:
             self.y_eval[served] = self.vectors[S.Y]
             self.iw[S.N_EVAL] = served + 1
+
+    def serve(self, until):
+        """Serve those output times of the step just accepted, up to a time in it, for which there was no room before."""
+        while int(self.iw[S.N_EVAL]) == len(self.y_eval) < self.t_eval.size:
+            if (until - self.t_eval[self.iw[S.N_EVAL]]) * self.w[S.DIRECTION] < 0.0:
+                break
+            self.pass_outputs()
+            driver.serve(self.iw, self.w, until, self.t_eval, self.y_eval)
+
+    def pass_outputs(self):
+        """Take the outputs out of their buffer, and their times out of `t_eval`."""
+        raise NotImplementedError
 
     # the loop ----------------------------------------------------------------------------------------------------------
 
@@ -162,9 +183,7 @@ class Integration:
         """
         interrupted = False
         try:
-            reason = self.start()
-            if reason is None:
-                reason = stops.zeros_at_start(self)
+            reason = self.first_start()
             if reason is None:
                 reason = self.loop()
         except KeyboardInterrupt:
@@ -173,6 +192,11 @@ class Integration:
             error.trajectory = self.broken_off()
             raise
         return self._trajectory(reason, interrupted)
+
+    def first_start(self):
+        """Start at the beginning; a driver reason if that ends the integration, else None."""
+        reason = self.start()
+        return stops.zeros_at_start(self) if reason is None else reason
 
     def aim(self):
         """Head for the next stop: for the last number before it, where the field is still that of this side of a jump."""
@@ -312,8 +336,11 @@ class Integration:
         if reason == driver.SWITCH:
             self._record_switch()
             return None
-        if reason == driver.EVENT:
-            return stops.handle_zeros(self)
+        if reason in (driver.EVENT, driver.OUTPUT_FULL):
+            reason = stops.handle_zeros(self) if reason == driver.EVENT else None
+            if self.iw[S.PENDING] == 1:
+                self.serve(self.w[S.T_NEW])
+            return reason
         if reason == driver.DONE and len(self.stops) > 1:
             return stops.pass_stop(self)
         if reason == driver.STEP_TOO_SMALL and auto.last_chance(self.fn, self.iw, self.w):
@@ -324,9 +351,11 @@ class Integration:
     def _record_switch(self):
         mode = int(self.iw[S.MODE])
         self.prepare(mode)
-        names = [m.name for m in self.methods]
-        reason = SWITCH_REASONS[int(self.iw[S.SWITCH_REASON])]
-        self.switches.append(Switch(float(self.w[S.T]), names[1 - mode], names[mode], reason))
+        self.note_switch(float(self.w[S.T]), mode, int(self.iw[S.SWITCH_REASON]))
+
+    def note_switch(self, t, mode, reason):
+        """Note a change of method."""
+        self.switches.append(switch([method.name for method in self.methods], t, mode, reason))
 
     def state_at(self, t):
         """State at a time within the step just accepted, by its dense output."""
@@ -339,6 +368,48 @@ class Integration:
         out = np.empty((1, n))
         driver.evaluate(q, self.vectors[S.Y], (t - w[S.T]) / w[S.H], out, 0)
         return out[0]
+
+    # checkpoints -------------------------------------------------------------------------------------------------------
+
+    def checkpoint(self):
+        """The exact state of the integration between two steps.
+
+        Returns
+        -------
+        dict of ndarray
+            For `restore`; the steps that follow are the same to the last bit.
+        """
+        fired = np.array([self.fired.get(k, (math.nan, 0)) for k in range(self.kernels.directions.size)])
+        return {"iw": self.iw.copy(), "w": self.w.copy(), "stops": np.array(self.stops), "fired": fired.reshape(-1, 2)}
+
+    def restore(self, state):
+        """Go on from a checkpoint, of this integration or of one made alike.
+
+        Parameters
+        ----------
+        state : dict of ndarray
+
+        Raises
+        ------
+        ValueError
+            If it belongs to another kind of problem.
+        """
+        sizes = [S.N, S.DEGREE, S.P_SIZE]
+        alike = set(state) == {"iw", "w", "stops", "fired"} and state["iw"].size >= S.IW_HEADER
+        alike = alike and (state["iw"][sizes] == self.iw[sizes]).all()
+        if alike:
+            self.prepare_for(state["iw"])
+        if not alike or state["iw"].size != self.iw.size:
+            raise ValueError("the state is of an integrator with another problem or method")
+        if state["iw"][S.W_SIZE] != state["w"].size:
+            raise ValueError("the state is damaged: its arrays do not fit together")
+        self.iw[:] = state["iw"]
+        self.w = state["w"].copy()
+        self._view_vectors()
+        if self.structure is not None:
+            self.structure.forget()
+        self.stops = state["stops"].tolist()
+        self.fired = {k: (float(t), int(step)) for k, (t, step) in enumerate(state["fired"]) if not math.isnan(t)}
 
     # the result --------------------------------------------------------------------------------------------------------
 

@@ -159,6 +159,8 @@ def _repeat(run):
 def _cut(run, t, y):
     """End the step just accepted at time t, with the state y from there on (None: the one it has there)."""
     iw, w = run.iw, run.w
+    if iw[S.PENDING] == 1:
+        run.serve(t)
     direction, served = w[S.DIRECTION], int(iw[S.N_EVAL])
     left = run.state_at(t)
     if iw[S.PENDING] == 1:

@@ -1,8 +1,8 @@
 """Trajectories on disk: netCDF4-compatible HDF5 files that say how they were computed.
 
 `save` writes a `Solution`, `load` reads it back, `metadata` reads what the file says about itself, and
-``xarray.open_dataset(path, engine="h5netcdf")`` opens the same file with named dimensions. `open` opens what
-``solve_ensemble(..., store=path)`` has written, `merge` makes one file of it.
+``xarray.open_dataset(path, engine="h5netcdf")`` opens the same file with named dimensions. `open` opens what ``store=path`` of
+`odekit.solve_ivp` or `odekit.solve_ensemble` has written, or is writing; `merge` makes one file of it.
 
 Examples
 --------
@@ -19,11 +19,14 @@ Examples
 """
 
 from .._files import OdekitFileError
-from .ensemble import StoredEnsemble, StoredTrajectory, open_ensemble
+from .ensemble import StoredEnsemble, StoredTrajectory
 from .merged import merge
+from .opening import open_store
+from .stored_solution import StoredSolution
 from .trajectory import KIND, load, metadata, save, to_xarray
 
-open = open_ensemble
+open = open_store
 __all__ = [
-    "KIND", "OdekitFileError", "StoredEnsemble", "StoredTrajectory", "load", "merge", "metadata", "open", "save", "to_xarray",
+    "KIND", "OdekitFileError", "StoredEnsemble", "StoredSolution", "StoredTrajectory", "load", "merge", "metadata", "open", "save",
+    "to_xarray",
 ]  # fmt: skip

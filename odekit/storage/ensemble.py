@@ -1,7 +1,6 @@
 """The reading side of a stored ensemble: trajectories are read from their shards when they are asked for."""
 
 import dataclasses
-import pathlib
 
 import numpy as np
 
@@ -11,52 +10,10 @@ from ..ensemble_solution import EnsembleSolution, summary
 from ..solution import Retcode
 from . import manifest as M
 from . import shards
+from .identity import digest
+from .lazy import LazyArray
 
 _COUNTERS = ("nfev", "njev", "nlu", "naccept", "nreject", "nswitch", "nsaved")
-
-
-def open_ensemble(path, max_bytes=MAX_BYTES):
-    """Open what ``odekit.solve_ensemble(..., store=path)`` has written, or is writing.
-
-    Parameters
-    ----------
-    path : path-like
-        The folder, or the file that `merge` has made of it.
-    max_bytes : int
-        Refuse to read more than this at a time from a file.
-
-    Returns
-    -------
-    StoredEnsemble
-
-    Raises
-    ------
-    FileNotFoundError
-    OdekitFileError
-        If it is something else, damaged, or unsafe to read; if it is said to be complete and a shard is missing.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import numpy as np, odekit
-    >>> def decay(t, y, rate):
-    ...     return [-rate * y[0]]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "decays.odekit")
-    ...     _ = odekit.solve_ensemble(
-    ...         decay, (0, 1), [1.0], args=(np.linspace(1, 2, 50),), t_eval=[0, 0.5, 1], method="dop853", tier="single", store=path
-    ...     )
-    ...     ensemble = odekit.storage.open(path)
-    ...     ensemble.complete, ensemble.y.shape, ensemble.y[10:20, 0].shape, bool(ensemble[7].success)
-    (True, (50, 1, 3), (10, 3), True)
-    """
-    path = pathlib.Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    if path.is_dir():
-        return StoredEnsemble(path, M.read(path), max_bytes)
-    attributes = _files.read_attributes(path, M.KIND, M.VERSION)
-    return StoredEnsemble(path, M.parse(path, attributes.get("manifest", "")), max_bytes)
 
 
 @dataclasses.dataclass
@@ -115,9 +72,9 @@ class StoredEnsemble:
         self.layout, self.about, self._complete = (
             M.Layout(**manifest["layout"]),
             manifest["about"],
-            manifest["complete"],
+            manifest.get("complete", False),
         )
-        self._problem = M.digest(manifest["problem"])
+        self._problem = digest(manifest["problem"])
         self.merged, self._width = not path.is_dir(), None
         self.method, self.tier = str(manifest["problem"].get("method")), str(manifest["problem"].get("tier"))
         self.tier_reason = str(self.about.get("tier_reason"))
@@ -213,6 +170,9 @@ class StoredEnsemble:
             )
         return _widened(y, self.width).transpose(0, 2, 1)
 
+    def _lazy(self, shape, dtype, read):
+        return LazyArray(str(self.path), (len(self), *shape), dtype, read, self.layout.shard_size)
+
     @property
     def width(self):
         """Number of columns of `y`."""
@@ -230,7 +190,7 @@ class StoredEnsemble:
         """States, read when they are indexed."""
         layout = self.layout
         dtype = np.dtype(complex if layout.complex else float)
-        return LazyArray(self, (layout.size, layout.components, self.width), dtype, self.states)
+        return self._lazy((layout.components, self.width), dtype, self.states)
 
     @property
     def t(self):
@@ -242,7 +202,7 @@ class StoredEnsemble:
             if not self.merged:
                 source = (self._existing(first // self.layout.shard_size), shards.KIND, shards.VERSION)
             return _files.read_rows(*source, ["time"], max_bytes=self.max_bytes)[0][0]
-        return LazyArray(self, (self.layout.size, self.width), np.dtype(float), self.times)
+        return self._lazy((self.width,), np.dtype(float), self.times)
 
     def times(self, first, last):
         """Times of the states of trajectories of one shard, (k, nt)."""
@@ -292,7 +252,7 @@ class StoredEnsemble:
         index = np.array(members, dtype=np.int64)
 
         def column(name):
-            return np.asarray(LazyArray(self, (len(self),), None, lambda a, b: self.read([name], a, b)[0])[index])
+            return self._lazy((), float, lambda a, b: self.read([name], a, b)[0])[index]
 
         retcode = column("retcode").astype(np.int64)
         t = self.t
@@ -324,30 +284,14 @@ class StoredEnsemble:
         layout, y = self.layout, self.y
         column = "time" if layout.shared_times else "row"
         data = {name: ("trajectory", getattr(self, name)) for name in (*_COUNTERS, "t_end", "h_end", "retcode")}
-        data["y"] = (("trajectory", "component", column), self._chunked(y))
+        data["y"] = (("trajectory", "component", column), y.chunked())
         coordinates = {"trajectory": np.arange(len(self)), "component": np.arange(layout.components)}
         if layout.shared_times:
             coordinates["time"] = self.t
         else:
-            data["t"] = (("trajectory", column), self._chunked(self.t))
+            data["t"] = (("trajectory", column), self.t.chunked())
         about = {name: value for name, value in self.about.items() if isinstance(value, (str, int, float))}
         return xarray.Dataset(data, coordinates, {"format": M.KIND, **about})
-
-    def _chunked(self, lazy):
-        try:
-            import dask.array
-        except ImportError:
-            return lazy[:]
-        read = dask.delayed(_read_piece)
-        parts = [
-            dask.array.from_delayed(read(lazy, first, last), (last - first, *lazy.shape[1:]), lazy.dtype)
-            for first, last in self.pieces(0, len(self))
-        ]
-        return dask.array.concatenate(parts)
-
-
-def _read_piece(lazy, first, last):
-    return lazy[first:last]
 
 
 def _widened(array, width):
@@ -357,50 +301,3 @@ def _widened(array, width):
     wide = np.full((len(array), width, *array.shape[2:]), np.nan, dtype=array.dtype)
     wide[:, : array.shape[1]] = array
     return wide
-
-
-class LazyArray:
-    """An array over all trajectories of which only what is indexed is read.
-
-    The index of the first axis, the trajectories, is a number, a slice, or an array of numbers or of booleans; the others are
-    what NumPy allows after a slice.
-    """
-
-    def __init__(self, ensemble, shape, dtype, read):
-        self.ensemble, self.shape, self.dtype, self._read = ensemble, shape, dtype, read
-        self.ndim = len(shape)
-
-    def __len__(self):
-        return self.shape[0]
-
-    def __repr__(self):
-        return f"<LazyArray {self.shape} {self.dtype} of {str(self.ensemble.path)!r}>"
-
-    def __array__(self, dtype=None, copy=None):
-        if copy is False:
-            raise ValueError("the array is on disk and must be read: expected copy=None or copy=True")
-        return self[:].astype(dtype or self.dtype, copy=False)
-
-    def __getitem__(self, key):
-        key = key if isinstance(key, tuple) else (key,)
-        if any(part is Ellipsis for part in key):
-            at = next(i for i, part in enumerate(key) if part is Ellipsis)
-            key = (*key[:at], *[slice(None)] * (self.ndim - len(key) + 1), *key[at + 1 :])
-        first, rest = (key[0], key[1:]) if key else (slice(None), ())
-        if isinstance(first, (int, np.integer)) and not isinstance(first, bool):
-            k = range(len(self))[first]
-            return self._read(k, k + 1)[0][rest]
-        index = np.arange(len(self))[first]
-        if index.ndim != 1:
-            raise IndexError("trajectories are indexed by a number, a slice, or a vector")
-        rest = (slice(None), *rest)
-        if index.size == 0:
-            return np.empty((0, *self.shape[1:]), self.dtype)[rest]
-        order = np.argsort(index, kind="stable")
-        parts, shard = [], index[order] // self.ensemble.layout.shard_size
-        for group in np.split(order, np.flatnonzero(np.diff(shard)) + 1):
-            low, high = int(index[group[0]]), int(index[group[-1]]) + 1
-            parts.append(self._read(low, high)[index[group] - low][rest])
-        joined, back = np.concatenate(parts), np.empty_like(order)
-        back[order] = np.arange(order.size)
-        return joined if (back[:-1] < back[1:]).all() else joined[back]

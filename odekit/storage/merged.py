@@ -1,4 +1,4 @@
-"""All shards of a stored ensemble in one file."""
+"""What a store holds in one file."""
 
 import json
 import math
@@ -12,19 +12,23 @@ from .. import _files
 from .._chunk import Results
 from .._files import OdekitFileError, Variable
 from ..solvers import batch as B
+from . import folder, shards, stream
 from . import manifest as M
-from . import shards
+from .identity import digest
+from .stored_solution import open_solution
+from .trajectory import save
 
 
 def merge(path, file, overwrite=False):
-    """Make one file of the shards of an ensemble.
+    """Make one file of the shards of an ensemble, or of the chunks of a trajectory.
 
     Parameters
     ----------
     path : path-like
-        Folder of a complete stored ensemble.
+        Folder of a complete stored ensemble, or of a stored trajectory.
     file : path-like
-        HDF5 file to write; `odekit.storage.open` and xarray open it. No more than a shard is in memory.
+        HDF5 file to write; `odekit.storage.open` opens an ensemble, `odekit.storage.load` a trajectory, and xarray both. No more than
+        a shard, or a chunk, is in memory.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -34,12 +38,15 @@ def merge(path, file, overwrite=False):
     OdekitFileError
         If a shard is missing or damaged: it is named.
     """
-    folder, file = pathlib.Path(path), pathlib.Path(file)
+    path, file = pathlib.Path(path), pathlib.Path(file)
     if file.exists() and not overwrite:
         raise FileExistsError(f"{file} exists; pass overwrite=True to replace it")
-    manifest = M.read(folder)
-    layout, problem = M.Layout(**manifest["layout"]), M.digest(manifest["problem"])
-    paths = [folder / shards.file_name(k) for k in range(layout.shards)]
+    manifest = folder.read(path, {**M.KINDS, **stream.KINDS})
+    if manifest["format"] == stream.KIND:
+        save(file, open_solution(path), overwrite, compression=None)
+        return
+    layout, problem = M.Layout(**manifest["layout"]), digest(manifest["problem"])
+    paths = [path / shards.file_name(k) for k in range(layout.shards)]
     missing = [k for k, shard in enumerate(paths) if not shard.exists()]
     if missing:
         first, last = layout.bounds(missing[0])

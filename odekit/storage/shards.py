@@ -12,10 +12,11 @@ from .. import _files
 from .._chunk import Results
 from .._files import OdekitFileError, Variable
 from ..solvers import batch as B
+from . import folder
 from . import manifest as M
+from .identity import digest
 
 KIND, VERSION = "odekit-shard", "1.0"
-LOCK = "lock"
 #: Names of the counters in a file, and their types.
 COUNTERS = {
     "retcode": (B.RETCODE, "int8"), "nfev": (B.NFEV, "int64"), "njev": (B.NJEV, "int64"), "nlu": (B.NLU, "int64"),
@@ -56,39 +57,21 @@ class Store:
         self.path = pathlib.Path(path)
         self.manifest = M.new(setup, trajectories, about)
         self.layout, self.times = M.Layout(**self.manifest["layout"]), trajectories.t_eval
-        self.problem = M.digest(self.manifest["problem"])
-        if self.path.exists():
-            self._check_old(resume)
+        self.problem = digest(self.manifest["problem"])
+        self.manifest = folder.old(self.path, self.manifest, M.KINDS, resume) or self.manifest
         self.buffers, self.finished, self.lock = {}, 0, None
         self.row_bytes = 8 * (self.layout.rows * (trajectories.y0.shape[1] + 1) + B.N_COUNTERS + 2)
 
-    def _check_old(self, resume):
-        if not resume:
-            raise FileExistsError(f"{self.path} exists; pass resume=True to go on with it, or another path")
-        if not self.path.is_dir():
-            raise OdekitFileError(f"{self.path}: not a folder, expected that of a stored ensemble")
-        begun = {LOCK, M.FILE + ".part"}  # all that there is if the process was killed at once
-        if {entry.name for entry in self.path.iterdir()} <= begun:
-            return
-        try:
-            old = M.read(self.path)
-        except FileNotFoundError as error:
-            raise OdekitFileError(str(error)) from None
-        M.compare(self.path, old["problem"], self.manifest["problem"])
-        if old["layout"] != self.manifest["layout"]:
-            raise OdekitFileError(f"{self.path / M.FILE}: the layout does not fit the problem; the file was edited")
-        self.manifest = old
-
     def __enter__(self):
         self.path.mkdir(parents=True, exist_ok=True)
-        self.lock = _locked(self.path / LOCK)
+        self.lock = folder.locked(self.path)
         try:
             self.there = {k for k in range(self.layout.shards) if (self.path / file_name(k)).exists()}
             for k in self.there:
                 check(self.path / file_name(k), self.problem, *self.layout.bounds(k))
             self.finished = sum(last - first for first, last in map(self.layout.bounds, self.there))
-            if not (self.path / M.FILE).exists():
-                M.write(self.path, self.manifest)
+            if not (self.path / folder.FILE).exists():
+                folder.write(self.path, self.manifest)
         except BaseException:
             self.lock.close()
             raise
@@ -98,7 +81,7 @@ class Store:
         try:
             if len(self.there) == self.layout.shards and not self.manifest["complete"]:
                 self.manifest["complete"] = True
-                M.write(self.path, self.manifest)
+                folder.write(self.path, self.manifest)
         finally:
             self.buffers.clear()
             self.lock.close()
@@ -133,14 +116,14 @@ class Store:
         _files.write(
             self.path / name, KIND, VERSION, variables(layout, self.times, first, results), attributes, overwrite=True, compression=None
         )  # fmt: skip
-        M.sync(self.path)
+        folder.sync(self.path)
         self.there.add(k)
 
     def solution(self, *_):
         """What `solve_ensemble` returns."""
-        from .ensemble import open_ensemble  # which imports this module
+        from .ensemble import StoredEnsemble  # which imports this module
 
-        return open_ensemble(self.path)
+        return StoredEnsemble(self.path, folder.read(self.path, M.KINDS))
 
 
 def variables(layout, times, first, results):
@@ -211,22 +194,3 @@ def _stacked(arrays):
         out[start : start + len(array), : array.shape[1]] = array
         start += len(array)
     return out
-
-
-def _locked(path):
-    """Keep other processes from writing here; the system lifts the lock when the process ends, however it does."""
-    file = open(path, "w")  # noqa: SIM115 - open, and locked, until the store is closed
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        return file
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise RuntimeError(
-            f"{path.parent} is being written by another process (it holds the lock on {path.name})"
-        ) from None
-    except OSError:  # a file system without locks
-        pass
-    return file

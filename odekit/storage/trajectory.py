@@ -9,6 +9,7 @@ import numpy as np
 from .._files import MAX_BYTES, OdekitFileError, Variable, read, with_coordinates, write
 from .._provenance import flatten, right_hand_side, unflatten, versions
 from ..solution import Retcode, Solution, Switch
+from .lazy import LazyArray, LazyColumns
 
 KIND, VERSION = "odekit-trajectory", "1.0"
 _COUNTS = ("nfev", "njev", "nlu", "naccept", "nreject")
@@ -127,7 +128,11 @@ def to_xarray(sol, *, names=None, units=None, time_unit="1"):
 
     labels = _Labels(sol, names, units, time_unit)
     content = {
-        name: (variable.dims, variable.data, variable.attrs)
+        name: (
+            variable.dims,
+            variable.data.chunked() if isinstance(variable.data, LazyArray) else variable.data,
+            variable.attrs,
+        )
         for name, variable in with_coordinates(_variables(sol, labels)).items()
     }
     coordinates = {name: value for name, value in content.items() if value[0] == (name,)}
@@ -143,7 +148,7 @@ class _Labels:
     """Names and units of the components, checked."""
 
     def __init__(self, sol, names, units, time_unit):
-        n = len(np.asarray(sol.y))
+        n = len(sol.y)
         self.names, self.units, self.time_unit = names, units, time_unit
         if not isinstance(time_unit, str):
             raise ValueError(f"time_unit={time_unit!r}; expected a string such as 's'")
@@ -177,10 +182,14 @@ class _Labels:
 
 def _variables(sol, labels):
     number, state_unit = {"units": labels.time_unit}, labels.state_unit
-    y = np.asarray(sol.y)
+    y = sol.y if isinstance(sol.y, LazyColumns) else np.asarray(sol.y)  # on disk, or in memory
     variables = labels.variables() | {
         "time": Variable(("time",), np.asarray(sol.t, dtype=float), {**number, "long_name": "independent variable"}),
-        "y": Variable(("time", "component"), np.ascontiguousarray(y.T), {**state_unit, "long_name": "state"}),
+        "y": Variable(
+            ("time", "component"),
+            y.T if isinstance(y, LazyColumns) else np.ascontiguousarray(y.T),
+            {**state_unit, "long_name": "state"},
+        ),
         "step": Variable(
             ("step",), np.asarray(sol.steps, dtype=float), {**number, "long_name": "times of accepted steps"}
         ),
@@ -212,8 +221,15 @@ def _variables(sol, labels):
 
 
 def _split_complex(variable):
-    parts = np.stack([variable.data.real, variable.data.imag], axis=-1)
+    lazy = isinstance(variable.data, LazyArray)
+    parts = variable.data.parts() if lazy else np.stack([variable.data.real, variable.data.imag], axis=-1)
     return Variable((*variable.dims, "part"), parts, variable.attrs)
+
+
+def _origin(sol):
+    """The function and the software, where a stored solution tells them; else nothing."""
+    about = getattr(sol, "about", {})
+    return {name: value for name, value in about.items() if name not in _TEXTS and name != "method_reason"}
 
 
 def _attributes(sol, labels):
@@ -232,8 +248,7 @@ def _attributes(sol, labels):
         **{name: int(getattr(sol, name)) for name in _COUNTS},
         **{name: float(getattr(sol, name)) for name in ("rtol", "atol") if not np.ndim(getattr(sol, name))},
         **labels.attributes(),
-        **right_hand_side(sol.fun),
-        **versions(),
+        **(_origin(sol) or {**right_hand_side(sol.fun), **versions()}),
     }
     return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in attributes.items()}
 
