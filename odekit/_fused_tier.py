@@ -94,4 +94,4 @@ def _field_value(batch, address, layout, t, y):
     loop.start(0, 1)
     while not loop.advance():
         pass
-    return loop.memory.reshape(layout.rows, layout.lanes)[layout.f : layout.f + layout.n, 0]
+    return loop.memory.reshape(layout.rows, layout.stride)[layout.f : layout.f + layout.n, 0]

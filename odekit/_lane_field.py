@@ -40,6 +40,9 @@ _ELEMENTARY = frozenset(
 )
 _LONGEST_ARRAY = 64  # an argument that is a longer vector would take too many registers
 
+_KEPT_FIELDS = 64
+_known: dict = {}  # identity -> field, so that a second call with the same function finds its kernel
+
 
 def _replacement(name):
     name = _OTHER_NAMES.get(name, name)
@@ -205,6 +208,8 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, outpu
     arguments, n_params = unpacked(structure), parameters_size(structure)
     identity = fingerprint(function)
     identity = _digest(identity, repr(structure), n, in_place, with_vmath, outputs, _stamp())
+    if identity in _known:
+        return _known[identity], identity
     user = _renamed(function, f"field_{identity}", with_vmath, {})
     state, slopes = ", ".join(f"y{i}" for i in range(n)), ", ".join(f"f{i}" for i in range(outputs))
     parameters = [f"p{i}" for i in range(n_params)]
@@ -227,7 +232,10 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, outpu
     source = f"# {identity}\n" + "\n".join(lines) + "\n"
     namespace = {"user": user, "math": math, "stack_array": stack_array}
     plain = _jit.exec_source(source, "lane_field", namespace)
-    return njit(**FIELD_OPTIONS)(plain), identity
+    while len(_known) >= _KEPT_FIELDS:
+        del _known[next(iter(_known))]
+    _known[identity] = njit(**FIELD_OPTIONS)(plain)
+    return _known[identity], identity
 
 
 @functools.cache

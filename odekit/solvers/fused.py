@@ -144,6 +144,7 @@ def loop_source(head, hoisted, bodies, counters):
     """Source of a function that runs the bodies, one after the other, in every lane of so many blocks."""
     lines = [
         head,
+        "    align_stack()",
         *("    " + line for line in hoisted),
         f"    {' = '.join(counters)} = 0",
         "    for block in range(blocks):",
@@ -203,13 +204,13 @@ def sweep(table, layout, outputs):
     last = s - 1 if table.fsal else s
     body += _evaluation(layout, last, table.b, 1.0)
     body += [f"g{i} = k{last}_{i}" for i in range(n)]
-    body += [f"unusable = {' + '.join(f'0.0 * g{i}' for i in range(n))}"]
+    body += [f"unusable = {' + '.join(f'(g{i} - g{i})' for i in range(n))}"]
     if adaptive:
         body += _error(table, n)
         # the estimate may not have seen f(t_new, y_new)
         body += ["err_square = select((err_square <= 1.0) & (not (unusable == 0.0)), math.inf, err_square)"]
     else:
-        body += [f"unusable += {' + '.join(f'0.0 * z{i}' for i in range(n))}"]
+        body += [f"unusable += {' + '.join(f'(z{i} - z{i})' for i in range(n))}"]
         body += ["err_square = select(unusable == 0.0, 0.0, math.inf)"]
     body += accept_source(layout)
     if outputs:

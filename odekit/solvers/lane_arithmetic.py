@@ -1,10 +1,10 @@
 """Arithmetic of generated lane code: selection without branches, logarithm and power of two that vectorise."""
 
 import functools
-import math
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .. import _jit
@@ -21,6 +21,23 @@ def pointer(typingctx, address):
         return builder.inttoptr(args[0], ir.DoubleType().as_pointer())
 
     return types.CPointer(types.float64)(types.int64), codegen
+
+
+@intrinsic
+def align_stack(typingctx):
+    """Have the stack of the calling function begin at a line of the cache.
+
+    LLVM does so for variables that ask for it, not for the vectors that it spills, which then lie across two lines each.
+    """
+
+    def codegen(context, builder, signature, args):
+        place = cgutils.alloca_once(builder, ir.IntType(64))
+        place.align = 64  # bytes
+        used = ir.FunctionType(ir.VoidType(), [place.type])
+        builder.asm(used, "", "r", [place], side_effect=True)
+        return context.get_dummy_value()
+
+    return types.none(), codegen
 
 
 @intrinsic
@@ -50,6 +67,9 @@ def select(typingctx, condition, a, b):
     return kind(types.boolean, kind, kind), codegen
 
 
+TWO_52 = 2.0**52  # numbers from here on have no fraction: the low bits of such a sum hold an integer
+ROUND = 1.5 * TWO_52
+_TWO_52_BITS = 0x4330000000000000
 _MANTISSA, _HALF_BITS, _SHIFT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E667F3BCD, 0x3FF0000000000000 - 0x3FE6A09E667F3BCD
 
 
@@ -62,16 +82,18 @@ def log2_of(x):
     z = u * u
     w = z * z
     low, high = 2.8853900817779268 + z * 0.9617966939259756, 0.5770780163555854 + z * 0.4121985831111324
-    return float((bits >> 52) - 1023) + u * (low + w * (high + w * 0.3205988979753252))
+    exponent = float_of((bits >> 52) | _TWO_52_BITS) - (TWO_52 + 1023.0)
+    return exponent + u * (low + w * (high + w * 0.3205988979753252))
 
 
 @part(forceinline=True)
 def exp2_of(x):
     """Power of two to 1e-9, for |x| <= 100."""
-    whole = math.floor(x + 0.5)
+    shifted = x + ROUND
+    whole = shifted - ROUND
     r = (x - whole) * 0.6931471805599453
     z = r * r
     w = z * z
     low = (1.0 + r) + z * (0.5 + r * (1.0 / 6.0))
     high = (1.0 / 24.0 + r * (1.0 / 120.0)) + z * (1.0 / 720.0 + r * (1.0 / 5040.0))
-    return (low + w * (high + w * (1.0 / 40320.0))) * float_of((int(whole) + 1023) << 52)
+    return (low + w * (high + w * (1.0 / 40320.0))) * float_of((bits_of(shifted) + 1023) << 52)

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import _jit
 from . import lanes as L
-from .lane_arithmetic import exp2_of, log2_of, part, pointer, select
+from .lane_arithmetic import align_stack, exp2_of, log2_of, part, pointer, select
 from .lane_sources import begin_source, run_source
 
 
@@ -32,7 +32,7 @@ def kernel(name, layout, order, sources, namespace, identity):
     -------
     int
     """
-    scope = {"math": math, "pointer": pointer, "select": select, "log2_of": log2_of, "exp2_of": exp2_of, **namespace}
+    scope = {f.__name__: f for f in (math, align_stack, pointer, select, log2_of, exp2_of)} | namespace
     has_dense = "dense" in sources
     run = run_source(layout, has_dense, identity)
     sources = {
@@ -46,6 +46,12 @@ def kernel(name, layout, order, sources, namespace, identity):
     everything = "".join(f"# {part_name} {_jit.digest(source)}\n" for part_name, source in sources.items())
     function = _jit.exec_source(everything + main, f"lanes_{name}", scope, defined="lanes")
     return _jit.cfunc_address(function, _jit.STEP_SIGNATURE, **_jit.CORE_OPTIONS)
+
+
+def _aligned(size):
+    """Zeros that begin at a line of the cache: vectors that lie across two lines take twice as long."""
+    memory = np.zeros(size + L.LINE)
+    return memory[-memory.ctypes.data // memory.itemsize % L.LINE :][:size]
 
 
 #: A kernel of `odekit._jit.STEP_SIGNATURE` as a Python function of four addresses, which releases Python's lock.
@@ -70,8 +76,8 @@ class LaneLoop:
         self.control[L.SAVE], self.control[L.ROWS] = batch.save, batch.y.shape[1]
         self.control[L.SHARED_TIMES], self.control[L.STEP_LIMIT] = batch.t_eval.shape[0] == 1, batch.max_steps
         self.settings = np.array([batch.first_step, batch.max_step])
-        self.memory = np.zeros(layout.rows * layout.lanes)
-        self.status = self.memory[L.STATUS * layout.lanes : (L.STATUS + 1) * layout.lanes]
+        self.memory = _aligned(layout.rows * layout.stride)
+        self.status = self.memory[L.STATUS * layout.stride :][: layout.lanes]
         self.function = STEP_FUNCTION(address)
         self.sweeps = 256
 

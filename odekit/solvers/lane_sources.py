@@ -87,7 +87,7 @@ def run_source(layout, has_dense, identity):
         "                        active -= 1",
         "                        if lane != active:",
         f"                            for row in range({layout.rows}):",
-        f"                                w[row * {lanes} + lane] = w[row * {lanes} + active]",
+        f"                                w[row * {layout.stride} + lane] = w[row * {layout.stride} + active]",
         f"                        {at(L.STATUS, 'active')} = {L.IDLE}.0",
         f"            while active < {lanes} and take(w, active, control, {', '.join(_TAKE)}):",
         "                active += 1",

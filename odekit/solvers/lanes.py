@@ -12,6 +12,9 @@ why results do not depend on them.
 BLOCK = 64  # lanes that a sweep takes at a time: whole vectors of any machine, several of them
 #: Lanes, so that the rows that a sweep touches stay in the cache: (rows, lanes).
 LANES = ((40, 256), (90, 128), (10**9, 64))
+#: Numbers in a line of the cache, which is also the longest vector. So many places between two rows stay empty: rows that lie a
+#: power of two apart would compete for the same few lines.
+LINE = 8
 
 # rows that every kernel has; then y, f(t, y) and the parameters, then what a method adds
 T, T_END, DIRECTION, H, LOG_ERR, REJECTED, NACCEPT, NREJECT, STATUS, MEMBER, NFEV, NEXT_OUT, SERVED, WANTS, T_OLD = (
@@ -53,10 +56,11 @@ class Layout:
             self.first[name] = self.rows
             self.rows += count
         self.lanes = next(lanes for rows, lanes in LANES if self.rows <= rows)
+        self.stride = self.lanes + LINE
 
     def at(self, row, lane="lane"):
         """Source of an element."""
-        return f"w[{row * self.lanes} + {lane}]"
+        return f"w[{row * self.stride} + {lane}]"
 
     def vector(self, name, index=0):
         """Sources of the n elements of a vector of rows."""
