@@ -15,6 +15,7 @@ from .mlp import MLP
 from .neural_ode import NeuralODE
 from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
 from .resnet import ResNet
+from .scaled import ScaledField
 from .schedules import Cosine, Exponential, Piecewise
 from .second_order import SecondOrderODE
 from .separable_hnn import SeparableHNN
@@ -42,6 +43,7 @@ __all__ = [
     "Piecewise",
     "RMSprop",
     "ResNet",
+    "ScaledField",
     "SecondOrderODE",
     "SeparableHNN",
     "SolveError",

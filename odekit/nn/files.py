@@ -16,6 +16,7 @@ SETTINGS = {
     "ResNet": ("depth", "t1", "shared"),
     "LNN": ("ridge", "angles"),
     "SeparableHNN": (),
+    "ScaledField": ("scale", "rate", "leak"),
     "DissipativeHNN": (),
     "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step"),
     "AntisymmetricField": ("dim", "gamma", "scale", "time_dependent"),

@@ -14,6 +14,7 @@ from odekit.nn import (
     AugmentedODE,
     DissipativeHNN,
     NeuralODE,
+    ScaledField,
     SecondOrderODE,
     SeparableHNN,
 )
@@ -48,7 +49,15 @@ def dissipative(model, x, params, t):
     return np.concatenate((h[:, half:], -h[:, :half]), axis=1) + d
 
 
+def scaled(model, x, params, t):
+    relaxed = x / model.scale if model.leak else 0.0
+    return model.rate * model.scale * (reference.value(model.field, x / model.scale, params, t) - relaxed)
+
+
 FIELDS = {
+    "scaled": (
+        lambda: ScaledField(MLP([2, 6, 2], rng=0, time_dependent=True), [0.5, 3.0], [7.0, 0.2], leak=True), scaled
+    ),
     "separable": (
         lambda: SeparableHNN(MLP([2, 6, 1], rng=0), MLP([2, 5, 4, 1], "softplus", rng=1, time_dependent=True)),
         separable,
