@@ -240,6 +240,12 @@ class NetworkField:
 
         return derivative_loss(self, x, dxdt)
 
+    def derivative_data(self, x, dxdt):
+        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss."""
+        from .derivative import checked_data
+
+        return self, *checked_data(self, x, dxdt), 1.0
+
     def samples(self, x, dxdt):
         """Number of samples in training data, for `fit`."""
         return len(np.atleast_2d(x))

@@ -7,13 +7,19 @@ from . import checks, files
 from .header import BLOCK, LANES, N_PARAMS
 
 
-@_jit.kernel
-def _loss_and_grad(record, pull, p, t, x, target, grad):
+@_jit.core
+def work_size(p, d):
+    """Numbers of `work` that `squared_error` needs: three states of a block and the parameters."""
+    return 3 * d * int(p[BLOCK]) + int(p[N_PARAMS])
+
+
+@_jit.core
+def squared_error(record, pull, p, t, x, target, grad, work):
     """Mean squared error of a field over x[d, B]; the gradient is added to `grad`."""
     d, width = x.shape
     block, n_params = int(p[BLOCK]), int(p[N_PARAMS])
-    y, f = np.empty(d * block), np.empty(d * block)
-    bar = np.zeros(d * block + n_params)
+    y, f = _jit.view1(work, 0, d * block), _jit.view1(work, d * block, d * block)
+    bar = _jit.view1(work, 2 * d * block, d * block + n_params)
     total, scale = 0.0, 2.0 / (d * width)
     for start in range(0, width, block):
         lanes = min(block, width - start)
@@ -27,11 +33,17 @@ def _loss_and_grad(record, pull, p, t, x, target, grad):
                 residual = f[i * lanes + j] - target[i, start + j]
                 total += residual * residual
                 f[i * lanes + j] = scale * residual
-        bar[d * lanes :] = 0.0
+        for i in range(n_params):
+            bar[d * lanes + i] = 0.0
         _jit.call_scalar(pull, t, f, bar, p)
         for i in range(n_params):
             grad[i] += bar[d * lanes + i]
     return total / (d * width)
+
+
+@_jit.kernel
+def _loss_and_grad(record, pull, p, t, x, target, grad):
+    return squared_error(record, pull, p, t, x, target, grad, np.empty(work_size(p, x.shape[0])))
 
 
 def derivative_loss(field, x, dxdt, t=0.0):
@@ -50,14 +62,19 @@ def derivative_loss(field, x, dxdt, t=0.0):
     loss : float
     grad : ndarray, (n_params,)
     """
-    x, _ = checks.batch("x", x, field.dim)
-    x = checks.finite_array("x", x)
-    dxdt = checks.shaped("dxdt", np.atleast_2d(np.asarray(dxdt)), x.shape)
+    x, dxdt = checked_data(field, x, dxdt)
     grad, kernels = np.zeros(field.params.size), field.kernels
     loss = _loss_and_grad(
         kernels.record, kernels.pull, field.pack(len(x)), float(t), np.ascontiguousarray(x.T), np.ascontiguousarray(dxdt.T), grad
     )  # fmt: skip
     return loss, grad
+
+
+def checked_data(field, x, dxdt):
+    """States and their derivatives as two arrays (B, d)."""
+    x, _ = checks.batch("x", x, field.dim)
+    x = checks.finite_array("x", x)
+    return x, checks.shaped("dxdt", np.atleast_2d(np.asarray(dxdt)), x.shape)
 
 
 class DerivativeModel:
@@ -101,6 +118,10 @@ class DerivativeModel:
     def loss_and_grad(self, x, dxdt):
         """Mean squared error of the derivatives, and its gradient; see `derivative_loss`."""
         return derivative_loss(self.field, x, dxdt)
+
+    def derivative_data(self, x, dxdt):
+        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss."""
+        return self.field, *checked_data(self.field, x, dxdt), 1.0
 
     def samples(self, x, dxdt):
         """Number of samples in training data, for `fit`."""

@@ -9,9 +9,12 @@ import numpy as np
 from ..adjoint import SolveError
 from . import checkpoint, checks
 from .batches import Batches
+from .inner_loop import InnerLoop, applies, clipped_norm
 from .lbfgs import minimise
 from .optimizers import LBFGS, Adam
 from .training_bar import training_bar
+
+REMEDY = "lower the learning rate, or scale the data"
 
 
 class TrainingError(FloatingPointError):
@@ -37,6 +40,10 @@ class History:
         Step and loss of each validation.
     best_step : int or None
         Step of the validation with the lowest loss, whose parameters the model has.
+    lr : ndarray, (n,)
+        Learning rate of each step; empty with `LBFGS`.
+    grad_norm : ndarray, (n,)
+        Euclidean norm of each step's gradient, before it is shortened; empty with `LBFGS`.
     """
 
     step: np.ndarray
@@ -46,6 +53,8 @@ class History:
     interrupted: bool = False
     validation: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 2)))
     best_step: int | None = None
+    lr: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
+    grad_norm: np.ndarray = dataclasses.field(default_factory=lambda: np.empty(0))
 
     def __repr__(self):
         if not self.loss.size:
@@ -157,7 +166,7 @@ class _Training:
         self.model, self.data, self.optimizer, self.state = model, data, optimizer, state
         self.batches, self.clip_norm, self.watch = batches, clip_norm, watch
         self.good = model.params.copy()
-        self.losses, self.seconds = [], []
+        self.losses, self.seconds, self.rates, self.norms = [], [], [], []
         self.path, self.every = None, 0
 
     def run(self, steps, progress, callback):
@@ -167,8 +176,13 @@ class _Training:
         done = self.watch is not None and self.watch.exhausted
         with training_bar(progress, steps) as show:
             try:
+                if callback is None and not done and applies(self.model, self.optimizer):
+                    self._run_compiled(steps, show, start)
+                    done = True
                 for step in range(len(self.losses), 0 if done else steps):
                     loss, grad = self._evaluate(step)
+                    self.norms.append(clipped_norm(grad, np.inf))
+                    self.rates.append(self.optimizer.rate(self.state.step))
                     self.losses.append(loss)
                     self.seconds.append(time.perf_counter() - start)
                     show(step, loss)
@@ -178,7 +192,7 @@ class _Training:
                         break
                     self.good[:] = params
                     if self.clip_norm is not None:
-                        _clip(grad, self.clip_norm)
+                        clipped_norm(grad, self.clip_norm)
                     self.optimizer.update(params, grad, self.state)
                     if self.path is not None and (step + 1) % self.every == 0:
                         self.write()
@@ -192,8 +206,40 @@ class _Training:
             validation, best_step = self.watch.finish(interrupted)
         return History(
             np.arange(len(self.losses)), np.array(self.losses), np.array(self.seconds), self.state, interrupted,
-            validation, best_step,
+            validation, best_step, np.array(self.rates[: len(self.losses)]), np.array(self.norms[: len(self.losses)]),
         )  # fmt: skip
+
+    def _run_compiled(self, steps, show, start):
+        """The same by the compiled loop, which stops where something has to be done in Python; to the same bits."""
+        loop = InnerLoop(self.model, self.data, self.optimizer, self.batches.size or self.batches.total, self.clip_norm)
+        while len(self.losses) < steps:
+            step = len(self.losses)
+            ends = [steps]
+            if self.path is not None:
+                ends.append(self.every * (step // self.every + 1))
+            if self.watch is not None:
+                ends.append(self.watch.every * (step // self.watch.every + 1))
+            last = self.watch is not None and self.watch.look(step)
+            losses, norms, rates, failed = loop.run(
+                self.batches, 1 if last else min(ends) - step, self.state, self.good, not last
+            )
+            now = time.perf_counter() - start
+            before = self.seconds[-1] if self.seconds else 0.0
+            self.losses += losses.tolist()
+            self.norms += norms.tolist()
+            self.rates += rates.tolist()
+            self.seconds += np.linspace(before, now, losses.size + 1)[1:].tolist()
+            for i, loss in enumerate(losses):
+                show(step + i, loss)
+            if failed is not None:  # evaluated once more, for the sentence that belongs to it
+                batch = self.data if self.batches.size is None else self.model.select(failed, *self.data)
+                _loss_and_grad(self.model, batch, step + losses.size, self.good, REMEDY)
+            if loop.interrupted:
+                raise KeyboardInterrupt
+            if last:
+                return
+            if self.path is not None and len(self.losses) % self.every == 0:
+                self.write()
 
     def _evaluate(self, step):
         """Loss and gradient, or a clear end with the last good parameters."""
@@ -202,7 +248,7 @@ class _Training:
         batch = self.data if rows is None else model.select(rows, *self.data)
         if hasattr(model, "draw"):
             model.draw(self.batches.rng)
-        return _loss_and_grad(model, batch, step, self.good, "lower the learning rate, or scale the data")
+        return _loss_and_grad(model, batch, step, self.good, REMEDY)
 
     # on disk -----------------------------------------------------------------------------------------------------------
 
@@ -222,6 +268,7 @@ class _Training:
         self.model.params[:] = arrays["params"]
         self.good[:] = arrays["params"]
         self.losses, self.seconds = arrays["loss"].tolist(), arrays["seconds"].tolist()
+        self.rates, self.norms = arrays["lr"].tolist(), arrays["grad_norm"].tolist()
         self.state.step = len(self.losses)
         for name in self.state.arrays:
             self.state.arrays[name][:] = arrays[f"state_{name}"]
@@ -231,6 +278,7 @@ class _Training:
     def write(self):
         """Write the checkpoint."""
         arrays = {"params": self.model.params, "loss": np.array(self.losses), "seconds": np.array(self.seconds)}
+        arrays |= {"lr": np.array(self.rates), "grad_norm": np.array(self.norms)}
         arrays |= {f"state_{name}": array for name, array in self.state.arrays.items()}
         if self.watch is not None and self.watch.seen:
             arrays |= {"validation": np.array(self.watch.seen).ravel(), "best": self.watch.best}
@@ -311,13 +359,6 @@ def _fit_lbfgs(model, data, optimizer, steps, progress, callback):
             interrupted = True
     model.params[:] = good
     return History(np.arange(len(losses)), np.array(losses), np.array(seconds), None, interrupted)
-
-
-def _clip(grad, longest):
-    """Shorten a gradient in place."""
-    norm = float(np.sqrt(np.sum(np.square(grad))))
-    if norm > longest:
-        grad *= longest / norm
 
 
 def _in_order(model, data, named):

@@ -9,7 +9,7 @@ from .. import _jit
 from ..adjoint.tape import add_time_bar, lane_time
 from . import checks, hyperdual, third_derivatives
 from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, enter, field_kernels, own_tape, pack
-from .derivative import derivative_loss
+from .derivative import checked_data, derivative_loss
 from .field_kernels import gradient_record, tile
 from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZE, SIZES, WIDEST
 from .input_gradient import gradient_backward
@@ -238,13 +238,19 @@ class LNN(NetworkField):
         LinAlgError
             If a mass matrix is singular.
         """
+        _, x, dxdt, factor = self.derivative_data(x, acceleration)
+        loss, grad = derivative_loss(self, x, dxdt)
+        if not np.isfinite(loss):
+            self._require_mass(x)
+        return factor * loss, factor * grad
+
+    def derivative_data(self, x, acceleration):
+        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss."""
         x, _ = checks.batch("x", x, self.dim)
         half = self.dim // 2
         acceleration = checks.shaped("acceleration", np.atleast_2d(np.asarray(acceleration)), (len(x), half))
-        loss, grad = derivative_loss(self, x, np.concatenate((x[:, half:], acceleration), axis=1))
-        if not np.isfinite(loss):
-            self._require_mass(x)
-        return 2.0 * loss, 2.0 * grad  # that mean is over the velocities, too, whose errors are zero
+        dxdt = np.concatenate((x[:, half:], acceleration), axis=1)
+        return self, *checked_data(self, x, dxdt), 2.0  # the mean is over the velocities, too, whose errors are zero
 
     def _require_mass(self, x):
         """One sentence about the first mass matrix that is singular."""

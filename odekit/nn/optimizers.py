@@ -10,9 +10,13 @@ import numpy as np
 from .. import _jit
 from . import checks
 
+#: What the compiled update does.
+ADAM, ADAMAX, RMSPROP = range(3)
 
-@_jit.kernel
-def _adam(params, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupled):
+
+@_jit.core
+def _adam(params, grad, m, v, step, lr, settings):
+    beta1, beta2, eps, weight_decay, decoupled = settings[0], settings[1], settings[2], settings[3], settings[4] != 0.0
     correction1, correction2 = 1.0 - beta1**step, 1.0 - beta2**step
     rate, root = lr / correction1, math.sqrt(correction2)
     for i in range(params.size):
@@ -26,8 +30,9 @@ def _adam(params, grad, m, v, step, lr, beta1, beta2, eps, weight_decay, decoupl
         params[i] -= rate * m[i] / (math.sqrt(v[i]) / root + eps)
 
 
-@_jit.kernel
-def _adamax(params, grad, m, u, step, lr, beta1, beta2, eps, weight_decay):
+@_jit.core
+def _adamax(params, grad, m, u, step, lr, settings):
+    beta1, beta2, eps, weight_decay = settings[0], settings[1], settings[2], settings[3]
     rate = lr / (1.0 - beta1**step)
     for i in range(params.size):
         g = grad[i] + weight_decay * params[i]
@@ -36,13 +41,30 @@ def _adamax(params, grad, m, u, step, lr, beta1, beta2, eps, weight_decay):
         params[i] -= rate * m[i] / u[i]
 
 
-@_jit.kernel
-def _rmsprop(params, grad, v, velocity, lr, alpha, eps, momentum, weight_decay):
+@_jit.core
+def _rmsprop(params, grad, v, velocity, lr, settings):
+    alpha, momentum, eps, weight_decay = settings[0], settings[1], settings[2], settings[3]
     for i in range(params.size):
         g = grad[i] + weight_decay * params[i]
         v[i] = alpha * v[i] + (1.0 - alpha) * g * g
         velocity[i] = momentum * velocity[i] + g / (math.sqrt(v[i]) + eps)
         params[i] -= lr * velocity[i]
+
+
+@_jit.core
+def apply_update(code, params, grad, first, second, step, lr, settings):
+    """One update in place; `first` and `second` are the arrays that the optimiser remembers, `step` counts from 1."""
+    if code == ADAM:
+        _adam(params, grad, first, second, step, lr, settings)
+    elif code == ADAMAX:
+        _adamax(params, grad, first, second, step, lr, settings)
+    else:
+        _rmsprop(params, grad, first, second, lr, settings)
+
+
+@_jit.kernel
+def _update(code, params, grad, first, second, step, lr, settings):
+    apply_update(code, params, grad, first, second, step, lr, settings)
 
 
 @dataclasses.dataclass
@@ -69,6 +91,11 @@ class Optimizer:
     """What the optimisers share; subclasses say which arrays they remember and how they use them."""
 
     memory: ClassVar[tuple] = ()
+    code: ClassVar[int]
+
+    def settings(self):
+        """The numbers that the compiled update takes."""
+        raise NotImplementedError
 
     def init(self, params):
         """State before the first update.
@@ -97,7 +124,7 @@ class Optimizer:
         """
         lr = self.rate(state.step)
         state.step += 1
-        self._apply(params, grad, *(state.arrays[name] for name in self.memory), state.step, lr)
+        _update(self.code, params, grad, *(state.arrays[name] for name in self.memory), state.step, lr, self.settings())
 
     def _check(self, *fractions):
         if not callable(self.lr):
@@ -146,13 +173,15 @@ class Adam(Optimizer):
     weight_decay: float = 0.0
 
     memory: ClassVar[tuple] = ("m", "v")
+    code: ClassVar[int] = ADAM
     decoupled: ClassVar[bool] = False
 
     def __post_init__(self):
         self._check("beta1", "beta2")
 
-    def _apply(self, params, grad, m, v, step, lr):
-        _adam(params, grad, m, v, step, lr, self.beta1, self.beta2, self.eps, self.weight_decay, self.decoupled)
+    def settings(self):
+        """The numbers that the compiled update takes."""
+        return np.array((self.beta1, self.beta2, self.eps, self.weight_decay, self.decoupled))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,12 +217,14 @@ class Adamax(Optimizer):
     weight_decay: float = 0.0
 
     memory: ClassVar[tuple] = ("m", "u")
+    code: ClassVar[int] = ADAMAX
 
     def __post_init__(self):
         self._check("beta1", "beta2")
 
-    def _apply(self, params, grad, m, u, step, lr):
-        _adamax(params, grad, m, u, step, lr, self.beta1, self.beta2, self.eps, self.weight_decay)
+    def settings(self):
+        """The numbers that the compiled update takes."""
+        return np.array((self.beta1, self.beta2, self.eps, self.weight_decay))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,12 +249,14 @@ class RMSprop(Optimizer):
     weight_decay: float = 0.0
 
     memory: ClassVar[tuple] = ("v", "velocity")
+    code: ClassVar[int] = RMSPROP
 
     def __post_init__(self):
         self._check("alpha", "momentum")
 
-    def _apply(self, params, grad, v, velocity, step, lr):
-        _rmsprop(params, grad, v, velocity, lr, self.alpha, self.eps, self.momentum, self.weight_decay)
+    def settings(self):
+        """The numbers that the compiled update takes."""
+        return np.array((self.alpha, self.momentum, self.eps, self.weight_decay))
 
 
 @dataclasses.dataclass(frozen=True)

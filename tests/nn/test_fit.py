@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 
 from odekit import _jit
-from odekit.nn import HNN, LBFGS, MLP, Adam, Cosine, DerivativeModel, NeuralODE, RMSprop, TrainingError, fit
+from odekit.nn import (
+    HNN,
+    LBFGS,
+    LNN,
+    MLP,
+    Adam,
+    Adamax,
+    Cosine,
+    DerivativeModel,
+    NeuralODE,
+    RMSprop,
+    TrainingError,
+    fit,
+)
 from odekit.storage import OdekitFileError
 
 RNG = np.random.default_rng(0)
@@ -40,6 +53,52 @@ def test_same_bits_for_the_same_seed():
     assert np.array_equal(first.params, second.params)
     assert np.array_equal(losses[0], losses[1])
     assert not np.array_equal(first.params, third.params)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [Adam(Cosine(0.1, 40), weight_decay=0.1), Adamax(0.1), RMSprop(0.01, momentum=0.5)]
+)
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_the_compiled_loop_makes_the_same_bits(optimizer, batch_size):
+    """A callback takes the training out of the compiled loop."""
+    acceleration = X[:, :1] ** 2
+    for make, data in (
+        (baseline, (X, DXDT)),
+        (lambda: LNN(MLP([2, 6, 1], rng=0)), (X, acceleration)),
+    ):
+        models, histories = (make(), make()), []
+        for model, callback in zip(models, (None, lambda step, loss, model: False), strict=True):
+            histories.append(
+                fit(
+                    model, *data, optimizer=optimizer, steps=40, batch_size=batch_size, rng=3, clip_norm=0.5, callback=callback,
+                    validation=(data[0][:5], data[1][:5]), validate_every=4, patience=6,
+                )
+            )  # fmt: skip
+        assert np.array_equal(models[0].params, models[1].params)
+        for name in ("loss", "lr", "grad_norm", "validation", "best_step"):
+            assert np.array_equal(getattr(histories[0], name), getattr(histories[1], name)), name
+        assert histories[0].state.step == histories[1].state.step
+        norm = np.linalg.norm(make().loss_and_grad(*data)[1]) if batch_size is None else histories[0].grad_norm[0]
+        assert histories[0].grad_norm[0] == pytest.approx(norm, rel=1e-12)
+
+
+def test_an_own_loss_is_not_passed_over():
+    class Doubled(DerivativeModel):
+        def loss_and_grad(self, x, dxdt):
+            loss, grad = super().loss_and_grad(x, dxdt)
+            return 2 * loss, 2 * grad
+
+    plain = fit(baseline(), X, DXDT, steps=1).loss
+    assert fit(Doubled(MLP([2, 16, 2], rng=0)), X, DXDT, steps=1).loss == 2 * plain
+
+
+def test_nan_in_the_compiled_loop_names_its_step():
+    model, seen = baseline(), baseline()
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match=r"step 3: the loss is (nan|inf)") as raised:
+        fit(model, 1e60 * X, DXDT, optimizer=Adam(lambda step: 1e-3 if step < 2 else 1e300), steps=50)
+    assert "last good step" in str(raised.value)
+    fit(seen, 1e60 * X, DXDT, optimizer=Adam(1e-3), steps=2)
+    assert np.array_equal(model.params, seen.params)
 
 
 def test_training_in_two_parts_is_the_same_training():

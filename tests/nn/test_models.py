@@ -56,7 +56,8 @@ def scaled(model, x, params, t):
 
 FIELDS = {
     "scaled": (
-        lambda: ScaledField(MLP([2, 6, 2], rng=0, time_dependent=True), [0.5, 3.0], [7.0, 0.2], leak=True), scaled
+        lambda: ScaledField(MLP([2, 6, 2], rng=0, time_dependent=True), [0.5, 3.0], [7.0, 0.2], leak=True),
+        scaled,
     ),
     "separable": (
         lambda: SeparableHNN(MLP([2, 6, 1], rng=0), MLP([2, 5, 4, 1], "softplus", rng=1, time_dependent=True)),
