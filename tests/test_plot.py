@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import odekit
-from odekit import plot
+from odekit import nn, plot
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -122,6 +122,48 @@ def test_stability_region(method, ax):
 def test_stability_region_refuses(ax):
     with pytest.raises(ValueError, match="no stability function"):
         plot.stability_region("auto", ax=ax)
+
+
+def history(**changes):
+    loss = np.array([4.0, 2.0, 1.0, 0.5])
+    return nn.History(np.arange(4), loss, loss, **{"lr": loss / 2, "grad_norm": 2 * loss, **changes})
+
+
+def test_training_draws_what_the_history_holds(ax):
+    plot.training(history(validation=np.array([[0, 3.0], [2, 1.5]]), best_step=2), ax=ax, smooth=2)
+    loss, validation, best = ax.get_lines()
+    np.testing.assert_array_equal(loss.get_xdata(), [1, 2, 3])
+    np.testing.assert_allclose(loss.get_ydata(), [3.0, 1.5, 0.75])
+    np.testing.assert_array_equal(validation.get_ydata(), [3.0, 1.5])
+    np.testing.assert_array_equal(best.get_xydata(), [[2, 1.5]])
+    (second,) = [other for other in ax.figure.axes if other is not ax]
+    for line in second.get_lines():
+        np.testing.assert_allclose(line.get_ydata(), [1.0, 0.5, 0.25, 0.125])
+    assert ax.get_yscale() == "log"
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["loss", "validation", "best", "learning rate", "gradient"]
+
+
+def test_training_with_negative_losses_and_without_the_rest(ax):
+    none = np.empty(0)
+    plot.training(nn.History(np.arange(2), np.array([1.0, -1.0]), none, lr=none, grad_norm=none), ax=ax)
+    assert ax.get_yscale() == "linear"
+    assert ax.figure.axes == [ax]
+    with pytest.raises(ValueError, match="smooth must be an integer from 1 to 4, the number of steps, but it is 5"):
+        plot.training(history(), ax=ax, smooth=5)
+
+
+def test_density_is_upright_and_in_its_place(ax):
+    plot.density(lambda x: np.where((x[:, 0] > 0) & (x[:, 1] < 1), 2.0, 0.0), (-1, 1), (0, 4), ax=ax, points=4)
+    (image,) = ax.get_images()
+    np.testing.assert_array_equal(image.get_array()[0], [0, 0, 2, 2])  # the lowest row of pixels
+    assert not image.get_array()[1:].any()
+    assert image.get_extent() == [-1, 1, 0, 4]
+    samples = np.array([[0.5, 0.5], [-0.5, 3.5]])
+    plot.density(None, (-1, 1), (0, 4), ax=ax, points=8, samples=samples)
+    np.testing.assert_allclose(ax.get_images()[1].get_array(), [[0, 0.5], [0.5, 0]])
+    with pytest.raises(ValueError, match="density draws two variables, but the model has 3"):
+        plot.density(nn.CNF(nn.MLP([3, 2, 3], rng=0)), (0, 1), (0, 1), ax=ax)
 
 
 def test_save_writes_an_image(sol, tmp_path):

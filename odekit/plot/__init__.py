@@ -1,4 +1,4 @@
-"""Pictures of trajectories, steps, vector fields and conserved quantities.
+"""Pictures of trajectories, steps, vector fields, conserved quantities and trainings.
 
 Every function draws into `ax` (a new figure by default), names the axes and returns `ax`, so that calls can be combined and
 anything can be changed afterwards. matplotlib is imported when the first picture is drawn.
@@ -16,11 +16,13 @@ from .batches import nfe
 from .fields import vector_field
 from .figure import COLORS, new_axes, save, style
 from .methods import stability_region, work_precision
+from .networks import density, training
 from .solutions import band, energy_error, phase, step_sizes, trajectory
 
 __all__ = [
     "COLORS",
     "band",
+    "density",
     "energy_error",
     "new_axes",
     "nfe",
@@ -29,6 +31,7 @@ __all__ = [
     "stability_region",
     "step_sizes",
     "style",
+    "training",
     "trajectory",
     "vector_field",
     "work_precision",
