@@ -161,7 +161,7 @@ def test_density_is_upright_and_in_its_place(ax):
     assert image.get_extent() == [-1, 1, 0, 4]
     samples = np.array([[0.5, 0.5], [-0.5, 3.5]])
     plot.density(None, (-1, 1), (0, 4), ax=ax, points=8, samples=samples)
-    np.testing.assert_allclose(ax.get_images()[1].get_array(), [[0, 0.5], [0.5, 0]])
+    np.testing.assert_allclose(ax.get_images()[1].get_array(), [[0, 0.25], [0.25, 0]])  # cells of area 2
     with pytest.raises(ValueError, match="density draws two variables, but the model has 3"):
         plot.density(nn.CNF(nn.MLP([3, 2, 3], rng=0)), (0, 1), (0, 1), ax=ax)
 
