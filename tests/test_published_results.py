@@ -46,7 +46,7 @@ def test_command(name, capsys):
 
 def test_real_pendulum(tmp_path):
     """A recording of the same form, of a pendulum with friction; the real one is not part of the package."""
-    t = 0.1 * np.arange(60)
+    t = 0.1 * np.arange(200)
     angle = np.exp(-0.05 * t) * np.cos(t)
     np.savetxt(
         tmp_path / "recording.txt",
