@@ -92,6 +92,29 @@ def events(given):
     return functions, terminal
 
 
+def terminal_events(given, where):
+    """Event functions that all end the integration, and after how many zeros each does.
+
+    Parameters
+    ----------
+    given : callable, list of callable or None
+    where : str
+        What asks for it, for the message.
+    """
+    functions, terminal = events(given)
+    for function, count in zip(functions, terminal, strict=True):
+        if math.isinf(count):
+            name = getattr(function, "__name__", "an event function")
+            raise ValueError(
+                f"events: {name} is not terminal; in {where} events end trajectories, set {name}.terminal = True"
+            )
+        if hasattr(function, "affect"):
+            raise ValueError(
+                f"events: the affect of {function.__name__} is Python and does not go with {where}; use solve_ivp"
+            )
+    return functions, np.array(terminal)
+
+
 def storing(store, resume):
     """Check where results go."""
     if store is not None and not isinstance(store, (str, os.PathLike)):

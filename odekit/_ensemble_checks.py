@@ -1,7 +1,5 @@
 """Checks of what the user gives to an ensemble: one clear sentence before the first step."""
 
-import math
-
 import numpy as np
 
 from . import _checks, _threads
@@ -10,6 +8,11 @@ from ._arguments import pack
 
 def options(unknown):
     """Refuse unknown options."""
+    if unknown.get("mass_matrix") is not None:
+        raise ValueError(
+            "solve_ensemble takes no mass_matrix, as a consistent start is found in Python; call solve_ivp for each trajectory (in "
+            "processes: concurrent.futures), or, if the matrix is regular, let fun return np.linalg.solve(mass_matrix, f)"
+        )
     if unknown:
         names = ", ".join(sorted(unknown))
         raise TypeError(f"solve_ensemble got unknown options: {names}; see its docstring for those it knows")
@@ -154,18 +157,6 @@ def saving(save, max_saved, t_eval):
         raise ValueError('save="steps" keeps every step, t_eval the states at given times: expected one of them')
     if isinstance(max_saved, bool) or not isinstance(max_saved, (int, np.integer)) or max_saved < 2:
         raise ValueError(f"max_saved={max_saved!r}; expected an integer of at least 2")
-
-
-def events(given):
-    """Event functions, and after how many zeros each ends a trajectory."""
-    functions, terminal = _checks.events(given)
-    for function, count in zip(functions, terminal, strict=True):
-        if math.isinf(count):
-            name = getattr(function, "__name__", "an event function")
-            raise ValueError(
-                f"events: {name} is not terminal; in an ensemble events end trajectories, set {name}.terminal = True"
-            )
-    return functions, np.array(terminal)
 
 
 def chunks(chunksize):

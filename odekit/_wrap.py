@@ -282,7 +282,12 @@ def _source(shape, structure, returned, copies):
             rows = n if shape.returns == "matrix" else shape.size // n
             lines += [f"out = {view.replace('1', '2')}(out_, 0, {rows}, {n})"]
         else:
-            lines += [f"out = {view}(out_, 0, {n if shape.returns == 'vector' else 1})"]
+            number = shape.returns == "number"  # a real one, whatever the state
+            lines += [
+                "out = view1(out_, 0, 1)"
+                if number
+                else f"out = {view}(out_, 0, {n if shape.returns == 'vector' else 1})"
+            ]
         if shape.in_place:
             lines += ["dy = out"]
     if shape.preconditioner:
@@ -328,13 +333,13 @@ def _store(shape, returned):
     """Source that stores the result `r` of Numba type `returned`."""
     n, target = shape.n, "dy" if shape.derivative else "out"
     numbers = (types.Number, types.Boolean)
-    complex_allowed = shape.complex_state or shape.derivative
+    complex_allowed = (shape.complex_state or shape.derivative) and shape.returns != "number"
 
     def check(element):
         if not isinstance(element, numbers):
             raise Unsupported(f"it returns {returned}")
         if isinstance(element, types.Complex) and not complex_allowed:
-            raise Unsupported("it returns complex numbers for a real state")
+            raise Unsupported("it returns complex numbers where real ones are expected")
 
     if len(shape.expected) == 2:
         if shape.returns == "matrix" and isinstance(returned, types.BaseTuple) and len(returned) == n * n:

@@ -35,6 +35,8 @@ class CompiledResult(NamedTuple):
         Where the solve ended.
     nfev, njev, nlu, naccept, nreject : int
         As in `odekit.Solution`.
+    y_end : ndarray, (n,)
+        State at `t`: at the terminal event that ended the solve, for one.
     """
 
     y: np.ndarray
@@ -45,6 +47,7 @@ class CompiledResult(NamedTuple):
     nlu: int
     naccept: int
     nreject: int
+    y_end: np.ndarray
 
 
 @_jit.kernel
@@ -70,9 +73,13 @@ def _solve(solver, y0, t, args=()):
         retcode = BAD_INPUT
         y[:] = math.nan
         w[S.T] = math.nan
+    last = np.full((1, n), math.nan)
+    if sensible:
+        last[0] = _jit.view1(w, S.W_HEADER + S.Y * n, n)
     return CompiledResult(
-        _solver_type.states(solver, y), retcode, w[S.T], iw[S.NFEV], iw[S.NJEV], iw[S.NLU], iw[S.NACCEPT], iw[S.NREJECT]
-    )
+        _solver_type.states(solver, y), retcode, w[S.T], iw[S.NFEV], iw[S.NJEV], iw[S.NLU], iw[S.NACCEPT], iw[S.NREJECT],
+        _solver_type.states(solver, last)[:, 0],
+    )  # fmt: skip
 
 
 _solver_type.make_callable(_solve)
@@ -88,11 +95,13 @@ class CompiledSolver:
         Not started; all its methods are made ready here.
     stops : list of float
         Times of known jumps, ascending.
+    terminal : list of float
+        After how many zeros each event function ends a solve.
     recipe : tuple
         Arguments and options of `compiled_solver`, to make it again in another process.
     """
 
-    def __init__(self, field, integration, stops, recipe):
+    def __init__(self, field, integration, stops, terminal, recipe):
         self._recipe = recipe
         self.complex_state = field.complex_state
         modes = range(len(integration.methods))
@@ -101,10 +110,18 @@ class CompiledSolver:
         self._field = field  # its kernels must stay alive
         fn, iw, w = integration.fn, integration.iw, integration.w  # after the preparation, which makes them longer
         stops, first_step = np.array(stops, dtype=np.float64), np.array([integration.first_step])
-        self._arrays = (fn, iw, w, stops, first_step)
+        self._arrays = (
+            fn,
+            iw,
+            w,
+            stops,
+            first_step,
+            integration.kernels.directions,
+            np.array(terminal, dtype=np.float64),
+        )
         plan = np.zeros(whole.SIZE, dtype=np.int64)
         plan[whole.STAMP], plan[whole.WHOLE] = STAMP, _whole_address()
-        places = (whole.FN, whole.IW, whole.W, whole.STOPS, whole.FIRST_STEP)
+        places = (whole.FN, whole.IW, whole.W, whole.STOPS, whole.FIRST_STEP, whole.DIRECTIONS, whole.WANTED)
         plan[list(places)] = [array.ctypes.data for array in self._arrays]
         plan[whole.IW_SIZE], plan[whole.W_SIZE], plan[whole.P_SIZE] = iw.size, w.size, integration.p.size
         plan[whole.N], plan[whole.DEGREE] = iw[S.N], iw[S.DEGREE]
@@ -186,16 +203,14 @@ def _whole_address():
     if _jit.JIT_DISABLED:
         return _jit.python_address(whole.whole)
     with _jit.announced(whole.whole.__name__):
-        return _jit.cfunc_address(whole.whole, _jit.WHOLE_SIGNATURE, **_jit.CORE_OPTIONS)
+        return _jit.cfunc_address(whole.whole, _jit.WHOLE_SIGNATURE)
 
 
 def compiled_solver(
     fun, y0, method="auto", args=None, *, t0=0.0, rtol=1e-3, atol=1e-6, jac=None, first_step=None, max_step=math.inf,
-    max_steps=DEFAULT_MAX_STEPS, tstops=None,
+    max_steps=DEFAULT_MAX_STEPS, tstops=None, events=None, isoutofdomain=None, nonnegative=None, mass_matrix=None,
 ):  # fmt: skip
     """Make a solver for ``dy/dt = fun(t, y, *args)`` that compiled code can call: a likelihood, an optimiser, a sampler.
-
-    Systems with a mass matrix are left to `odekit.solve_ivp`: a consistent start is found in Python.
 
     Everything is compiled and checked here, once. The solver takes the same steps as `odekit.solve_ivp`, to the last bit.
     Give it to your ``@njit`` function as an argument; then that function can be cached (``cache=True``), and another process
@@ -214,8 +229,13 @@ def compiled_solver(
         Arguments like those for which the solver will be called: numbers, and arrays of the same shapes.
     t0 : float
         A time at which `fun` can be evaluated with `y0` and `args`, to check it.
-    rtol, atol, jac, first_step, max_step, max_steps, tstops
+    rtol, atol, jac, first_step, max_step, max_steps, tstops, isoutofdomain, nonnegative
         As for `odekit.solve_ivp`.
+    events : callable or list of callables, optional
+        Terminal events, as for `odekit.solve_ivp`: the solve ends at the zero, with the code ``TERMINATED``, the time ``t`` and
+        the state ``y_end``.
+    mass_matrix
+        Is not for compiled code: a consistent start is found in Python. Left to `odekit.solve_ivp`.
 
     Returns
     -------
@@ -254,18 +274,27 @@ def compiled_solver(
     _checks.steps(first_step, max_step, max_steps, math.inf, methods[0])
     _checks.system(methods[0], isinstance(fun, Separable), isinstance(fun, Hamiltonian))
     stops = _checks.stops(tstops, -math.inf, math.inf)
-    field = field_class(fun)(fun, t0, state, args, jac, must_compile=True)
+    if mass_matrix is not None:
+        raise ValueError(
+            "compiled_solver takes no mass_matrix, as a consistent start is found in Python; call solve_ivp, or, if the matrix is "
+            "regular, let fun return np.linalg.solve(mass_matrix, f)"
+        )
+    event_list, terminal = _checks.terminal_events(events, "a compiled solver")
+    marks = _checks.nonnegative(nonnegative, state)
+    _checks.inside_domain(isoutofdomain, t0, state, args)
+    field = field_class(fun)(fun, t0, state, args, jac, event_list, isoutofdomain=isoutofdomain, must_compile=True)
     if field.complex_state:
         tolerances = [np.repeat(vector, 2) for vector in tolerances]
     integration = Integration(
         field.kernels(), (t0, t0), state.view(np.float64), methods, *tolerances, keep_states=False,
         first_step=0.0 if first_step is None else float(first_step), max_step=float(max_step), max_steps=int(max_steps),
+        nonnegative=marks,
     )  # fmt: skip
     options = {
         "t0": t0, "rtol": rtol, "atol": atol, "jac": jac, "first_step": first_step, "max_step": max_step,
-        "max_steps": max_steps, "tstops": tstops,
+        "max_steps": max_steps, "tstops": tstops, "events": events, "isoutofdomain": isoutofdomain, "nonnegative": nonnegative,
     }  # fmt: skip
-    solver = CompiledSolver(field, integration, stops, ((fun, y0, method, args), options))
+    solver = CompiledSolver(field, integration, stops, terminal, ((fun, y0, method, args), options))
     if not _jit.JIT_DISABLED and not all(kernel.compiled for kernel in field.kernels_used):
         raise TypeError(
             "jac cannot be compiled as it returns sparse or complex matrices; compiled_solver needs a compiled jac"

@@ -113,7 +113,7 @@ def solve_ensemble(
     states = _ensemble_checks.states(y0, count)
     spans = _ensemble_checks.spans(t_span, count)
     first_args, parameters = _ensemble_checks.parameters(args, count)
-    event_functions, wanted = _ensemble_checks.events(events)
+    event_functions, wanted = _checks.terminal_events(events, "an ensemble")
     if not event_functions and np.isinf(spans[:, 1]).any():
         raise ValueError(f"t_span={t_span!r:.80} does not end; an infinite end needs a terminal event")
     *tolerances, tightest = _checks.tolerances(rtol, atol, np.ones_like(states[0]))

@@ -220,8 +220,13 @@ def test_what_cannot_be_compiled_is_refused():
         odekit.compiled_solver(lambda t, y: [table["a"][0] * sorted(y.tolist(), key=str)[0]], [1.0])
     with pytest.raises(ValueError, match="give it as first_step"):
         odekit.compiled_solver(oscillator, [1.0, 0.0], "rk4")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'events'"):
-        odekit.compiled_solver(oscillator, [1.0, 0.0], events=[])
+
+    def event(t, y):
+        return table["a"][0] * sorted(y.tolist(), key=str)[0]
+
+    event.terminal = True
+    with pytest.raises(TypeError, match=r"event cannot be compiled, but compiled code is to call it: "):
+        odekit.compiled_solver(oscillator, [1.0, 0.0], events=event)
 
 
 def test_a_solver_can_be_sent_to_another_process():
@@ -263,3 +268,91 @@ def test_the_users_function_is_found_in_the_cache_of_the_next_process(tmp_path):
     first, second = run("0", "1e-8"), run("3", "1e-5")
     assert first[0] == first[1] and second[0] == second[1] and first[0] != second[0]
     assert (first[2], second[2]) == ("0", "1")
+
+
+# events and domains ------------------------------------------------------------------------------------------------------
+
+
+def ground(t, y, drag):
+    return y[0]
+
+
+ground.terminal, ground.direction = True, -1
+
+
+def crossing(t, y, drag):
+    return y[0] - 20.0
+
+
+crossing.terminal = 5
+
+
+def throw(t, y, drag):
+    return [y[1], -9.81 - drag * y[1]]
+
+
+@pytest.mark.parametrize(("method", "first_step"), [("tsit5", None), ("vern9", None), ("radau", None), ("rk4", 0.01)])
+def test_terminal_events(method, first_step):
+    t, y0, options = (
+        np.linspace(0, 50, 41),
+        np.array([0.1, 30.0]),
+        {"rtol": 1e-8, "atol": 1e-8, "first_step": first_step},
+    )
+    solver = odekit.compiled_solver(throw, y0, method, (0.1,), events=[crossing, ground], tstops=[1.0], **options)
+    for drag in (0.0, 0.3):
+        sol = odekit.solve_ivp(
+            throw, (0, 50), y0, method, t_eval=t, args=(drag,), events=[crossing, ground], tstops=[1.0], **options
+        )
+        for result in (solver(y0, t, (drag,)), call(solver, y0, t, (drag,))):
+            kept = sol.t.size
+            assert result.retcode == sol.retcode == Retcode.TERMINATED and 0 < kept < 41
+            assert np.array_equal(result.y[:, :kept], sol.y) and np.isnan(result.y[:, kept:]).all()
+            assert result.t == sol.t_events[1][0] and np.array_equal(result.y_end, sol.y_events[1][0])
+            assert [getattr(result, name) for name in COUNTS] == [getattr(sol, name) for name in COUNTS]
+
+
+def test_later_zeros_jumps_and_complex_states():
+    def low(t, y):
+        return y[0].real - 0.25
+
+    low.terminal = 3
+    t = np.linspace(0, 30, 4)
+    solver = odekit.compiled_solver(lambda t, y: [1j * y[0]], [1.0 + 0j], "dop853", rtol=1e-10, atol=1e-10, events=low)
+    result = call_without_arguments(solver, np.array([1.0 + 0j]), t)
+    assert result.t == pytest.approx(2 * np.pi + np.arccos(0.25), abs=1e-8) and result.y_end.shape == (1,)
+    assert result.y_end[0] == pytest.approx(np.exp(1j * result.t), abs=1e-8)
+
+    def jump(t, y):
+        return 1.0 - t
+
+    jump.terminal = True
+    solver = odekit.compiled_solver(oscillator, [1.0, 0.0], events=jump, tstops=[1.0])
+    assert solver([1.0, 0.0], [0.0, 3.0]).t == 1.0 and np.isfinite(solver([1.0, 0.0], [0.0, 3.0]).y_end).all()
+
+
+def test_domains_in_compiled_code():
+    def fall(t, y):
+        return [-np.sqrt(y[0])]
+
+    t = np.array([0.0, 1.0, 1.9])
+    for options in ({"nonnegative": True}, {"isoutofdomain": lambda t, y: y[0] < 0.0}):
+        solver = odekit.compiled_solver(fall, [1.0], "tsit5", rtol=1e-4, **options)
+        assert_same(solver([1.0], t), odekit.solve_ivp(fall, (0, 1.9), [1.0], "tsit5", t_eval=t, rtol=1e-4, **options))
+
+
+def test_what_compiled_code_does_not_do():
+    with pytest.raises(
+        ValueError, match="takes no mass_matrix, as a consistent start is found in Python; call solve_ivp"
+    ):
+        odekit.compiled_solver(oscillator, [1.0, 0.0], mass_matrix=np.eye(2))
+    with pytest.raises(ValueError, match=r"takes no mass_matrix.*solve_ivp for each trajectory"):
+        odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], mass_matrix=np.eye(2))
+
+    def event(t, y):
+        return y[0]
+
+    with pytest.raises(ValueError, match=r"in a compiled solver events end trajectories, set event\.terminal"):
+        odekit.compiled_solver(oscillator, [1.0, 0.0], events=event)
+    event.terminal, event.affect = True, lambda t, y: y
+    with pytest.raises(ValueError, match="affect of event is Python"):
+        odekit.compiled_solver(oscillator, [1.0, 0.0], events=event)

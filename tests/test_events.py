@@ -168,3 +168,20 @@ def test_a_terminal_attribute_that_makes_no_sense(terminal):
     event.terminal = terminal
     with pytest.raises(ValueError, match="`terminal` attribute of each event"):
         odekit.solve_ivp(oscillator, (0, 1), [1.0, 0.0], events=event)
+
+
+def test_zeros_of_complex_states():
+    """An event function is one real number, also where the state is complex."""
+
+    def real_part(t, y):
+        return y[0].real - 0.25
+
+    sol = odekit.solve_ivp(
+        lambda t, y: [1j * y[0]], (0, 30), [1.0 + 0j], "dop853", events=[real_part, lambda t, y: y[0].imag - 2], rtol=1e-10, atol=1e-10,
+        isoutofdomain=lambda t, y: abs(y[0]) > 2,
+    )  # fmt: skip
+    first, turns = np.arccos(0.25), 2 * np.pi * np.arange(1, 5)
+    assert (
+        np.allclose(sol.t_events[0], np.sort(np.r_[first, turns - first, turns + first]), atol=1e-8)
+        and sol.t_events[1].size == 0
+    )

@@ -273,6 +273,17 @@ def evaluate(q, y, theta, out, row):
         out[row, i] = y[i] + value
 
 
+@_jit.core
+def state_at(iw, w, t, out, row):
+    """Write the state at a time within the step just accepted, whose dense output is known."""
+    y, y_new = vector(iw, w, Y), vector(iw, w, Y_NEW)
+    if t == w[T_NEW]:
+        for i in range(y.size):
+            out[row, i] = y_new[i]
+    else:
+        evaluate(dense_coefficients(iw, w), y, (t - w[T]) / w[H], out, row)
+
+
 @_jit.inlined_core
 def _commit(iw, w, y, y_new, n):
     """Make the end of the accepted step the start of the next."""

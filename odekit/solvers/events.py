@@ -157,6 +157,42 @@ def zeros_in_step(fn, iw, w, p, directions, times, indices):
     return found
 
 
+@_jit.kernel
+def terminal_zero(fn, iw, w, p, directions, wanted, found):
+    """Count the zeros in the step just accepted, in order of time, until a terminal event ends it.
+
+    Parameters
+    ----------
+    fn, iw, w, p, directions
+        See `zeros_in_step`.
+    wanted : ndarray, (n_events,)
+        After how many zeros each function ends the integration.
+    found : ndarray of int, (n_events,)
+        How many each has had.
+
+    Returns
+    -------
+    float
+        When it is ended; infinity: not in this step; NaN: an event function raised.
+    """
+    size = SAMPLES * directions.size
+    times, indices = np.empty(size), np.empty(size, dtype=np.int64)
+    count = zeros_in_step(fn, iw, w, p, directions, times, indices)
+    if count < 0:
+        return math.nan
+    for _ in range(count):
+        first = 0
+        for i in range(1, count):
+            if (times[i] - times[first]) * w[DIRECTION] < 0.0:
+                first = i
+        k = abs(indices[first]) - 1
+        found[k] += 1
+        if found[k] >= wanted[k]:
+            return times[first]
+        times[first] = math.inf * w[DIRECTION]
+    return math.inf
+
+
 @_jit.core
 def _locate(fn, iw, w, p, k, values, a, b, fa, fb):
     """Time between b and a at which event function k, which is fb and fa there, is zero.

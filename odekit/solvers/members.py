@@ -68,38 +68,6 @@ def _begin(fn, iw, w, p, family, t0, t1, y0, params, times, save, kept_t, kept_y
 
 
 @_jit.core
-def _state_at(iw, w, t, out, row):
-    """Write the state at a time within the step just accepted."""
-    y, y_new = S.vector(iw, w, S.Y), S.vector(iw, w, S.Y_NEW)
-    if t == w[S.T_NEW]:
-        for i in range(y.size):
-            out[row, i] = y_new[i]
-    else:
-        driver.evaluate(S.dense_coefficients(iw, w), y, (t - w[S.T]) / w[S.H], out, row)
-
-
-@_jit.kernel
-def _terminal(fn, iw, w, p, directions, wanted, found):
-    """Count the zeros in the step just accepted; the time at which a terminal event ends it, infinity, or NaN (raised)."""
-    size = events.SAMPLES * directions.size
-    times, indices = np.empty(size), np.empty(size, dtype=np.int64)
-    count = events.zeros_in_step(fn, iw, w, p, directions, times, indices)
-    if count < 0:
-        return math.nan
-    for _ in range(count):
-        first = 0
-        for i in range(1, count):
-            if (times[i] - times[first]) * w[S.DIRECTION] < 0.0:
-                first = i
-        k = abs(indices[first]) - 1
-        found[k] += 1
-        if found[k] >= wanted[k]:
-            return times[first]
-        times[first] = math.inf * w[S.DIRECTION]
-    return math.inf
-
-
-@_jit.core
 def _finish(iw, w, reason, end, switches, saved, save, times, kept_t, kept_y, counters, ends, state):
     """Write what has become of a trajectory."""
     n, by_event = iw[S.N], reason == driver.EVENT
@@ -196,13 +164,13 @@ def run(
             if reason == driver.BUFFER_FULL:
                 reason = driver.CONTINUE
             elif reason == driver.EVENT:
-                end = _terminal(fn, iw, w, p, directions, wanted, found)
+                end = events.terminal_zero(fn, iw, w, p, directions, wanted, found)
                 if math.isnan(end):
                     reason = driver.EVENT_RAISED
                 elif math.isinf(end):
                     reason = driver.CONTINUE
                 else:
-                    _state_at(iw, w, end, state, 0)
+                    driver.state_at(iw, w, end, state, 0)
             elif reason == driver.STEP_TOO_SMALL and auto.last_chance(fn, iw, w):
                 reason = driver.SWITCH
             if reason == driver.SWITCH:

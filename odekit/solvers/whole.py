@@ -1,7 +1,7 @@
 """A whole solve in compiled code: what `odekit.solvers.integrate` does in Python, for a solver without Python around it.
 
-It starts, advances, changes between the methods of an automatic pair and passes known jumps, on state arrays in which all
-methods are ready beforehand. What it needs beyond them stands in a *plan*, an array of int64.
+It starts, advances, changes between the methods of an automatic pair, passes known jumps and ends at terminal events, on state
+arrays in which all methods are ready beforehand. What it needs beyond them stands in a *plan*, an array of int64.
 """
 
 import math
@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .. import _jit
-from . import auto, driver, outcome
+from . import auto, driver, events, outcome
 from . import state as S
 from .start import start
 
@@ -24,7 +24,8 @@ W_SET = 12  # floats of W that are not zero; what follows is workspace
 ERROR_ORDER = 13  # of the method of mode 0; ERROR_ORDER + 1 of mode 1
 FIRST_STEP = 15  # of a float64
 WHOLE = 16  # of the kernel below
-SIZE = 17
+DIRECTIONS, WANTED = 17, 18  # of float64 arrays: of the event functions, as in `odekit.solvers.events.terminal_zero`
+SIZE = 19
 
 LOG_ROWS = 64  # the driver's log of steps, which is not kept: it is emptied this often
 NO_LIMIT = 2**62  # attempts per call of the driver; the limit of steps ends a solve
@@ -38,6 +39,30 @@ def _next_stop(stops, t, t_end, direction):
         if (stop - t) * direction > 0.0 and (t_end - stop) * direction > 0.0:
             return stop
     return t_end
+
+
+@_jit.core
+def _end_at(iw, w, t, end):
+    """End the step just accepted at a time in it: the state there is the present one; outputs beyond it are none."""
+    n = iw[S.N]
+    driver.state_at(iw, w, end, _jit.view2(w, S.W_HEADER + S.SCRATCH * n, 1, n), 0)
+    state, scratch = S.vector(iw, w, S.Y), S.vector(iw, w, S.SCRATCH)
+    for i in range(n):
+        state[i] = scratch[i]
+    while iw[S.N_EVAL] > 0 and (t[iw[S.N_EVAL] - 1] - end) * w[S.DIRECTION] > 0.0:
+        iw[S.N_EVAL] -= 1
+    w[S.T] = end
+
+
+@_jit.core
+def _event_at_jump(iw, w, before, directions, wanted, found):
+    """Whether an event function that was on one side of zero before a known jump ends the integration there."""
+    m, ended = before.size, False
+    for k in range(m):
+        if events.crosses(before[k], w[iw[S.O_EVENTS] + 2 * m + k], directions[k]):
+            found[k] += 1
+            ended = ended or found[k] >= wanted[k]
+    return ended
 
 
 def whole(plan_, iw_, w_, p_, log_, t_, y_, m):
@@ -69,7 +94,9 @@ def whole(plan_, iw_, w_, p_, log_, t_, y_, m):
     log = _jit.view1(log_, 0, LOG_ROWS)
     no_states, no_coefficients = _jit.view2(log_, 0, 0, n), _jit.view3(log_, 0, 0, plan[DEGREE], n)
     t, y = _jit.view1(t_, 0, m), _jit.view2(y_, 0, m, n)
-    directions = _jit.view1(log_, 0, 0)
+    m_events = iw[S.N_EVENTS]
+    directions, wanted = _jit.memory_float(plan[DIRECTIONS], m_events), _jit.memory_float(plan[WANTED], m_events)
+    found, before = np.zeros(m_events, dtype=np.int64), np.zeros(m_events)
     state = S.vector(iw, w, S.Y)
     t_end = t[m - 1]
     direction = 1.0 if t_end >= t[0] else -1.0
@@ -86,12 +113,25 @@ def whole(plan_, iw_, w_, p_, log_, t_, y_, m):
         stop = _next_stop(stops, w[S.T], t_end, direction)
         # as before each known jump: up to the last number before it
         w[S.T_END] = t_end if stop == t_end else np.nextafter(stop, -direction * math.inf)
+        for k in range(m_events):
+            before[k] = w[iw[S.O_EVENTS] + k]
+            w[iw[S.O_EVENTS] + m_events + k] = 0.0
         reason = start(fn, iw, w, p, plan[ERROR_ORDER + iw[S.MODE]], first_step, t[0])
+        if reason == driver.CONTINUE and w[S.T] != t[0] and _event_at_jump(iw, w, before, directions, wanted, found):
+            reason = driver.EVENT
         while reason == driver.CONTINUE:
             reason = driver.advance(fn, iw, w, p, NO_LIMIT, log, no_states, no_coefficients, t, y, directions)
             if reason == driver.BUFFER_FULL:
                 iw[S.N_LOG] = 0
                 reason = driver.CONTINUE
+            elif reason == driver.EVENT:
+                end = events.terminal_zero(fn, iw, w, p, directions, wanted, found)
+                if math.isnan(end):
+                    reason = driver.EVENT_RAISED
+                elif math.isinf(end):
+                    reason = driver.CONTINUE
+                else:
+                    _end_at(iw, w, t, end)
             elif reason == driver.SWITCH or (reason == driver.STEP_TOO_SMALL and auto.last_chance(fn, iw, w)):
                 reason = driver.CONTINUE
         if reason != driver.DONE or w[S.T_END] == t_end:
