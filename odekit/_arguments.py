@@ -31,7 +31,9 @@ def pack(args):
     """
     structure, parts = [], []
     for index, value in enumerate(args):
-        if isinstance(value, (bool, np.bool_)):
+        if type(value) is float:  # before the checks against abstract classes, which are slow
+            kind, flat = ("float",), [value]
+        elif isinstance(value, (bool, np.bool_)):
             kind, flat = ("bool",), [float(value)]
         elif isinstance(value, numbers.Integral) and abs(int(value)) <= _LARGEST_INT:
             kind, flat = ("int",), [float(value)]

@@ -89,7 +89,12 @@ def ignores_first_argument(function):
     function = getattr(function, "py_func", function)
     if not isinstance(function, types.FunctionType) or function.__code__.co_argcount == 0:
         return False
-    code = function.__code__
+    return _never_reads_first(function.__code__)
+
+
+@functools.lru_cache(maxsize=4096)
+def _never_reads_first(code):
+    """The same of a code object: its bytecode is listed once, which takes longer than a small problem."""
     if not _INDIRECT.isdisjoint(code.co_names):
         return False
     name = code.co_varnames[0]

@@ -24,7 +24,8 @@ def options(unknown):
 def span(t_span):
     """Start and end as floats."""
     try:
-        t0, t1 = (float(t) for t in t_span)
+        t0, t1 = t_span
+        t0, t1 = float(t0), float(t1)
     except (TypeError, ValueError):
         raise ValueError(f"t_span={t_span!r}; expected two numbers, start and end") from None
     if not math.isfinite(t0) or math.isnan(t1):
@@ -38,7 +39,8 @@ def state(y0):
         y = np.array(y0)
         if y.dtype.kind not in "biufc":
             raise TypeError
-        y = y.astype(np.complex128 if y.dtype.kind == "c" else np.float64, copy=False)
+        if y.dtype != np.float64:
+            y = y.astype(np.complex128 if y.dtype.kind == "c" else np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(f"y0={y0!r:.80}; expected a vector of numbers") from None
     if y.ndim != 1:
@@ -179,15 +181,15 @@ def tolerances(rtol, atol, y0):
 
 def _tolerance(name, value, n):
     """A tolerance as a vector, and its smallest component (infinity where there is none)."""
-    try:
-        given = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}={value!r}; expected a number or {n} numbers") from None
-    if given.ndim > 1 or given.size not in (1, n):
-        raise ValueError(f"`{name}` has wrong shape: {given.shape}, expected a number or {n} numbers")
-    if given.size == 1:  # no reductions, which take ten times as long as the rest
-        smallest = largest = given.item()
+    if type(value) is float:  # nearly always: no array is made of it, and no reductions, which take far longer
+        given = smallest = largest = value
     else:
+        try:
+            given = np.array(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name}={value!r}; expected a number or {n} numbers") from None
+        if given.ndim > 1 or given.size not in (1, n):
+            raise ValueError(f"`{name}` has wrong shape: {given.shape}, expected a number or {n} numbers")
         smallest, largest = given.min(initial=math.inf), given.max(initial=0.0)
     if not (smallest >= 0.0 and largest < math.inf):  # NaN fails both
         raise ValueError(f"`{name}` must be finite and not negative, but it is {value!r}")

@@ -1,6 +1,7 @@
 """Right-hand sides that are machine code already: cfuncs, ctypes functions, addresses."""
 
 import ctypes
+from types import FunctionType
 
 import numpy as np
 from llvmlite import ir
@@ -40,6 +41,8 @@ def native_kernel(function):
     TypeError
         For another signature.
     """
+    if isinstance(function, FunctionType):  # nearly always
+        return None
     inner = getattr(function, "function", function) if type(function).__name__ == "LowLevelCallable" else function
     if isinstance(inner, (int, np.integer)) and not isinstance(inner, bool):
         return _native(int(inner), returns_status=False, keep=function)

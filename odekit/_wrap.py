@@ -55,6 +55,8 @@ class ScalarKernel:
         Whether the compiled function gives the numbers of the Python function; None: not compared yet.
     structures : set
         Structures of the Jacobian that have been found to hold all of its entries.
+    jacobians : dict
+        Jacobians found for this right-hand side where the user says nothing of them, by whether df/dt is with them.
     """
 
     address: int
@@ -63,6 +65,7 @@ class ScalarKernel:
     raised: list = dataclasses.field(default_factory=list)
     agrees: bool | None = None
     structures: set = dataclasses.field(default_factory=set)
+    jacobians: dict = dataclasses.field(default_factory=dict)
 
 
 class Shape(NamedTuple):

@@ -221,7 +221,12 @@ class UserField:
         -------
         odekit.solvers.problem.Jacobian
         """
-        return _jacobian.choose(self, time_derivative)
+        if self.jac is not None or self.said is not UNKNOWN or not self.kernel.compiled:
+            return _jacobian.choose(self, time_derivative)
+        known = self.kernel.jacobians
+        if time_derivative not in known:
+            known[time_derivative] = _jacobian.choose(self, time_derivative)
+        return known[time_derivative]
 
     @contextlib.contextmanager
     def blaming(self, culprit):

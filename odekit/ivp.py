@@ -16,6 +16,7 @@ from .solvers.integrate import CallbackRaised, Integration
 from .solvers.methods import resolve
 from .solvers.state import T
 
+NO_EVENTS = EventRecorder([], [], None, ())
 NO_CALLS = contextlib.nullcontext()  # of Python functions during an integration
 #: Accepted and rejected steps together; a problem that needs more is nearly always stiff, singular or mistaken.
 DEFAULT_MAX_STEPS = 1_000_000
@@ -190,13 +191,13 @@ def solve_ivp(
     if field.complex_state:  # two real components each
         rtol_vector, atol_vector = np.repeat(rtol_vector, 2), np.repeat(atol_vector, 2)
     with _progress.bar(progress, t0, t1) as show, stream or NO_CALLS:
-        make, recorder = Integration, None
-        if stream is None:
-            recorder = EventRecorder(event_list, terminal, state.dtype, args)
-        elif stream.retcode is not None:  # there is nothing to do
+        if stream is not None and stream.retcode is not None:  # there is nothing to do
             return stream.solution(fun)
-        else:
+        if stream is not None:
             make, recorder = stream.tools(event_list, terminal, state.dtype, args)
+        else:
+            make = Integration
+            recorder = EventRecorder(event_list, terminal, state.dtype, args) if event_list else NO_EVENTS
         integration = make(
             field.kernels(), (t0, t1), state.view(np.float64), methods, rtol_vector, atol_vector,
             t_eval=times, keep_states=times is None, keep_dense=dense_output,
@@ -281,7 +282,9 @@ def _solution(trajectory, field, recorder, times, dense_output, name, span, rtol
     dense = None
     if dense_output:
         dense = DenseSolution(trajectory.steps, trajectory.sizes, trajectory.states, trajectory.coefficients, dtype)
-    y = np.ascontiguousarray(np.ascontiguousarray(y).view(dtype).T)
+    if dtype != np.float64:
+        y = np.ascontiguousarray(y).view(dtype)
+    y = np.ascontiguousarray(y.T)
     if t.size == 0:  # an event came before the first output time: two empty lists, as SciPy gives
         t, y = [], []
     has_events = bool(recorder.times)

@@ -81,7 +81,8 @@ _REMEDIES = {
 
 def describe(retcode, **values):
     """Sentence for a return code: what happened, at which t, with which h, what to try."""
-    return _REMEDIES[retcode].format(**values)
+    sentence = _REMEDIES[retcode]
+    return sentence if retcode == Retcode.SUCCESS else sentence.format(**values)
 
 
 @dataclasses.dataclass(frozen=True)

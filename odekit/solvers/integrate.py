@@ -31,6 +31,9 @@ SWITCH_REASONS = {
 }
 
 
+_NO_TIMES = np.empty(0)
+
+
 def switch(names, t, mode, reason):
     """A change of method, to that of a mode, as the user sees it; `names` are those of the automatic pair."""
     return Switch(t, names[1 - mode], names[mode], SWITCH_REASONS[reason])
@@ -46,11 +49,24 @@ class CallbackRaised(Exception):
     """
 
 
-@functools.cache
-def _traits(methods):
-    """Whether one of the methods is implicit, the degree of the dense output, and the bits of those whose output is costly."""
-    costly_dense = sum(m.costly_dense << mode for mode, m in enumerate(methods))
-    return any(m.implicit for m in methods), max(m.degree for m in methods), costly_dense
+@functools.lru_cache(maxsize=256)
+def _blank(methods, n, n_params, n_events, nonnegative):
+    """State arrays of all problems of these methods and sizes, to be copied: ``fn``, ``iw``, the header of ``w``, and the sizes
+    of ``w`` and ``p``."""
+    first = methods[0]
+    degree = max(m.degree for m in methods)
+    scratch = SCRATCH_VECTORS * n if any(m.implicit for m in methods) else 0
+    workspace = 0 if first.implicit else first.workspace(n)
+    fn, iw, w_size, p_size = S.layout(n, n_params + scratch, degree, n_events, workspace, nonnegative)
+    w = np.zeros(S.W_HEADER)
+    w[S.STABILITY_SIZE] = first.stability_size
+    iw[S.COSTLY_DENSE] = sum(m.costly_dense << mode for mode, m in enumerate(methods))
+    if len(methods) == 2:
+        w[S.EXPONENT] = 1.0 / (first.error_order + 1)
+        if n <= choice.LARGE and first.error_order >= auto.LEAST_ORDER:  # a trial costs factors of full matrices
+            iw[S.PATIENCE] = auto.FIRST_PATIENCE
+        fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
+    return fn, iw, w, w_size, p_size
 
 
 class Integration:
@@ -100,46 +116,34 @@ class Integration:
         self.begin = t_span[0]
         self.stops = [*stops, t_span[1]]  # the ends of this stretch and of those to come
         n = y0.size
-        implicit, self.degree, costly_dense = _traits(methods)
-        self.fn, self.iw, self.w, self.p = S.allocate(
-            n,
-            kernels.parameters.size,
-            SCRATCH_VECTORS * n if implicit else 0,
-            self.degree,
-            kernels.directions.size,
-            0 if methods[0].implicit else methods[0].workspace(n),
-            nonnegative,
-        )
-        fn, iw, w = self.fn, self.iw, self.w
+        n_params = kernels.parameters.size
+        fn, iw, header, w_size, p_size = _blank(methods, n, n_params, kernels.directions.size, nonnegative is not None)
+        self.fn, self.iw, self.w, self.p = fn, iw, w, _ = fn.copy(), iw.copy(), np.zeros(w_size), np.zeros(p_size)
+        w[: S.W_HEADER] = header
         self._view_vectors()
-        self.p[: kernels.parameters.size] = kernels.parameters
+        if n_params:
+            self.p[:n_params] = kernels.parameters
+        if nonnegative is not None:
+            w[iw[S.O_NONNEGATIVE] :][:n] = nonnegative
         fn[S.F], fn[S.EVENTS], fn[S.DOMAIN] = kernels.field, kernels.events, kernels.domain
         fn[S.VELOCITY], fn[S.FORCE] = kernels.velocity, kernels.force
         w[S.T] = t_span[0]
         w[S.DIRECTION] = 1.0 if t_span[1] >= t_span[0] else -1.0
         self.aim()
         w[S.MAX_STEP], w[S.BINDING] = max_step, kernels.binding
-        w[S.STABILITY_SIZE] = methods[0].stability_size
         iw[S.MAX_STEPS] = max_steps
-        iw[S.COSTLY_DENSE] = costly_dense
         self.vectors[S.Y], self.vectors[S.RTOL], self.vectors[S.ATOL] = y0, rtol, atol
         self.first_step = first_step
-        self.t_eval = np.empty(0) if t_eval is None else t_eval
+        self.t_eval = _NO_TIMES if t_eval is None else t_eval
         self.y_eval = np.empty((self.t_eval.size if output_rows is None else output_rows, n))
         self.serve_start()
-        self.log = self.make_log(self, t_span[0], y0, self.degree, keep_states or keep_dense, keep_dense, capacity)
+        degree = int(iw[S.DEGREE])
+        self.log = self.make_log(self, t_span[0], y0, degree, keep_states or keep_dense, keep_dense, capacity)
         self.switches = []
         self.fired = {}  # event function: time, and number of steps, at which it last changed the state
         self._stepped = 0  # accepted steps that `on_step` has seen
         self._prepared = set()
         self.structure = None  # of the linear systems, see `odekit.solvers.linalg`
-        if len(methods) == 2:
-            w[S.EXPONENT] = 1.0 / (methods[0].error_order + 1)
-            if (
-                n <= choice.LARGE and methods[0].error_order >= auto.LEAST_ORDER
-            ):  # a trial costs factors of full matrices
-                iw[S.PATIENCE] = auto.FIRST_PATIENCE
-            fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
 
     make_log = StepLog
 

@@ -35,9 +35,14 @@ class StepLog:
         self._keep_states, self._keep_dense, self._capacity = keep_states, keep_dense, capacity
         self._full = []
         self._open()
-        self.append(t0, y0)
-        if not keep_states:  # the start is known in any case
+        self.buffer[0][0] = t0
+        run.iw[S.N_LOG] = 1
+        if keep_states:
+            self.buffer[1][0] = y0
+        else:  # the start is known in any case
             self._start = y0.copy()
+        if keep_dense:
+            self.buffer[2][0] = 0.0
 
     def _open(self):
         rows, n = self._capacity, self._n
@@ -104,10 +109,11 @@ class StepLog:
         coefficients : ndarray, (m, degree, n) or (0, degree, n)
         """
         used = int(self._run.iw[S.N_LOG])
-        times, states, coefficients = (part[:used] for part in self.buffer)
+        times, states, coefficients = self.buffer
         if self._full:
-            parts = zip(*self._full, (times, states, coefficients), strict=True)
+            parts = zip(*self._full, (times[:used], states[:used], coefficients[:used]), strict=True)
             times, states, coefficients = (np.concatenate(columns) for columns in parts)
         else:
-            times, states, coefficients = times.copy(), states.copy(), coefficients.copy()
+            times, states = times[:used].copy(), states[:used].copy()
+            coefficients = coefficients[:used].copy() if self._keep_dense else coefficients
         return times, states if self._keep_states else self._start[None], coefficients[1:]

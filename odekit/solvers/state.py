@@ -170,43 +170,56 @@ def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0, nonnegat
     -------
     fn, iw, w, p : ndarray
     """
+    fn, iw, w_size, p_size = layout(n, n_params + scratch, degree, n_events, workspace, nonnegative is not None)
+    w = np.zeros(w_size)
+    if nonnegative is not None:
+        w[iw[O_NONNEGATIVE] :][:n] = nonnegative
+    return fn, iw, w, np.zeros(p_size)
+
+
+def layout(n, p_size, degree, n_events, workspace, nonnegative):
+    """The arrays of integers of a problem, and the sizes of the others.
+
+    Parameters
+    ----------
+    n, p_size, degree, n_events, workspace : int
+        As for `allocate`; `p_size` with the scratch memory.
+    nonnegative : bool
+        Whether there are components that must not be negative.
+
+    Returns
+    -------
+    fn, iw : ndarray
+    w_size, p_size : int
+    """
     o_events = W_HEADER + (N_VECTORS + degree) * n
     o_nonnegative = o_events + 4 * n_events
-    o_first = o_nonnegative + (0 if nonnegative is None else n)
-    iw = _header(n, n_params + scratch, degree, n_events, o_events, o_first, workspace).copy()
-    w = np.zeros(o_first + workspace)
-    if nonnegative is not None:
-        iw[O_NONNEGATIVE], w[o_nonnegative:o_first] = o_nonnegative, nonnegative
-    return np.zeros(FN_SIZE, dtype=np.int64), iw, w, np.zeros(n_params + scratch)
-
-
-@functools.lru_cache(maxsize=256)
-def _header(n, p_size, degree, n_events, o_events, o_first, workspace):
-    """The integer array of problems of these sizes; to be copied."""
+    o_first = o_nonnegative + n * nonnegative
     iw = np.zeros(IW_HEADER, dtype=np.int64)
     iw[W_SIZE], iw[P_SIZE], iw[IW_LENGTH], iw[N] = o_first + workspace, p_size, iw.size, n
     iw[DEGREE], iw[N_EVENTS], iw[O_EVENTS] = degree, n_events, o_events
+    iw[O_NONNEGATIVE] = o_nonnegative * nonnegative
     iw[O_FIRST] = iw[O_IMPLICIT] = o_first
-    return iw
+    return np.zeros(FN_SIZE, dtype=np.int64), iw, o_first + workspace, p_size
 
 
-def extended(iw, w, floats, integers):
+def extended(iw, w, w_size, iw_length):
     """The state arrays with room for an implicit method.
 
     Parameters
     ----------
     iw, w : ndarray
-    floats, integers : int
-        Sizes of its workspace in `w`, and of what it keeps in `iw`.
+    w_size, iw_length : int
+        Sizes of the new arrays.
 
     Returns
     -------
     iw, w : ndarray
         New arrays; the old contents come first.
     """
-    more, longer = np.zeros(IW_HEADER + integers, dtype=np.int64), np.zeros(w.size + floats)
+    more, longer = np.zeros(iw_length, dtype=np.int64), np.zeros(w_size)
     more[:IW_HEADER], longer[: w.size] = iw[:IW_HEADER], w
-    more[O_IMPLICIT], more[W_SIZE], more[IW_LENGTH] = w.size, longer.size, more.size
+    more[O_IMPLICIT], more[W_SIZE], more[IW_LENGTH] = w.size, w_size, iw_length
     return more, longer
 
 

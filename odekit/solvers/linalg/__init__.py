@@ -130,19 +130,19 @@ def install(fn, iw, w, structure, complex_matrices, vectors):
     iw, w : ndarray
         New state arrays.
     """
-    n, matrices = structure.n, 1 + complex_matrices
-    size, factors = structure.jacobian_size, structure.factor_size * (1 + 2 * complex_matrices)
-    pivots, integers = pivots_size(n, matrices), structure.integers
-    iw, w = state.extended(iw, w, size + n + factors + structure.scratch_size + vectors, pivots + integers.size)
-    iw[state.J_SIZE], iw[state.FACTOR_SIZE] = size, structure.factor_size
-    iw[state.O_FACTORS] = iw[state.O_IMPLICIT] + size + n
-    iw[state.O_DERIVATIVE] = iw[state.O_FACTORS] + factors
-    iw[state.O_VECTORS] = iw[state.O_DERIVATIVE] + structure.scratch_size
-    iw[state.O_STRUCTURE] = state.IW_HEADER + pivots
-    iw[state.O_BAND] = iw[state.O_STRUCTURE] + structure.offset()
-    iw[state.LBAND], iw[state.UBAND], iw[state.N_COLOURS] = structure.lband, structure.uband, structure.n_colours
-    iw[state.MATRIX_FREE] = structure.matrix_free
-    iw[iw[state.O_STRUCTURE] :] = integers
+    n, begin, integers = structure.n, w.size, structure.integers
+    size, factor_size = structure.jacobian_size, structure.factor_size
+    factors = begin + size + n
+    derivative = factors + factor_size * (1 + 2 * complex_matrices)
+    own = derivative + structure.scratch_size
+    places = state.IW_HEADER + pivots_size(n, 1 + complex_matrices)
+    iw, w = state.extended(iw, w, own + vectors, places + integers.size)
+    iw[state.O_FACTORS : state.MATRIX_FREE + 1] = (  # in the order of `odekit.solvers.state`
+        factors, factor_size, own, derivative, places, size, structure.lband, structure.uband, structure.n_colours,
+        places + structure.offset(), structure.matrix_free,
+    )  # fmt: skip
+    if integers.size:
+        iw[places:] = integers
     fn[state.JACOBIAN] = state.step_address(structure.jacobian_kernel())
     for place, address in structure.addresses(complex_matrices).items():
         fn[place] = address

@@ -17,7 +17,7 @@ from numba import types
 
 from ... import _address, _jit
 from .. import jacobian, state
-from . import Structure, factors_place, kernel_address
+from . import Structure, factors_place, kernel_address, small
 
 #: From this dimension on LAPACK is used. Measured on one core, microseconds, own against LAPACK: real n=16 0.8/1.1,
 #: n=32 4.2/4.2, n=64 20/16, n=128 155/76; complex n=16 1.5/2.0, n=24 4.0/4.5, n=32 9.2/7.7, n=64 71/35.
@@ -230,7 +230,7 @@ def jacobian_dense(fn, iw, w, p):
 
 _FACTOR = """
 def {name}(fn, iw, w, p, b, matrix):
-    n, place = iw[N], factors_place(iw, matrix)
+    n, place = {size}, factors_place(iw, matrix)
     J, pivots = view2(w, iw[O_IMPLICIT], n, n), pivots_view(iw, IW_HEADER, n * (matrix + 1))[n * matrix :]
     shift, imaginary, scale = w[SHIFTS + 3 * matrix], w[SHIFTS + 3 * matrix + 1], w[SHIFTS + 3 * matrix + 2]
     if {has_complex} and matrix > 0:
@@ -243,7 +243,7 @@ def {name}(fn, iw, w, p, b, matrix):
 """
 _SOLVE = """
 def {name}(fn, iw, w, p, b, matrix):
-    n, place = iw[N], factors_place(iw, matrix)
+    n, place = {size}, factors_place(iw, matrix)
     pivots = pivots_view(iw, IW_HEADER, n * (matrix + 1))[n * matrix :]
     if {has_complex} and matrix > 0:
         solve(view2c(w, place, n, n), pivots, view1c(b, 0, n))
@@ -264,15 +264,19 @@ _NAMESPACE = {
 
 
 @functools.cache
-def _kernels(factor_real, factor_complex, mass):
+def _kernels(factor_real, factor_complex, mass, known_size):
     """Cores of the factorisation and of the solve; without complex matrices nothing is compiled for them."""
     has_complex = factor_complex is not None
     parts = [f.__name__.strip("_") for f in (factor_real, factor_complex) if f is not None]
     namespace = {**_NAMESPACE, "factor_real": factor_real, "factor_complex": factor_complex or factor_real}
+    if known_size:
+        factor = small.eliminate(known_size, magnitude)
+        namespace |= {"factor_real": factor, "factor_complex": factor, "solve": small.solve(known_size)}
     names = "_".join(["factor_dense", *parts, *["mass"] * mass]), "solve_dense" + has_complex * "_complex"
     matrix = "shifted_mass(J, view2(w, iw[O_MASS], n, n)" if mass else "shifted(J"
+    size = known_size or "iw[N]"
     return [
-        _jit.exec_source(source.format(name=name, has_complex=has_complex, shifted=matrix), name, namespace)
+        _jit.exec_source(source.format(name=name, size=size, has_complex=has_complex, shifted=matrix), name, namespace)
         for source, name in zip((_FACTOR, _SOLVE), names, strict=True)
     ]
 
@@ -313,5 +317,6 @@ class Dense(Structure):
     def addresses(self, complex_matrices):
         """Addresses of the kernels, by their places in ``fn``."""
         complex_core = factor_core(self.n, True) if complex_matrices else None
-        factor, solve_core = _kernels(factor_core(self.n, False), complex_core, self.mass)
+        known_size = self.n if self.n <= small.LARGEST else 0
+        factor, solve_core = _kernels(factor_core(self.n, False), complex_core, self.mass, known_size)
         return {state.FACTOR: kernel_address(factor), state.SOLVE: kernel_address(solve_core)}
