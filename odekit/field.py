@@ -17,6 +17,7 @@ from ._structure import UNKNOWN
 from ._wrap import OdekitPerformanceWarning, ScalarKernel, Shape, Unsupported
 from .solvers.problem import Kernels
 
+_NO_DIRECTIONS = np.empty(0)
 _warned: weakref.WeakSet = weakref.WeakSet()
 
 
@@ -183,7 +184,9 @@ class UserField:
     def calls_python(self):
         """Whether any of the user's functions is, or may be, called back in Python."""
         sparse = self.said.may_call_python or hasattr(self.jac, "toarray")
-        return sparse or callable(self.jac) or not all(k.compiled for k in (self.kernel, *self.kernels_used))
+        if sparse or callable(self.jac) or not self.kernel.compiled:
+            return True
+        return bool(self.kernels_used) and not all(kernel.compiled for kernel in self.kernels_used)
 
     def kernels(self):
         """What the integrators need.
@@ -204,7 +207,7 @@ class UserField:
 
     def _events(self):
         if not self.event_functions:
-            return 0, np.empty(0)
+            return 0, _NO_DIRECTIONS
         kernels = [self.kernel_of(function, self._number()) for function in self.event_functions]
         directions = np.array([float(getattr(function, "direction", 0)) for function in self.event_functions])
         return _together([kernel.address for kernel in kernels], self.kernels_used), directions

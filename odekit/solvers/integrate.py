@@ -51,8 +51,10 @@ class CallbackRaised(Exception):
 
 @functools.lru_cache(maxsize=256)
 def _blank(methods, n, n_params, n_events, nonnegative):
-    """State arrays of all problems of these methods and sizes, to be copied: ``fn``, ``iw``, the header of ``w``, and the sizes
-    of ``w`` and ``p``."""
+    """State arrays of all problems of these methods and sizes, to be copied.
+
+    Of ``w`` the header only; the sizes of ``w`` and ``p`` follow.
+    """
     first = methods[0]
     degree = max(m.degree for m in methods)
     scratch = SCRATCH_VECTORS * n if any(m.implicit for m in methods) else 0

@@ -1,7 +1,6 @@
 """The list of methods: name, family, what the driver and the front door must know of each."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 
 from . import bdf, choice, esdirk, explicit, gauss, radau, radau_stages, rosenbrock, symplectic, tao
@@ -213,11 +212,6 @@ WITH_MASS = {
 ALIASES = {"rk23": "bosh3", "rk45": "dopri5", "lsoda": "auto"}
 
 
-@functools.lru_cache(maxsize=256)
-def _pair(*what):
-    return tuple(METHODS[name] for name in choice.pair(*what))
-
-
 def resolve(name, n=1, rtol=1e-3, structured=False, matrix_free=False):
     """Methods behind a name.
 
@@ -251,7 +245,7 @@ def resolve(name, n=1, rtol=1e-3, structured=False, matrix_free=False):
         key = name.__name__  # code written for SciPy may pass its classes, such as scipy.integrate.RK45
     key = ALIASES.get(key.lower(), key.lower()) if isinstance(key, str) else ""
     if key == "auto":
-        return key, _pair(n, rtol, structured, matrix_free)
+        return key, tuple(METHODS[m] for m in choice.pair(n, rtol, structured, matrix_free))
     if key not in METHODS:
         known = ", ".join(["auto", *METHODS])
         raise ValueError(

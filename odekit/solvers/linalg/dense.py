@@ -270,7 +270,7 @@ def _kernels(factor_real, factor_complex, mass, known_size):
     parts = [f.__name__.strip("_") for f in (factor_real, factor_complex) if f is not None]
     namespace = {**_NAMESPACE, "factor_real": factor_real, "factor_complex": factor_complex or factor_real}
     if known_size:
-        factor = small.eliminate(known_size, magnitude)
+        factor = small.eliminate(known_size, _eliminate, magnitude)
         namespace |= {"factor_real": factor, "factor_complex": factor, "solve": small.solve(known_size)}
     names = "_".join(["factor_dense", *parts, *["mass"] * mass]), "solve_dense" + has_complex * "_complex"
     matrix = "shifted_mass(J, view2(w, iw[O_MASS], n, n)" if mass else "shifted(J"
