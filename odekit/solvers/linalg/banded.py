@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import _jit
 from .. import jacobian, state
-from . import MAX_MATRICES, Structure, columns, factors_place, kernel_address
+from . import MAX_MATRICES, Structure, columns, factors_place, kernel_address, narrow
 from .dense import magnitude, pivots_view
 
 #: The band is turned over in blocks of so many columns: a cache line of the Jacobian.
@@ -233,19 +233,20 @@ _NAMES = "N LBAND UBAND O_BAND O_IMPLICIT O_DERIVATIVE IW_HEADER SHIFTS ACCEPTED
 _NAMESPACE = {
     **{name: getattr(state, name) for name in _NAMES.split()},
     **{view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")},
-    **{f.__name__: f for f in (factors_place, shifted, eliminate, solve)},
+    **{f.__name__: f for f in (factors_place, shifted, eliminate)},
     "pivots_view": pivots_view,
     "MAX_MATRICES": MAX_MATRICES,
 }
 
 
 @functools.cache
-def _kernels(has_complex, reordered):
+def _kernels(has_complex, reordered, solve_core, widths):
     """Cores of the factorisation and of the solve; without complex matrices nothing is compiled for them."""
     ending = "_complex" * has_complex
-    names = f"factor_banded{ending}", f"solve_banded{ending}{'_reordered' * reordered}"
+    names = f"factor_banded{ending}", f"solve_banded{ending}{'_reordered' * reordered}{widths}"
+    namespace = {**_NAMESPACE, "solve": solve_core}
     return [
-        _jit.exec_source(source.format(name=name, has_complex=has_complex, reordered=reordered), name, _NAMESPACE)
+        _jit.exec_source(source.format(name=name, has_complex=has_complex, reordered=reordered), name, namespace)
         for source, name in zip((_FACTOR, _SOLVE), names, strict=True)
     ]
 
@@ -347,5 +348,9 @@ class Banded(Structure):
 
     def addresses(self, complex_matrices):
         """Addresses of the kernels, by their places in ``fn``."""
-        factor, solve_core = _kernels(complex_matrices > 0, self.order is not None)
+        is_narrow = narrow.suits(self.n, self.lband, self.uband)
+        core, widths = (
+            (narrow.solve(self.lband, self.uband), f"_{self.lband}_{self.uband}") if is_narrow else (solve, "")
+        )
+        factor, solve_core = _kernels(complex_matrices > 0, self.order is not None, core, widths)
         return {state.FACTOR: kernel_address(factor), state.SOLVE: kernel_address(solve_core)}
