@@ -6,6 +6,7 @@ in another process it is unpacked and its functions are compiled once, however m
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import pickle
 import threading
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _fused_tier
+from ._lane_rescue import RescuedLoop, takes_angles
 from ._native import native_kernel
 from ._wrap import Unsupported
 from .field import InPlace
@@ -152,13 +154,29 @@ class Setup:
                 if self.tier == "fused":
                     raise ValueError(f"tier='fused' cannot be: {why}") from error
             else:
+                make_lanes = make_loop
+                if self.vmath and takes_angles(self.fun):
+                    make_single = _member_loops(functools.cache(field.kernels), methods, self.wanted)
+
+                    def make_loop(batch):
+                        return RescuedLoop(batch, make_lanes(batch), make_single)
+
                 return Prepared(make_loop, "fused", "the fastest", LANES_PER_CHUNK * lanes, False)
-        kernels, lock = field.kernels(), threading.Lock()
-
-        def make_loop(batch):
-            return MemberLoop(batch, kernels, methods, self.wanted, lock)
-
+        kernels = field.kernels()
+        make_loop = _member_loops(lambda: kernels, methods, self.wanted)
         return Prepared(make_loop, "single", why, 1, field.calls_python())
+
+
+def _member_loops(find_kernels, methods, wanted):
+    """``make_loop(batch)`` of the single tier."""
+    lock = threading.Lock()
+
+    def make_loop(batch):
+        with lock:
+            kernels = find_kernels()
+        return MemberLoop(batch, kernels, methods, wanted, lock)
+
+    return make_loop
 
 
 class Carrier:

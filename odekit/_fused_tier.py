@@ -8,6 +8,7 @@ from . import _callback, _jit, _native
 from ._arguments import pack
 from ._fingerprint import Unknown
 from ._lane_field import lane_function
+from ._lane_halves import lane_halves
 from ._wrap import Unsupported, reason
 from .field import InPlace
 from .hamiltonian import Hamiltonian
@@ -45,12 +46,9 @@ def prepare(fun, field, batch, methods, with_vmath):
         With the reason why not.
     """
     _check(fun, field, methods)
-    name, outputs = methods[0].name, batch.save != B.SAVE_END
-    function = fun.function if isinstance(fun, InPlace) else fun
-    n, structure = field.y0.size, pack(field.args)[0]
+    function = fun.force if isinstance(fun, Separable) else fun.function if isinstance(fun, InPlace) else fun
     try:
-        lane, identity = lane_function(function, n, structure, isinstance(fun, InPlace), with_vmath)
-        address, layout = fused_kernels.explicit(name, n, batch.params.shape[1], outputs, lane, identity)
+        address, layout = _kernel(fun, field, batch, methods, with_vmath)
     except Unknown as error:
         raise Unsupported(f"no fingerprint of fun can be taken, as {error}") from error
     except Unsupported:
@@ -58,7 +56,7 @@ def prepare(fun, field, batch, methods, with_vmath):
     except Exception as error:  # Numba raises its own errors and, for odd code, nearly any other
         raise Unsupported(f"fun does not compile on numbers in registers: {reason(function, error)}") from error
     if address not in _agreed:
-        plain = getattr(function, "py_func", function)
+        plain = field.function if isinstance(fun, Separable) else getattr(function, "py_func", function)
 
         def evaluate(t, y, size):
             return _field_value(batch, address, layout, t, y)
@@ -69,11 +67,27 @@ def prepare(fun, field, batch, methods, with_vmath):
     return lambda batch: LaneLoop(batch, address, layout), layout.lanes
 
 
+def _kernel(fun, field, batch, methods, with_vmath):
+    """Address and layout of the kernel."""
+    name, n, structure = methods[0].name, field.y0.size, pack(field.args)[0]
+    sizes = (n, batch.params.shape[1], batch.save != B.SAVE_END)
+    if isinstance(fun, Separable):
+        functions, identity = lane_halves(fun, n, structure, with_vmath)
+        if methods[0].separable:
+            return fused_kernels.symplectic(name, *sizes, identity=identity, **functions)
+        return fused_kernels.explicit(name, *sizes, functions["field"], identity)
+    function = fun.function if isinstance(fun, InPlace) else fun
+    lane, identity = lane_function(function, n, structure, isinstance(fun, InPlace), with_vmath)
+    return fused_kernels.explicit(name, *sizes, lane, identity)
+
+
 def _check(fun, field, methods):
     if _jit.JIT_DISABLED:
         raise Unsupported("NUMBA_DISABLE_JIT is set")
-    if isinstance(fun, (Separable, Hamiltonian)) or _native.native_kernel(field.function) is not None:
-        raise Unsupported("fun is not one Python function")
+    functions = (fun.velocity, fun.force) if isinstance(fun, Separable) else (field.function,)
+    native = any(f is not None and _native.native_kernel(f) is not None for f in functions)
+    if isinstance(fun, Hamiltonian) or native:
+        raise Unsupported("fun is not a Python function")
     if len(methods) > 1 or methods[0].name not in fused_kernels.METHODS:
         raise Unsupported("the method does not run in lanes")
     if field.event_functions:

@@ -1,6 +1,7 @@
 """Pictures: what is drawn is what the solution says; axes are named; matplotlib may be missing."""
 
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -88,6 +89,34 @@ def test_energy_error(ax):
 def test_band_draws_the_median(ax):
     plot.band([0, 1], [[1, 2, 9], [3, 4, 5]], ax=ax, label="three")
     np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), [2, 4])
+
+
+def test_ensemble_draws_quantiles_of_what_is_left(ax):
+    t, y = np.array([0.0, 1.0, 2.0]), np.arange(33.0).reshape(11, 1, 3)
+    y[:5, 0, 1], y[:, 0, 2] = np.nan, np.nan
+    fan = types.SimpleNamespace(t=t, y=y)
+    assert plot.ensemble(fan, 0, ax=ax, quantiles=[(0.1, 0.9)], members=[2, 7], color="red") is ax
+    second, seventh, median = ax.get_lines()
+    np.testing.assert_array_equal(median.get_ydata(), [15, 23.5, np.nan])
+    np.testing.assert_array_equal(second.get_ydata(), [6, np.nan, np.nan])
+    np.testing.assert_array_equal(seventh.get_ydata(), y[7, 0])
+    corners = ax.collections[0].get_paths()[0].vertices
+    assert {(0, 3), (0, 27), (1, 17.5), (1, 29.5)} <= {(a, round(b, 9)) for a, b in corners}
+    for times in (np.zeros((11, 3)), np.zeros(1)):
+        with pytest.raises(ValueError, match="t_eval of shape"):
+            plot.ensemble(types.SimpleNamespace(t=times, y=y), ax=ax)
+
+
+def test_parameter_map_marks_what_failed(ax):
+    x, y = (a.ravel() for a in np.meshgrid([3.0, 1.0, 2.0], [10.0, 20.0]))
+    values, failed = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0]), np.arange(6) == 4
+    assert plot.parameter_map(x, y, values, ax=ax, failed=failed, label="size") is ax
+    drawn = ax.collections[0].get_array()
+    np.testing.assert_array_equal(drawn.filled(-1), [[2, -1, 1], [-1, 6, 4]])
+    np.testing.assert_array_equal(ax.get_lines()[0].get_data(), [[2, 1], [10, 20]])
+    assert ax.figure.axes[1].get_ylabel() == "size"
+    with pytest.raises(ValueError, match="one member for each pair"):
+        plot.parameter_map(x[:5], y[:5], values[:5], ax=ax)
 
 
 def test_work_precision(ax):

@@ -18,6 +18,9 @@ def pendulum(t, u, ratio):
     return [u[1], -ratio * np.sin(u[0])]
 
 
+PENDULUM = odekit.second_order(lambda t, q, ratio: [-ratio * np.sin(q[0])])
+
+
 def robertson(t, u, k2):
     slow, fast, mixed = 0.04 * u[0], k2 * u[1] * u[1], 1e4 * u[1] * u[2]
     return [mixed - slow, slow - mixed - fast, fast]
@@ -64,3 +67,8 @@ def time_first_call():
     scope = {"__name__": "benchmark"}
     exec(f"def fun(t, u, a):\n    return [u[1] + {np.random.default_rng().random()!r}, -a * u[0], u[2]]", scope)
     odekit.solve_ensemble(scope["fun"], (0, 1), [1.0, 0.0, 0.0], (RHO[:8],), "tsit5", executor=1)
+
+
+def time_symplectic():
+    """10,000 pendulums, 500 steps each."""
+    odekit.solve_ensemble(PENDULUM, (0, 50), [1.0, 0.0], (1.0 + RHO,), "yoshida4", first_step=0.1, executor=1)

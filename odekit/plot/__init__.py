@@ -1,4 +1,4 @@
-"""Pictures of trajectories, steps, vector fields, conserved quantities and trainings.
+"""Pictures of trajectories and ensembles, steps, vector fields, conserved quantities and trainings.
 
 Every function draws into `ax` (a new figure by default), names the axes and returns `ax`, so that calls can be combined and
 anything can be changed afterwards. matplotlib is imported when the first picture is drawn.
@@ -13,6 +13,7 @@ Examples
 """
 
 from .batches import nfe
+from .ensembles import ensemble, parameter_map
 from .fields import vector_field
 from .figure import COLORS, new_axes, save, style
 from .methods import stability_region, work_precision
@@ -24,8 +25,10 @@ __all__ = [
     "band",
     "density",
     "energy_error",
+    "ensemble",
     "new_axes",
     "nfe",
+    "parameter_map",
     "phase",
     "save",
     "stability_region",

@@ -126,12 +126,12 @@ def control_source(layout, factor, work):
     ]
 
 
-def _keep_source(table, layout):
-    """Source that keeps what the dense output needs."""
-    at, n = layout.at, layout.n
+def keep_source(layout, vectors):
+    """Source that keeps what the dense output needs: the old state, and vectors, each given as the names of its components."""
+    at = layout.at
     lines = [f"{element} = y{i}" for i, element in enumerate(layout.vector("old"))]
-    for k in _stages(table):
-        lines += [f"{element} = {slope}" for element, slope in zip(layout.vector("k", k), _slopes(k, n), strict=True)]
+    for k, names in enumerate(vectors):
+        lines += [f"{element} = {name}" for element, name in zip(layout.vector("k", k), names, strict=True)]
     return [
         *lines,
         f"wants = accepted & ((t_new - {at(lanes.NEXT_OUT)}) * {at(lanes.DIRECTION)} >= 0.0)",
@@ -214,7 +214,7 @@ def sweep(table, layout, outputs):
         body += ["err_square = select(unusable == 0.0, 0.0, math.inf)"]
     body += accept_source(layout)
     if outputs:
-        body += _keep_source(table, layout)
+        body += keep_source(layout, [_slopes(k, n) for k in _stages(table)])
     factor = pi_controller(1.0 / (table.embedded_order + 1)) if adaptive else FIXED
     work = f"{float(inner - 1 if late else inner)!r}"
     if late:

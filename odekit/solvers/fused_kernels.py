@@ -2,11 +2,12 @@
 
 import functools
 
-from . import fused, lane_loop
+from . import fused, fused_symplectic, lane_loop
+from .symplectic import SPLITTINGS
 from .tables import EXPLICIT
 
 #: The methods that run in fused lanes.
-METHODS = frozenset(EXPLICIT)
+METHODS = frozenset(EXPLICIT) | frozenset(SPLITTINGS)
 #: Larger systems need more registers than there are, and code that takes long to compile.
 LARGEST_DIMENSION = 20
 
@@ -36,3 +37,31 @@ def explicit(name, n, n_params, outputs, field, identity):
     if outputs:
         sources["dense"] = fused.dense(table, layout)
     return lane_loop.kernel(name, layout, table.embedded_order, sources, {"field": field}, identity), layout
+
+
+@functools.lru_cache(maxsize=64)
+def symplectic(name, n, n_params, outputs, velocity, force, field, identity):
+    """Kernel of a symplectic splitting method.
+
+    Parameters
+    ----------
+    name : str
+    n, n_params : int
+    outputs : bool
+        Whether states inside the span are kept.
+    velocity, force, field : Numba dispatcher
+        See `odekit._lane_halves.lane_halves`.
+    identity : str
+        Of all three.
+
+    Returns
+    -------
+    address : int
+    layout : Layout
+    """
+    layout = fused_symplectic.layout(n, n_params, outputs)
+    sources = {"sweep": fused_symplectic.sweep(SPLITTINGS[name], layout, outputs)}
+    if outputs:
+        sources["dense"] = fused_symplectic.dense(layout)
+    namespace = {"velocity": velocity, "force": force, "field": field}
+    return lane_loop.kernel(name, layout, 0, sources, namespace, identity), layout

@@ -28,6 +28,7 @@ def begin_source(layout, order, identity):
         *(f"{element} = {a}" for element, a in zip(layout.vector("y") + layout.parameters, y + p, strict=True)),
         f"{at(L.T)}, {at(L.T_END)}, {at(L.DIRECTION)}, {at(L.MEMBER)} = t, t_end, direction, float(k)",
         *(f"{at(row)} = 0.0" for row in (L.H, L.LOG_ERR, L.REJECTED, L.NACCEPT, L.NREJECT, L.WANTS, L.SERVED)),
+        *(f"{at(layout.first[name])} = {value!r}" for name, value in layout.starts.items()),
         f"{at(L.T_OLD)}, {at(L.NEXT_OUT)}, {at(L.NFEV)} = t, math.inf * direction, 1.0",
         *call("t", y, f, p),
         *(f"{element} = {a}" for element, a in zip(layout.vector("f"), f, strict=True)),

@@ -44,10 +44,12 @@ class Layout:
     n, n_params : int
     extra : dict
         Name: number of rows, of what a method adds.
+    starts : dict, optional
+        Name: what such a row holds at the start of a trajectory.
     """
 
-    def __init__(self, n, n_params, extra):
-        self.n, self.n_params = n, n_params
+    def __init__(self, n, n_params, extra, starts=None):
+        self.n, self.n_params, self.starts = n, n_params, starts or {}
         self.y, self.f = HEADER, HEADER + n
         self.p = HEADER + 2 * n
         self.rows = self.p + n_params

@@ -133,6 +133,12 @@ _NAMESPACE = {name: getattr(state, name) for name in _NAMES} | {
 }
 
 
+def kicks(table):
+    """Weights of the kicks, one more than there are drifts: those of neighbouring leapfrogs are merged."""
+    drifts = table.weights
+    return [drifts[0] / 2, *((a + b) / 2 for a, b in itertools.pairwise(drifts)), drifts[-1] / 2]
+
+
 @functools.cache
 def step(table):
     """Stepper of a splitting method.
@@ -147,7 +153,6 @@ def step(table):
         ``step(fn, iw, w, p) -> code``, see `odekit.solvers.state`.
     """
     drifts = table.weights
-    kicks = [drifts[0] / 2, *((a + b) / 2 for a, b in itertools.pairwise(drifts)), drifts[-1] / 2]
     lines = [
         f"def step_{table.name}(fn, iw, w, p):",
         "    n, h, t, t_new = iw[N], w[H], w[T], w[T_NEW]",
@@ -161,7 +166,7 @@ def step(table):
         "        f1[i] = f0[i]",
     ]
     passed = 0.0
-    for number, kick in enumerate(kicks):
+    for number, kick in enumerate(kicks(table)):
         lines += ["    for i in range(m):", f"        add(y_new, compensation, m + i, {kick!r} * h * force[i])"]
         time = "t_new" if number >= len(drifts) - 1 else f"t + {passed!r} * h"
         lines += [

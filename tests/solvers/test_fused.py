@@ -63,6 +63,39 @@ def test_the_numbers_of_the_single_tier(method):
                 assert (getattr(fused, name) == getattr(single, name)).all(), name
 
 
+def test_symplectic_methods():
+    """With times, velocities, parameters, carries of long runs; explicit methods take such systems too."""
+
+    def force(t, q, k, _):
+        return [-k * math.sin(q[0]) + 0.1 * q[1], 0.1 * q[0] - q[1] + 0.01 * np.cos(t)]
+
+    systems = {
+        "yoshida6": odekit.separable(lambda t, p, _, mass: [p[0] / mass, p[1]], force),
+        **dict.fromkeys(("leapfrog", "tsit5"), odekit.second_order(force)),
+    }
+    args = (np.linspace(0.5, 2.0, 5), 1.5)
+    spans = np.array([[0.0, 40.0], [1.0, -30.0], [0.0, 0.05], [0.0, 100.0], [2.0, 50.01]])
+    times = np.stack([np.linspace(*span, 7) for span in spans])
+    options = {"first_step": 0.02, "max_step": 0.02, "rtol": 1e-2, "atol": 1.0}
+    for kept, (method, system) in zip(({"t_eval": times}, {"save": "steps"}, {}), systems.items(), strict=True):
+        fused, single = both(system, spans, [1.0, 0.2, 0.0, 0.5], args, method, **options, **kept)
+        assert fused.tier == "fused" and fused.success.all()
+        np.testing.assert_allclose(fused.y, single.y, rtol=1e-12, atol=1e-12)
+        assert (fused.nfev == single.nfev).all() and (fused.naccept == single.naccept).all()
+
+
+def test_an_angle_beyond_the_range_of_vmath_is_left_to_the_single_tier():
+    def field(t, y, size):
+        return [1e13 * size, math.sin(y[0])]
+
+    sizes = np.array([1.0, 5.0, 2.0])
+    for kept in ({}, {"t_eval": [0.0, 0.5, 1.0]}):
+        fused, single = both(field, (0, 1), [0.0, 1.0], (sizes,), "rk4", first_step=0.125, **kept)
+        assert fused.tier == "fused" and fused.success.all()
+        assert (fused.y[1] == single.y[1]).all() and fused.naccept.tolist() == [8, 8, 8]
+        np.testing.assert_allclose(fused.y, single.y, rtol=1e-12)
+
+
 def test_the_bits_do_not_depend_on_neighbours_chunks_or_threads():
     options = {"method": "tsit5", "tier": "fused"}
     reference = odekit.solve_ensemble(lorenz, (0, 5), [1.0, 0.0, 0.0], (RHO,), executor=1, **options)

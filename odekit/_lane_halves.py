@@ -1,0 +1,68 @@
+"""A separable system as the fused lanes call it: velocity and force, each on numbers, and both together."""
+
+import functools
+
+from numba import njit
+
+from . import _jit
+from ._lane_field import FIELD_OPTIONS, lane_function
+from ._wrap import parameters_size
+
+
+def lane_halves(system, n, structure, with_vmath=True):
+    """The functions that generated code calls for one lane.
+
+    Parameters
+    ----------
+    system : odekit.separable.Separable
+    n : int
+        Dimension of the state, positions and momenta.
+    structure : tuple
+        Of the arguments, from `odekit._arguments.pack`.
+    with_vmath : bool
+        Whether to replace elementary functions.
+
+    Returns
+    -------
+    functions : dict
+        ``velocity(t, p0, ..., a0, ...)`` and ``force(t, q0, ..., a0, ...)``, each of which gives half of the slopes and
+        whether it raised; and ``field(t, q0, ..., p0, ..., a0, ...)``, which gives all slopes.
+    identity : str
+        A fingerprint of all that goes into them.
+
+    Raises
+    ------
+    Unsupported, odekit._fingerprint.Unknown
+        As `odekit._lane_field.lane_function`.
+    """
+    m = n // 2
+    force, identity = lane_function(system.force, m, structure, False, with_vmath)
+    if system.velocity is None:
+        velocity, name = _identity(m, parameters_size(structure)), f"same{m}"
+    else:
+        velocity, name = lane_function(system.velocity, m, structure, False, with_vmath)
+    identity = f"{name}_{identity}"
+    q, p = [f"q{i}" for i in range(m)], [f"p{i}" for i in range(m)]
+    u, v = [f"u{i}" for i in range(m)], [f"v{i}" for i in range(m)]
+    a = [f"a{i}" for i in range(parameters_size(structure))]
+    lines = [
+        f"# {identity}",
+        f"def both_halves({', '.join(['t', *q, *p, *a])}):",
+        f"    {', '.join(u)}, bad = velocity({', '.join(['t', *p, *a])})",
+        f"    {', '.join(v)}, worse = force({', '.join(['t', *q, *a])})",
+        f"    return {', '.join([*u, *v])}, bad | worse",
+    ]
+    return {"velocity": velocity, "force": force, "field": _both("\n".join(lines) + "\n", velocity, force)}, identity
+
+
+@functools.lru_cache(maxsize=64)
+def _both(source, velocity, force):
+    return njit(**FIELD_OPTIONS)(_jit.exec_source(source, "both_halves", {"velocity": velocity, "force": force}))
+
+
+@functools.lru_cache(maxsize=64)
+def _identity(m, n_params):
+    """The velocity of a system of second order."""
+    p, a = [f"p{i}" for i in range(m)], [f"a{i}" for i in range(n_params)]
+    source = f"def same({', '.join(['t', *p, *a])}):\n    return {', '.join(p)}, 0\n"
+    return njit(**FIELD_OPTIONS)(_jit.exec_source(source, "same", {}))

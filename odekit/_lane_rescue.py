@@ -1,0 +1,90 @@
+"""What lanes cannot finish: trajectories whose angles leave the range of `odekit.vmath` go through the single tier."""
+
+import math
+import types
+
+import numpy as np
+
+from . import vmath
+from ._capture import names_used, surroundings
+from .field import InPlace
+from .separable import Separable
+from .solution import Retcode
+from .solvers import batch as B
+
+_NAMES = frozenset(("sin", "cos", "tan"))
+_LIMITED = [getattr(module, name) for module in (math, np, vmath) for name in _NAMES]
+
+
+def takes_angles(fun):
+    """Whether a right-hand side calls sine, cosine or tangent, which lanes have up to `vmath.ANGLE_LIMIT` only.
+
+    Parameters
+    ----------
+    fun : callable or Separable
+        As the user gave it.
+
+    Returns
+    -------
+    bool
+        True also where a function of such a name means something else.
+    """
+    if isinstance(fun, Separable):
+        return any(takes_angles(half) for half in (fun.velocity, fun.force) if half is not None)
+    function = fun.function if isinstance(fun, InPlace) else fun
+    function = getattr(function, "py_func", function)
+    if not isinstance(function, types.FunctionType):
+        return False
+    renamed = any(value is limited for value in surroundings(function).values() for limited in _LIMITED)
+    return renamed or not _NAMES.isdisjoint(names_used(function))
+
+
+class RescuedLoop:
+    """The loop of one thread in lanes, and after it the single tier for what is not finite there.
+
+    Parameters
+    ----------
+    batch : Batch
+    lanes : LaneLoop
+    make_single : callable
+        ``make_single(batch)`` makes a `MemberLoop`; called when the first trajectory needs it.
+    """
+
+    def __init__(self, batch, lanes, make_single):
+        self.batch, self.lanes, self.make_single = batch, lanes, make_single
+        self.single, self.range, self.left = None, (0, 0), None
+
+    def start(self, first, last):
+        """Take up trajectories `first` to ``last - 1``."""
+        self.range, self.left = (first, last), None
+        self.lanes.start(first, last)
+
+    def advance(self):
+        """Go on for a while.
+
+        Returns
+        -------
+        bool
+            Whether the range is finished.
+        """
+        batch, (first, last) = self.batch, self.range
+        if self.left is None:
+            if not self.lanes.advance():
+                return False
+            failed = np.flatnonzero(batch.counters[first:last, B.RETCODE] == Retcode.NONFINITE)
+            self.left = list(first + failed)
+            self._next()
+        elif self.single.advance():
+            self.left.pop()
+            self._next()
+        return not self.left
+
+    def _next(self):
+        if not self.left:
+            return
+        k, batch = self.left[-1], self.batch
+        self.single = self.single or self.make_single(batch)
+        batch.y[k], batch.t[k], batch.ends[k] = np.nan, np.nan, np.nan
+        batch.counters[k] = 0
+        batch.counters[k, B.RETCODE] = B.RUNNING
+        self.single.start(k, k + 1)
