@@ -93,9 +93,9 @@ def main(run, figures, *, title, source, settings=(), notes=(), arguments=None, 
     options = parser.parse_args(arguments)
     values, seconds = {figure.name: [] for figure in figures}, []
     for seed in range(options.seeds):
-        start = time.perf_counter()
+        start = time.process_time()
         found = run(seed, options)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         for key, value in found.items():
             values[key].append(float(value))
         line = ", ".join(f"{key} {value:.3g}" for key, value in found.items())
@@ -115,6 +115,7 @@ def main(run, figures, *, title, source, settings=(), notes=(), arguments=None, 
                 option: getattr(options, option.replace("-", "_")) for option, kind, *_ in settings if kind is not str
             },
             "seconds": seconds,
+            "clock": "processor",
             "notes": list(notes),
             "date": datetime.date.today().isoformat(),
             "machine": machine(),
@@ -149,7 +150,8 @@ def page(results):
         lines += [
             f"## {entry['title']}",
             "",
-            f"{entry['source']} Command `{entry['command']}`: {len(entry['seconds'])} seeds, {total / 60:.1f} minutes; "
+            f"{entry['source']} Command `{entry['command']}`: {len(entry['seconds'])} seeds, {total / 60:.1f} minutes "
+            f"{'of one core' if entry.get('clock') == 'processor' else 'on a busy machine'}; "
             f"{entry['date']}, {entry['machine']}.",
             "",
             "| | odekit | published | asked for | |",

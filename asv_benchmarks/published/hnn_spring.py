@@ -26,7 +26,9 @@ NOTES = (
     "The horizon is t = 20 for all trajectories; the published one grew from one to the next by 9 %, because a list was changed "
     "in place, and ended near 79, where the plain network has drifted further.",
     "The losses are those of the noise, whatever the model: the true field has a test loss of 3.8e-2, too. What tells models "
-    "apart is the energy, and the relative error of the field against the noise-free one on a grid over [-1, 1]^2.",
+    "apart is the energy, and the relative error of the field against the noise-free one on a grid over the unit disk.",
+    "The learning rate falls from 1e-3 to zero by a cosine; with the constant one of the paper the energy error of the Hamiltonian "
+    "network was (5.8 ± 3.3)e-4. The noise of the data makes more of a difference than anything else: the published figure is one seed.",
 )
 
 
@@ -54,11 +56,13 @@ def run(seed, options):
     x, dx = trajectories(np.random.default_rng(seed))
     train, test = [(x[part].reshape(-1, 2), dx[part].reshape(-1, 2)) for part in (slice(25), slice(25, 50))]
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 21)] * 2), axis=-1).reshape(-1, 2)
+    grid = grid[energy(grid) <= 1.0]  # where there are data
     rng, found = np.random.default_rng(100 + seed), {}
     x0 = rng.uniform(-0.8, 0.8, (15, 2))
     x0 += 0.2 * np.sign(x0)
+    optimizer = nn.Adam(nn.Cosine(1e-3, options.steps), weight_decay=1e-4)
     for name, model in networks(2, seed, options.width).items():
-        nn.fit(model, *train, optimizer=nn.Adam(1e-3, weight_decay=1e-4), steps=options.steps)
+        nn.fit(model, *train, optimizer=optimizer, steps=options.steps)
         found[f"energy error, {name}"] = energy_error(energy, rollout(model, x0, np.linspace(0.0, 20.0, 100)))
         found[f"field error, {name}"] = field_error(model, grid, grid @ ROTATION.T)
         found[f"test loss, {name}"] = model.loss_and_grad(*test)[0]

@@ -14,6 +14,8 @@ from .lbfgs import minimise
 from .optimizers import LBFGS, Adam
 from .training_bar import training_bar
 
+#: Loss of a trial of L-BFGS at which there is none, relative to the last one.
+FAILED_TRIAL = 10.0
 REMEDY = "lower the learning rate, or scale the data"
 
 
@@ -117,7 +119,8 @@ def fit(
     Raises
     ------
     TrainingError
-        If a loss or gradient is not finite, or a trajectory fails; the parameters are then those of the last good step.
+        If a loss or gradient is not finite, or a trajectory fails; the parameters are then those of the last good step. `LBFGS`
+        shortens its step there, and fails only at the start.
     OdekitFileError
         If the file to go on from is damaged, or of another training.
 
@@ -340,9 +343,19 @@ def _fit_lbfgs(model, data, optimizer, steps, progress, callback):
     start, good = time.perf_counter(), model.params.copy()
     losses, seconds, interrupted = [], [], False
 
+    last = None
+
     def evaluate(params):
+        nonlocal last
         model.params[:] = params
-        return _loss_and_grad(model, data, len(losses), good, "scale the data")
+        try:
+            last = _loss_and_grad(model, data, len(losses), good, "scale the data")
+        except TrainingError:
+            if last is None:
+                raise
+            # a trial of the line search, not a step: a high loss there makes it try a shorter one
+            return abs(last[0]) * FAILED_TRIAL + 1.0, last[1]
+        return last
 
     with training_bar(progress, steps) as show:
 

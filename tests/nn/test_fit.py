@@ -234,6 +234,30 @@ def test_lbfgs_refuses_batches_and_stops_when_asked():
     assert fit(baseline(), X, DXDT, optimizer=LBFGS(), callback=lambda k, loss, model: k == 3).loss.size == 4
 
 
+def test_lbfgs_steps_back_where_there_is_no_loss():
+    class Cliff:
+        """p - log p: from far, where it is nearly straight, the second trial is beyond the edge at p = 0."""
+
+        def __init__(self, start):
+            self.params, self.lowest = np.array([start]), start
+
+        def samples(self):
+            return 1
+
+        def loss_and_grad(self):
+            p = self.params[0]
+            self.lowest = min(self.lowest, p)
+            with np.errstate(all="ignore"):
+                return float(p - np.log(p)), np.array([1 - 1 / p])
+
+    model = Cliff(40.0)
+    fit(model, optimizer=LBFGS(), steps=50)
+    assert model.lowest < 0
+    assert model.params[0] == pytest.approx(1.0, abs=1e-4)
+    with pytest.raises(TrainingError, match="step 0: the loss is nan"):
+        fit(Cliff(-1.0), optimizer=LBFGS(), steps=5)
+
+
 def test_a_long_gradient_is_shortened():
     class Steep(Scripted):
         def loss_and_grad(self):
