@@ -9,7 +9,7 @@ from odekit import _jit
 SCRIPT = """
 import numpy as np
 from numba.core import event
-from odekit.nn import MLP, NeuralODE
+from odekit.nn import MLP, ConcatSquash, DerivativeModel, NeuralODE, fit
 
 compiled = []
 
@@ -22,6 +22,8 @@ class Listener(event.Listener):
 with event.install_listener("numba:compile", Listener()):
     for field in (MLP([2, 4, 2], rng=0), MLP([2, 7, 5, 2], rng=0, time_dependent=True)):
         NeuralODE(field).loss_and_grad(np.ones((4, 2)), np.linspace(0, 1, 3), np.zeros((3, 4, 2)))
+    ConcatSquash([2, 4, 2], rng=0).vjp(np.ones((4, 2)), np.ones((4, 2)))
+    fit(DerivativeModel(MLP([2, 4, 2], rng=0)), np.ones((4, 2)), np.ones((4, 2)), steps=2, batch_size=2)
 print("compiled:", len(compiled))
 """
 
