@@ -11,8 +11,8 @@ from ._arguments import pack
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
 from .solution import Retcode
+from .solvers import preparation, whole
 from .solvers import state as S
-from .solvers import whole
 from .solvers.integrate import Integration
 from .solvers.methods import resolve
 
@@ -106,7 +106,7 @@ class CompiledSolver:
         self.complex_state = field.complex_state
         modes = range(len(integration.methods))
         for mode in modes:
-            integration.prepare(mode)
+            preparation.prepare(integration, mode)
         self._field = field  # its kernels must stay alive
         fn, iw, w = integration.fn, integration.iw, integration.w  # after the preparation, which makes them longer
         stops, first_step = np.array(stops, dtype=np.float64), np.array([integration.first_step])

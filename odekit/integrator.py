@@ -9,7 +9,7 @@ from ._callbacks import EventRecorder, step_callback
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
 from .solution import Retcode, describe
-from .solvers import driver, outcome, stops
+from .solvers import checkpoint, driver, outcome, stops
 from .solvers import state as S
 from .solvers.dense import DenseSolution
 from .solvers.integrate import CallbackRaised, Integration
@@ -268,7 +268,7 @@ class Integrator:
         dict of ndarray
             For `restore`; the steps that follow are the same to the last bit.
         """
-        return self._run.checkpoint()
+        return checkpoint.take(self._run)
 
     def restore(self, state):
         """Go back to a state that `state` gave, of this integrator or of one made alike.
@@ -283,7 +283,7 @@ class Integrator:
             If it belongs to another kind of problem.
         """
         run = self._run
-        run.restore(state)
+        checkpoint.restore(run, state)
         for times, states in zip(self.t_events, self.y_events, strict=True):
             while times and (times[-1] - self.t) * run.w[S.DIRECTION] > 0:
                 times.pop()

@@ -3,19 +3,16 @@
 This is what every front door uses; it knows kernels by their addresses and nothing of how they were made.
 """
 
-import functools
 import math
 import time
 
 import numpy as np
 
 from ..solution import Retcode, Switch
-from . import auto, choice, driver, linalg, outcome, stops
+from . import auto, driver, outcome, preparation, stops
 from . import state as S
-from .linalg.dense import Dense
 from .logs import FIRST_CAPACITY, StepLog
 from .mass import InconsistentStart
-from .problem import SCRATCH_VECTORS
 from .start import start
 from .trajectory import Trajectory
 
@@ -29,8 +26,6 @@ SWITCH_REASONS = {
     auto.SMOOTH: "the steps stayed long beside the time scale of the fastest mode, which the solution does not follow: stiff",
     auto.STEP_UNDERFLOW: "the explicit step size fell below the spacing of numbers",
 }
-
-
 _NO_TIMES = np.empty(0)
 
 
@@ -47,28 +42,6 @@ class CallbackRaised(Exception):
     culprit : str
         What raised.
     """
-
-
-@functools.lru_cache(maxsize=256)
-def _blank(methods, n, n_params, n_events, nonnegative):
-    """State arrays of all problems of these methods and sizes, to be copied.
-
-    Of ``w`` the header only; the sizes of ``w`` and ``p`` follow.
-    """
-    first = methods[0]
-    degree = max(m.degree for m in methods)
-    scratch = SCRATCH_VECTORS * n if any(m.implicit for m in methods) else 0
-    workspace = 0 if first.implicit else first.workspace(n)
-    fn, iw, w_size, p_size = S.layout(n, n_params + scratch, degree, n_events, workspace, nonnegative)
-    w = np.zeros(S.W_HEADER)
-    w[S.STABILITY_SIZE] = first.stability_size
-    iw[S.COSTLY_DENSE] = sum(m.costly_dense << mode for mode, m in enumerate(methods))
-    if len(methods) == 2:
-        w[S.EXPONENT] = 1.0 / (first.error_order + 1)
-        if n <= choice.LARGE and first.error_order >= auto.LEAST_ORDER:  # a trial costs factors of full matrices
-            iw[S.PATIENCE] = auto.FIRST_PATIENCE
-        fn[S.STEP + 1] = 1  # marks an automatic pair; the address itself comes with the first switch
-    return fn, iw, w, w_size, p_size
 
 
 class Integration:
@@ -119,10 +92,12 @@ class Integration:
         self.stops = [*stops, t_span[1]]  # the ends of this stretch and of those to come
         n = y0.size
         n_params = kernels.parameters.size
-        fn, iw, header, w_size, p_size = _blank(methods, n, n_params, kernels.directions.size, nonnegative is not None)
+        fn, iw, header, w_size, p_size = preparation.blank(
+            methods, n, n_params, kernels.directions.size, nonnegative is not None
+        )
         self.fn, self.iw, self.w, self.p = fn, iw, w, _ = fn.copy(), iw.copy(), np.zeros(w_size), np.zeros(p_size)
         w[: S.W_HEADER] = header
-        self._view_vectors()
+        self.view_vectors()
         if n_params:
             self.p[:n_params] = kernels.parameters
         if nonnegative is not None:
@@ -144,12 +119,12 @@ class Integration:
         self.switches = []
         self.fired = {}  # event function: time, and number of steps, at which it last changed the state
         self._stepped = 0  # accepted steps that `on_step` has seen
-        self._prepared = set()
+        self.prepared = set()
         self.structure = None  # of the linear systems, see `odekit.solvers.linalg`
 
     make_log = StepLog
 
-    def _view_vectors(self):
+    def view_vectors(self):
         """Name the state vectors in `w` (see `odekit.solvers.state`): row k of `vectors` is the k-th."""
         n = int(self.iw[S.N])
         self.vectors = self.w[S.W_HEADER : S.W_HEADER + S.N_VECTORS * n].reshape(S.N_VECTORS, n)
@@ -223,7 +198,7 @@ class Integration:
             Reason of the driver, if there is no start.
         """
         mode = int(self.iw[S.MODE])
-        self.prepare(mode)
+        preparation.prepare(self, mode)
         iw, w, method = self.iw, self.w, self.methods[mode]
         if self.kernels.directions.size:
             ends = iw[S.O_EVENTS] + iw[S.N_EVENTS]
@@ -249,52 +224,6 @@ class Integration:
         self.log.correct_last(y)
         if served and self.t_eval[served - 1] == self.w[S.T]:
             self.y_eval[served - 1] = y
-
-    def prepare(self, mode):
-        """Make a method ready: its addresses, and for an implicit one the Jacobian."""
-        if mode in self._prepared:
-            return
-        self._prepared.add(mode)
-        method = self.methods[mode]
-        self.fn[S.STEP + mode] = S.step_address(method.make_step())
-        self.fn[S.DENSE + mode] = S.step_address(method.make_dense())
-        for place, address in method.kernels().items():
-            self.fn[place] = address
-        for place, value in method.settings:
-            self.iw[place] = value
-        if method.implicit:
-            self._prepare_matrices(method)
-
-    def prepare_for(self, iw):
-        """Make ready the methods that an integer array of another integration has in use, and no others."""
-        last = len(self.methods) - 1
-        if iw.size == S.IW_HEADER and self.iw.size > iw.size:  # it has not come to the implicit method yet
-            self._prepared.discard(last)
-            self.iw = self.iw[: iw.size].copy()
-        elif iw.size > S.IW_HEADER:
-            self.prepare(last)
-        self.prepare(int(iw[S.MODE]))
-
-    def _prepare_matrices(self, method):
-        """The Jacobian and room for the matrices, when they are needed: most problems never turn stiff."""
-        n = int(self.iw[S.N])
-        jacobian = self.kernels.jacobian(method.time_derivative)
-        structure = Dense(n) if jacobian.structure is None else jacobian.structure
-        vectors, room = method.workspace(n), 0
-        if self.mass is not None:
-            if structure.name != "dense":
-                raise ValueError(f"mass_matrix goes with a full Jacobian, but this one is {structure.name}")
-            structure, room = Dense(n, mass=True), n * n + n
-        self.structure = structure
-        self.iw, self.w = linalg.install(self.fn, self.iw, self.w, structure, method.complex_matrices, vectors + room)
-        if self.mass is not None:
-            self.mass.install(self.iw, self.w, int(self.iw[S.O_VECTORS]) + vectors)
-        self._view_vectors()
-        self.iw[S.JAC_KIND], self.fn[S.JAC] = jacobian.kind, jacobian.address
-        self.iw[S.TIME_KIND] = jacobian.time
-        if jacobian.matrix is not None:
-            start = int(self.iw[S.O_IMPLICIT])
-            self.w[start : start + structure.jacobian_size] = jacobian.matrix.ravel()
 
     def loop(self):
         """Advance until the integration ends; the reason."""
@@ -356,7 +285,7 @@ class Integration:
 
     def _record_switch(self):
         mode = int(self.iw[S.MODE])
-        self.prepare(mode)
+        preparation.prepare(self, mode)
         self.note_switch(float(self.w[S.T]), mode, int(self.iw[S.SWITCH_REASON]))
 
     def note_switch(self, t, mode, reason):
@@ -374,48 +303,6 @@ class Integration:
         out = np.empty((1, n))
         driver.evaluate(q, self.vectors[S.Y], (t - w[S.T]) / w[S.H], out, 0)
         return out[0]
-
-    # checkpoints -------------------------------------------------------------------------------------------------------
-
-    def checkpoint(self):
-        """The exact state of the integration between two steps.
-
-        Returns
-        -------
-        dict of ndarray
-            For `restore`; the steps that follow are the same to the last bit.
-        """
-        fired = np.array([self.fired.get(k, (math.nan, 0)) for k in range(self.kernels.directions.size)])
-        return {"iw": self.iw.copy(), "w": self.w.copy(), "stops": np.array(self.stops), "fired": fired.reshape(-1, 2)}
-
-    def restore(self, state):
-        """Go on from a checkpoint, of this integration or of one made alike.
-
-        Parameters
-        ----------
-        state : dict of ndarray
-
-        Raises
-        ------
-        ValueError
-            If it belongs to another kind of problem.
-        """
-        sizes = [S.N, S.DEGREE, S.P_SIZE]
-        alike = set(state) == {"iw", "w", "stops", "fired"} and state["iw"].size >= S.IW_HEADER
-        alike = alike and (state["iw"][sizes] == self.iw[sizes]).all()
-        if alike:
-            self.prepare_for(state["iw"])
-        if not alike or state["iw"].size != self.iw.size:
-            raise ValueError("the state is of an integrator with another problem or method")
-        if state["iw"][S.W_SIZE] != state["w"].size:
-            raise ValueError("the state is damaged: its arrays do not fit together")
-        self.iw[:] = state["iw"]
-        self.w = state["w"].copy()
-        self._view_vectors()
-        if self.structure is not None:
-            self.structure.forget()
-        self.stops = state["stops"].tolist()
-        self.fired = {k: (float(t), int(step)) for k, (t, step) in enumerate(state["fired"]) if not math.isnan(t)}
 
     # the result --------------------------------------------------------------------------------------------------------
 

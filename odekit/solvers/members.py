@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from .. import _jit
-from . import auto, driver, events, outcome
+from . import auto, driver, events, outcome, preparation
 from . import batch as B
 from . import state as S
 from .integrate import CALL_SECONDS, Integration
@@ -208,7 +208,7 @@ class MemberLoop:
                 kernels, (0.0, 1.0), batch.y0[0], methods, batch.rtol, batch.atol, keep_states=False,
                 max_step=batch.max_step, max_steps=batch.max_steps,
             )  # fmt: skip
-            self.integration.prepare(0)
+            preparation.prepare(self.integration, 0)
         n = batch.y0.shape[1]
         self.flat, self.attempts = batch.flat(), FIRST_ATTEMPTS
         self.control = np.zeros(5, dtype=np.int64)
@@ -238,7 +238,7 @@ class MemberLoop:
         )  # fmt: skip
         if status == PREPARE:
             with self.lock:
-                own.prepare(auto.IMPLICIT)
+                preparation.prepare(own, auto.IMPLICIT)
         elif status == UNFINISHED:
             ratio = CALL_SECONDS / max(time.perf_counter() - started, 1e-6)
             self.attempts = max(1, int(self.attempts * min(ratio, 2.0)))

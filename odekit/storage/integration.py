@@ -7,6 +7,7 @@ import numpy as np
 from .. import _callback
 from .._callbacks import EventRecorder
 from ..solution import Retcode
+from ..solvers import checkpoint
 from ..solvers import state as S
 from ..solvers.integrate import Integration
 from ..solvers.logs import StepLog
@@ -85,7 +86,7 @@ class StreamedIntegration(Integration):
             reason = super().first_start()
         else:
             reason, limit = None, self.iw[S.MAX_STEPS]
-            self.restore({**self.stream.state, "fired": np.empty((0, 2))})
+            checkpoint.restore(self, {**self.stream.state, "fired": np.empty((0, 2))})
             self.iw[S.MAX_STEPS] = limit  # the only thing that may be another than before
         if reason is None:
             self.write(None, "")
@@ -135,7 +136,7 @@ class StreamedIntegration(Integration):
             # a step that failed half-way is tried again; what failed after a step, or at a start, is not
             retcode == Retcode.RHS_RAISED and self.iw[S.LAST_CODE] == S.RHS_RAISED and self.iw[S.PENDING] == 0
         )
-        state = self.checkpoint() if goes_on else None
+        state = checkpoint.take(self) if goes_on else None
         about = {
             "retcode": "" if retcode is None else retcode.name, "message": message,
             **{name: int(self.iw[place]) for name, place in _COUNTERS.items()},
