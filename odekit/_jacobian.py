@@ -195,18 +195,41 @@ def _complex_step(field, time, direction):
 def _agrees(field, kernel, y, time):
     n = y.size
     p = np.concatenate((field.parameters, np.zeros(SCRATCH_VECTORS * n)))
-    exact = _callback.call(kernel.address, field.t0, y, n * (n + time), p)
-    exact = np.column_stack((exact[: n * n].reshape(n, n), *([exact[n * n :]] if time else [])))
-    x = np.append(y, field.t0)  # what the field depends on
+    exact = rows(_callback.call(kernel.address, field.t0, y, n * (n + time), p), n)
+    return agrees(exact, lambda t, y: _callback.call(field.kernel.address, t, y, n, p), field.t0, y)
+
+
+def rows(values, n):
+    """The matrix (n, n) or, with the derivatives with respect to t, (n, n + 1) of what a kernel has written."""
+    return np.column_stack((values[: n * n].reshape(n, n), values[n * n :].reshape(n, -1)))
+
+
+def agrees(exact, evaluate, t, y):
+    """Whether derivatives agree with difference quotients at a point, where both are known.
+
+    Parameters
+    ----------
+    exact : ndarray, (n, n) or (n, n + 1)
+        The Jacobian; the last of n + 1 columns is the derivative with respect to t.
+    evaluate : callable
+        ``evaluate(t, y) -> ndarray, (n,)``: the field.
+    t : float
+    y : ndarray, (n,)
+
+    Returns
+    -------
+    bool
+    """
+    n = y.size
+    x = np.append(y, t)  # what the field depends on
     increments = np.cbrt(np.finfo(float).eps) * np.maximum(np.abs(x), 1e-3)
-    for j in range(n + time):
+    for j, column in enumerate(exact.T):
         ends = [x.copy(), x.copy()]
         ends[0][j] -= increments[j]
         ends[1][j] += increments[j]
-        low, high = (_callback.call(field.kernel.address, end[n], end[:n], n, p) for end in ends)
+        low, high = (evaluate(end[n], end[:n]) for end in ends)
         quotient = (high - low) / (ends[1][j] - ends[0][j])
         noise = 1e3 * np.finfo(float).eps * np.max(np.abs(high), initial=0.0) / increments[j]
-        column = exact[:, j]
         known = np.isfinite(quotient) & np.isfinite(column)  # outside the function's domain nothing is learnt
         tolerance = AGREEMENT * np.max(np.abs(quotient[known]), initial=0.0) + noise
         if np.any(np.abs(column - quotient)[known] > tolerance):

@@ -79,22 +79,21 @@ class UseVmath(FunctionPass):
         return changed
 
 
-def _compiler(with_vmath):
-    """Numba's nopython pipeline with the passes in it."""
+def compiler(*passes):
+    """Numba's nopython pipeline with passes over the untyped representation in it, the last of which runs first."""
 
     class LaneCompiler(CompilerBase):
         def define_pipelines(self):
             pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-            pipeline.add_pass_after(ReturnTuples, IRProcessing)
-            if with_vmath:
-                pipeline.add_pass_after(UseVmath, IRProcessing)
+            for a_pass in passes:
+                pipeline.add_pass_after(a_pass, IRProcessing)
             pipeline.finalize()
             return [pipeline]
 
     return LaneCompiler
 
 
-_COMPILERS = {True: _compiler(True), False: _compiler(False)}
+_COMPILERS = {True: compiler(ReturnTuples, UseVmath), False: compiler(ReturnTuples)}
 
 
 @intrinsic
@@ -145,9 +144,24 @@ def unpacked(structure):
     return expressions
 
 
-def _renamed(function, name, with_vmath, done):
+def renamed(function, name, pipeline, done):
     """A compiled copy under a name of its own, the Python functions that it calls likewise.
 
+    Parameters
+    ----------
+    function : function or Numba dispatcher
+    name : str
+    pipeline : class
+        From `compiler`.
+    done : dict
+        Copies made so far; empty.
+
+    Returns
+    -------
+    Numba dispatcher
+
+    Notes
+    -----
     Two compiled functions with the same qualified name and different bodies may be merged by the linker (Numba #10486).
     """
     plain = getattr(function, "py_func", function)
@@ -162,14 +176,14 @@ def _renamed(function, name, with_vmath, done):
         if isinstance(inner, python_types.FunctionType) and top not in (*_MODULES, "numba", "cmath", "builtins"):
             if inner.__module__.startswith("odekit.vmath"):
                 continue
-            compiled = _renamed(value, f"{name}_{len(done)}", with_vmath, done)
+            compiled = renamed(value, f"{name}_{len(done)}", pipeline, done)
             if used in plain.__code__.co_freevars:
                 cells[plain.__code__.co_freevars.index(used)] = python_types.CellType(compiled)
             else:
                 scope[used] = compiled
     copy = python_types.FunctionType(plain.__code__, scope, name, plain.__defaults__, tuple(cells) or None)
     copy.__qualname__, copy.__kwdefaults__, copy.__module__ = name, plain.__kwdefaults__, _jit.__name__
-    done[plain] = njit(**FIELD_OPTIONS, pipeline_class=_COMPILERS[with_vmath])(copy)
+    done[plain] = njit(**FIELD_OPTIONS, pipeline_class=pipeline)(copy)
     return done[plain]
 
 
@@ -207,28 +221,25 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, outpu
     outputs = n if outputs is None else outputs
     arguments, n_params = unpacked(structure), parameters_size(structure)
     identity = fingerprint(function)
-    identity = _digest(identity, repr(structure), n, in_place, with_vmath, outputs, _stamp())
+    identity = digest(identity, repr(structure), n, in_place, with_vmath, outputs, stamp())
     if identity in _known:
         return _known[identity], identity
-    user = _renamed(function, f"field_{identity}", with_vmath, {})
-    state, slopes = ", ".join(f"y{i}" for i in range(n)), ", ".join(f"f{i}" for i in range(outputs))
+    user = renamed(function, f"field_{identity}", _COMPILERS[with_vmath], {})
+    state = ", ".join(f"y{i}" for i in range(n))
     parameters = [f"p{i}" for i in range(n_params)]
     lines = [f"def lane_field(t, {', '.join([state, *parameters])}):"]
     nothing = ", ".join(["math.nan"] * outputs)
     if in_place:
         lines += [f"    y, dy = stack_array({n}), stack_array({n})"]
         lines += [f"    y[{i}] = y{i}" for i in range(n)] + [f"    dy[{i}] = math.nan" for i in range(n)]
-        call = [f"user({', '.join(['t', 'y', 'dy', *arguments])})"]
+        call = f"user({', '.join(['t', 'y', 'dy', *arguments])})"
         values = ", ".join(f"dy[{i}]" for i in range(outputs))
     else:
-        call = [f"r = user({', '.join(['t', f'({state},)', *arguments])})"]
+        call = f"r = user({', '.join(['t', f'({state},)', *arguments])})"
         values = ", ".join(f"float(r[{i}])" for i in range(outputs))
-    lines += [
-        "    try:",
-        *("        " + line for line in call),
-        f"        {slopes}{',' * (outputs == 1)} = ({values},)",
-    ]
-    lines += ["    except Exception:", f"        return {nothing}, 1", f"    return {slopes}, 0"]
+    # after each call inside of a try block Numba looks for an exception, which costs time to compile: there is one only
+    lines += ["    try:", f"        {call}", "    except Exception:", f"        return {nothing}, 1"]
+    lines += [f"    return {values}, 0"]
     source = f"# {identity}\n" + "\n".join(lines) + "\n"
     namespace = {"user": user, "math": math, "stack_array": stack_array}
     plain = _jit.exec_source(source, "lane_field", namespace)
@@ -239,14 +250,17 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, outpu
 
 
 @functools.cache
-def _stamp():
+def stamp():
     """Hash of the package's sources that go into a kernel beyond those of the solvers."""
-    own = pathlib.Path(__file__)
+    folder = pathlib.Path(__file__).parent
     sources = [
-        path.read_bytes() for path in (own, own.with_name("_returns.py"), *sorted(own.parent.glob("vmath/*.py")))
+        path.read_bytes()
+        for pattern in ("_lane_*.py", "_dual*.py", "_returns.py", "_powers.py", "vmath/*.py")
+        for path in sorted(folder.glob(pattern))
     ]
-    return _digest(_jit.package_stamp(), *sources)
+    return digest(_jit.package_stamp(), *sources)
 
 
-def _digest(*parts):
+def digest(*parts):
+    """Fingerprint of anything that has a representation."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]

@@ -168,27 +168,48 @@ def _adaptive_step(table, names):
     return lines
 
 
+def stiffness_pair(table):
+    """The two arguments at the end of the step that tell how stiff the problem is there.
+
+    Parameters
+    ----------
+    table : ExplicitTable
+
+    Returns
+    -------
+    first, last : int
+        Numbers of the slopes there; one beyond the stages is f(t_new, y_new).
+    difference : list of float
+        Weights of the slopes in the difference of the arguments.
+        None in place of all this if there are no two such arguments.
+    """
+    at_end = [(k, row) for k, (row, c) in enumerate(zip(table.A, table.c, strict=True)) if c == 1.0]
+    if not table.fsal:
+        at_end.append((table.stages, table.b))
+    if len(at_end) < 2:
+        return None
+    (first, first_row), (last, last_row) = at_end[-2:]
+    difference = [a - b for a, b in zip(last_row, first_row, strict=True)]
+    return (first, last, difference) if any(difference) else None
+
+
 def _eigenvalue(table, names):
     """Stiffness estimate |f(g) - f(g')| / |g - g'| from the last two arguments at c = 1 (Hairer & Wanner II, IV.2).
 
     y_new is such an argument. Weighted norms over all components: a maximum over components explodes where g and g' nearly
     agree.
     """
-    at_end = [(name, row) for name, row, c in zip(names, table.A, table.c, strict=True) if c == 1.0]
-    if not table.fsal:
-        at_end.append(("f1", table.b))
-    if len(at_end) < 2:
+    found = stiffness_pair(table)
+    if found is None:
         return []
-    (first, first_row), (last, last_row) = at_end[-2:]
-    difference = [a - b for a, b in zip(last_row, first_row, strict=True)]
-    if not any(difference):
-        return []
+    first, last, difference = found
+    names_and_end = [*names, "f1"]
     return [
         "    if fn[STEP + 1] != 0:",
         "        top, bottom = 0.0, 0.0",
         "        for i in range(n):",
         "            weight = 1.0 / (atol[i] + rtol[i] * max(abs(y[i]), abs(y_new[i])))",
-        f"            df = ({last}[i] - {first}[i]) * weight",
+        f"            df = ({names_and_end[last]}[i] - {names_and_end[first]}[i]) * weight",
         f"            dg = h * ({weighted_sum(difference, names)}) * weight",
         "            top += df * df",
         "            bottom += dg * dg",

@@ -8,20 +8,20 @@ that LLVM vectorises the loop over lanes. The rules are those of `odekit.solvers
 import math
 
 from . import control as C
-from . import driver, interpolant, lanes
+from . import driver, explicit, fused_auto, interpolant, lanes
 from .hermite import HERMITE
-from .lanes import BLOCK, Layout, call
+from .lanes import BLOCK, call
 
 _LOG2_ERR_OLD_MIN = C.LOG_ERR_OLD_MIN / math.log(2.0)
 
 
-def layout(table, n, n_params, outputs):
-    """Rows of the kernel of a table, with dense output or without."""
+def layout(table, n, n_params, outputs, paired=False):
+    """Rows of the kernel of a table, with dense output or without, alone or in an automatic pair."""
     extra = {}
     if outputs:
         stages = len(_stages(table)) + len(table.extra_c)
         extra = {"old": n, "k": stages * n, "q": _degree(table) * n, "end": 0}
-    return Layout(n, n_params, extra)
+    return fused_auto.layout(n, n_params, extra, paired)
 
 
 def _degree(table):
@@ -88,7 +88,11 @@ def accept_source(layout):
     ]
 
 
-def control_source(layout, factor, work):
+#: Status of a lane whose step has become too small to be repeated.
+TOO_SMALL = f"select(finite, {lanes.TOO_SMALL}.0, {lanes.NONFINITE}.0)"
+
+
+def control_source(layout, factor, work, cause=TOO_SMALL, more=()):
     """Source of what follows an attempt: the next step size, the counters, and whether the lane goes on.
 
     It is a loop of its own: there its long chain of dependent operations overlaps with that of other lanes.
@@ -100,6 +104,10 @@ def control_source(layout, factor, work):
         Source that computes ``h_next`` and ``log_err`` from ``err_square``, ``h``, ``log_err_old`` and ``rejected``.
     work : str
         Source of the evaluations that the attempt has cost.
+    cause : str
+        Source of the status of a lane whose step has become too small to be repeated.
+    more : list of str
+        Source of what else there is to do, when the lane's next status ``now`` is known.
     """
     at = layout.at
     rows = (lanes.H, lanes.NACCEPT, lanes.NREJECT, lanes.NFEV, lanes.LOG_ERR, lanes.REJECTED, lanes.STATUS)
@@ -117,10 +125,11 @@ def control_source(layout, factor, work):
         "log_err, rejected = select(accepted, log_err, log_err_old), select(accepted, 0.0, 1.0)",
         # the driver's order: the end, the limit of steps, a step that is too small to be repeated
         f"too_small = (not accepted) & (not (h_next >= {driver.MIN_STEP!r} * abs(t) + {driver.TINY!r}))",
-        f"now = select(too_small, select(finite, {lanes.TOO_SMALL}.0, {lanes.NONFINITE}.0), {lanes.RUN}.0)",
+        f"now = select(too_small, {cause}, {lanes.RUN}.0)",
         f"now = select(naccept + nreject >= step_limit, {lanes.MAX_STEPS}.0, now)",
         f"now = select(accepted & (t == {at(lanes.T_END)}), {lanes.DONE}.0, now)",
         "now = select(running, now, status)",
+        *more,
         *(f"{at(row)} = {name}" for row, name in zip(rows, names, strict=True)),
         f"done += select(now > {lanes.RUN}.0, 1, 0)",
     ]
@@ -213,6 +222,9 @@ def sweep(table, layout, outputs):
         body += [f"unusable += {' + '.join(f'(z{i} - z{i})' for i in range(n))}"]
         body += ["err_square = select(unusable == 0.0, 0.0, math.inf)"]
     body += accept_source(layout)
+    paired = fused_auto.is_pair(layout)
+    if paired:
+        body += _stiffness_source(table, layout)
     if outputs:
         body += keep_source(layout, [_slopes(k, n) for k in _stages(table)])
     factor = pi_controller(1.0 / (table.embedded_order + 1)) if adaptive else FIXED
@@ -220,8 +232,9 @@ def sweep(table, layout, outputs):
     if late:
         work += " + select(err_square <= 1.0, 1.0, 0.0)" if adaptive else " + 1.0"
     hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(n)]
+    after = control_source(layout, factor, work, more=fused_auto.leave_explicit(layout, table) if paired else ())
     head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
-    return loop_source(head, hoisted, [body, control_source(layout, factor, work)], ["done", "wanted"])
+    return loop_source(head, hoisted, [body, after], ["done", "wanted"])
 
 
 def _error(table, n):
@@ -231,14 +244,14 @@ def _error(table, n):
         slopes = [f"k{k}_{i}" for k in range(table.stages)]
         lines += [
             f"a, b = abs(y{i}), abs(z{i})",
-            f"weight = 1.0 / (atol{i} + rtol{i} * select(a > b, a, b))",
-            f"e{i} = ({weighted(table.b_err, slopes)}) * weight",
+            f"weight{i} = 1.0 / (atol{i} + rtol{i} * select(a > b, a, b))",
+            f"e{i} = ({weighted(table.b_err, slopes)}) * weight{i}",
         ]
         if table.b_err_low is not None:
             rest = [
                 b - low for b, low in zip(table.b, table.b_err_low, strict=True)
             ]  # fewer terms than the estimate itself
-            lines += [f"l{i} = (sum{i} - ({weighted(rest, slopes)})) * weight"]
+            lines += [f"l{i} = (sum{i} - ({weighted(rest, slopes)})) * weight{i}"]
     lines += [f"total = {' + '.join(f'e{i} * e{i}' for i in range(n))}"]
     if table.b_err_low is None:
         return [*lines, f"err_square = h * h * total * {1.0 / n!r}"]
@@ -249,6 +262,18 @@ def _error(table, n):
         f"denominator = (total + 0.01 * low) * {float(n)!r}",
         "err_square = select(denominator != 0.0, h * h * total * (total / denominator), 0.0)",
     ]
+
+
+def _stiffness_source(table, layout):
+    """Source of the stiffness estimate of `odekit.solvers.explicit`, from the last two arguments at the end of the step."""
+    first, last, difference = explicit.stiffness_pair(table)
+    n, lines = layout.n, []
+    for i in range(n):
+        slopes = [f"k{k}_{i}" for k in range(len(difference))]
+        lines += [f"df{i} = (k{last}_{i} - k{first}_{i}) * weight{i}"]
+        lines += [f"dg{i} = h * ({weighted(difference, slopes)}) * weight{i}"]
+    top, bottom = (" + ".join(f"{d}{i} * {d}{i}" for i in range(n)) for d in ("df", "dg"))
+    return [*lines, f"top, bottom = {top}, {bottom}", *fused_auto.estimate_source(layout, "top", "bottom")]
 
 
 def dense(table, layout):

@@ -2,18 +2,23 @@
 
 import functools
 
-from . import fused, fused_symplectic, lane_loop
+from . import fused, fused_rosenbrock, fused_symplectic, lane_loop
+from .rosenbrock_tables import ROSENBROCK
 from .symplectic import SPLITTINGS
 from .tables import EXPLICIT
 
 #: The methods that run in fused lanes.
-METHODS = frozenset(EXPLICIT) | frozenset(SPLITTINGS)
+METHODS = frozenset(EXPLICIT) | frozenset(SPLITTINGS) | frozenset(ROSENBROCK)
+#: The implicit method of an automatic pair there.
+IMPLICIT = "rodas5p"
 #: Larger systems need more registers than there are, and code that takes long to compile.
 LARGEST_DIMENSION = 20
+#: The same of the implicit methods.
+LARGEST_STIFF_DIMENSION = 10
 
 
 @functools.lru_cache(maxsize=64)
-def explicit(name, n, n_params, outputs, field, identity):
+def explicit(name, n, n_params, outputs, field, identity, paired=False):
     """Kernel of an explicit method.
 
     Parameters
@@ -25,6 +30,8 @@ def explicit(name, n, n_params, outputs, field, identity):
     field : Numba dispatcher
     identity : str
         Of the field, see `odekit._lane_field.lane_function`.
+    paired : bool
+        Whether it is that of an automatic pair.
 
     Returns
     -------
@@ -32,7 +39,7 @@ def explicit(name, n, n_params, outputs, field, identity):
     layout : Layout
     """
     table = EXPLICIT[name]
-    layout = fused.layout(table, n, n_params, outputs)
+    layout = fused.layout(table, n, n_params, outputs, paired)
     sources = {"sweep": fused.sweep(table, layout, outputs)}
     if outputs:
         sources["dense"] = fused.dense(table, layout)
@@ -65,3 +72,35 @@ def symplectic(name, n, n_params, outputs, velocity, force, field, identity):
         sources["dense"] = fused_symplectic.dense(layout)
     namespace = {"velocity": velocity, "force": force, "field": field}
     return lane_loop.kernel(name, layout, 0, sources, namespace, identity), layout
+
+
+@functools.lru_cache(maxsize=64)
+def rosenbrock(name, n, n_params, outputs, field, jacobian, timed, identity, partner=None):
+    """Kernel of a Rosenbrock method.
+
+    Parameters
+    ----------
+    name : str
+    n, n_params : int
+    outputs : bool
+        Whether states inside the span are kept.
+    field, jacobian : Numba dispatcher
+    timed : bool
+        Whether the field depends on t, so that `jacobian` gives the derivatives with respect to t too.
+    identity : str
+        Of field and Jacobian, see `odekit._lane_derivative.lane_jacobian`.
+    partner : str, optional
+        Explicit method of an automatic pair.
+
+    Returns
+    -------
+    address : int
+    layout : Layout
+    """
+    table = ROSENBROCK[name]
+    layout = fused_rosenbrock.layout(table, n, n_params, outputs, partner is not None)
+    sources = {"sweep": fused_rosenbrock.sweep(table, layout, outputs, timed, EXPLICIT.get(partner))}
+    if outputs:
+        sources["dense"] = fused_rosenbrock.dense(table, layout)
+    namespace = {"field": field, "jacobian": jacobian}
+    return lane_loop.kernel(name, layout, table.embedded_order, sources, namespace, identity), layout

@@ -54,6 +54,8 @@ def _aligned(size):
     return memory[-memory.ctypes.data // memory.itemsize % L.LINE :][:size]
 
 
+#: How many times as many trajectories of an automatic pair as there are lanes may wait for the other method.
+QUEUE_LANES = 4
 #: A kernel of `odekit._jit.STEP_SIGNATURE` as a Python function of four addresses, which releases Python's lock.
 STEP_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4)
 
@@ -67,10 +69,12 @@ class LaneLoop:
     address : int
         Of the kernel.
     layout : Layout
+    queues : tuple of ndarray, optional
+        Of an automatic pair: the trajectories that wait for this kernel, and for the other one.
     """
 
-    def __init__(self, batch, address, layout):
-        self.keep = [*batch.flat(), batch.rtol, batch.atol]
+    def __init__(self, batch, address, layout, queues=()):
+        self.keep = [*batch.flat(), batch.rtol, batch.atol, *queues]
         self.addresses = np.array([array.ctypes.data for array in self.keep], dtype=np.int64)
         self.control = np.zeros(L.CONTROL_SIZE, dtype=np.int64)
         self.control[L.SAVE], self.control[L.ROWS] = batch.save, batch.y.shape[1]
@@ -78,7 +82,7 @@ class LaneLoop:
         self.settings = np.array([batch.first_step, batch.max_step])
         self.memory = _aligned(layout.rows * layout.stride)
         self.status = self.memory[L.STATUS * layout.stride :][: layout.lanes]
-        self.function = STEP_FUNCTION(address)
+        self.function, self.lanes = STEP_FUNCTION(address), layout.lanes
         self.sweeps = 256
 
     def start(self, first, last):
@@ -97,3 +101,64 @@ class LaneLoop:
         self.control[L.SWEEPS] = self.sweeps
         arrays = (self.addresses, self.control, self.memory, self.settings)
         return self.function(*(array.ctypes.data for array in arrays)) == 1
+
+    @property
+    def idle(self):
+        """Whether there is nothing left to do."""
+        return not (self.control[[L.ACTIVE, L.INCOMING]].any() or self.control[L.NEXT] < self.control[L.LAST])
+
+
+class PairLoop:
+    """The loop of one thread over ranges of trajectories with two kernels, between which the trajectories move.
+
+    Parameters
+    ----------
+    batch : Batch
+    explicit : (int, Layout)
+        Address and layout of the kernel with which trajectories begin.
+    make_implicit : callable
+        Returns address and layout of the other one; called when the first trajectory asks for it.
+    """
+
+    def __init__(self, batch, explicit, make_implicit):
+        layout = explicit[1]
+        self.capacity = QUEUE_LANES * layout.lanes
+        self.queues = [np.empty(self.capacity * layout.first["record"]) for _ in range(2)]
+        self.explicit = LaneLoop(batch, *explicit, self.queues)
+        self.explicit.control[L.CAPACITY] = self.capacity
+        self.batch, self.make_implicit, self.implicit = batch, make_implicit, None
+
+    def start(self, first, last):
+        """Take up trajectories `first` to ``last - 1``."""
+        self.explicit.start(first, last)
+        self.explicit.control[[L.INCOMING, L.OUTGOING]] = 0
+        if self.implicit is not None:
+            self.implicit.start(0, 0)
+
+    def advance(self):
+        """Go on for a while.
+
+        Returns
+        -------
+        bool
+            Whether the range is finished.
+        """
+        explicit, finished = self.explicit, True
+        if not explicit.idle:
+            finished = explicit.advance()
+        waiting = explicit.control[L.OUTGOING]
+        if waiting > 0 and self.implicit is None:
+            self.implicit = LaneLoop(self.batch, *self.make_implicit(), self.queues[::-1])
+            self.implicit.start(0, 0)
+            self.implicit.control[L.CAPACITY] = self.capacity
+        implicit = self.implicit
+        if implicit is None:
+            return finished
+        # full lanes are what makes it fast
+        full = waiting > self.capacity - explicit.lanes
+        if finished or full or waiting + implicit.control[L.ACTIVE] >= implicit.lanes:
+            implicit.control[L.INCOMING], implicit.control[L.OUTGOING] = waiting, explicit.control[L.INCOMING]
+            implicit.control[L.LEAST] = 0 if finished else L.BLOCK // 2
+            finished &= implicit.advance()
+            explicit.control[L.OUTGOING], explicit.control[L.INCOMING] = implicit.control[[L.INCOMING, L.OUTGOING]]
+        return finished and explicit.idle and explicit.control[L.OUTGOING] == 0

@@ -1,13 +1,17 @@
 """What surrounds a sweep of lanes, as source: how trajectories begin and finish, their outputs, the loop over sweeps."""
 
 from ..solution import Retcode
+from . import auto, fused_auto
 from . import batch as B
 from . import control as C
 from . import lanes as L
 from .lanes import call
 
 _RETCODES = {L.DONE: Retcode.SUCCESS, L.MAX_STEPS: Retcode.MAX_STEPS, L.TOO_SMALL: Retcode.STEP_TOO_SMALL,
-             L.NONFINITE: Retcode.NONFINITE, L.RAISED: Retcode.RHS_RAISED}  # fmt: skip
+             L.NONFINITE: Retcode.NONFINITE, L.RAISED: Retcode.RHS_RAISED, L.SINGULAR: Retcode.SINGULAR}  # fmt: skip
+
+#: Rows that only some methods have, and where they are told. Lanes factorise once for each Jacobian.
+_MORE_COUNTERS = (("njev", B.NJEV), ("njev", B.NLU), ("nswitch", B.NSWITCH))
 
 
 def begin_source(layout, order, identity):
@@ -67,13 +71,15 @@ def begin_source(layout, order, identity):
 def run_source(layout, has_dense, identity):
     """Source of the kernel: sweeps, outputs, and lanes that finish and take up the next trajectory."""
     at, n, lanes = layout.at, layout.n, layout.lanes
-    y = layout.vector("y")
+    y, paired = layout.vector("y"), fused_auto.is_pair(layout)
+    arguments = ", ".join([*_TAKE, *(["queue_in"] if paired else [])])
     lines = [
         "def lanes(addresses, control, w, settings):",
         "    spans, starts, params = pointer(addresses[0]), pointer(addresses[1]), pointer(addresses[2])",
         "    t_eval, y_out, t_out = pointer(addresses[3]), pointer(addresses[4]), pointer(addresses[5])",
         "    counters, ends = pointer(addresses[6]), pointer(addresses[7])",
         "    rtol, atol = pointer(addresses[8]), pointer(addresses[9])",
+        *(["    queue_in, queue_out = pointer(addresses[10]), pointer(addresses[11])"] if paired else []),
         "    first_step, max_step = settings[0], settings[1]",
         f"    save, rows, step_limit = control[{L.SAVE}], control[{L.ROWS}], float(control[{L.STEP_LIMIT}])",
         "    done = 1",
@@ -83,18 +89,20 @@ def run_source(layout, has_dense, identity):
         # lanes from the last one down: what moves into a gap has been looked at already
         "            for lane in range(active - 1, -1, -1):",
         f"                if {at(L.STATUS)} > 0.5:",
-        "                    finish(w, lane, save, rows, y_out, t_out, counters, ends)",
-        f"                    if not take(w, lane, control, {', '.join(_TAKE)}):",
+        *(_hand_over_lines(layout) if paired else []),
+        f"                    {'if not handed: ' if paired else ''}finish(w, lane, save, rows, y_out, t_out, counters, ends)",
+        f"                    if not take(w, lane, control, {arguments}):",
         "                        active -= 1",
         "                        if lane != active:",
         f"                            for row in range({layout.rows}):",
         f"                                w[row * {layout.stride} + lane] = w[row * {layout.stride} + active]",
         f"                        {at(L.STATUS, 'active')} = {L.IDLE}.0",
-        f"            while active < {lanes} and take(w, active, control, {', '.join(_TAKE)}):",
+        f"            while active < {lanes} and take(w, active, control, {arguments}):",
         "                active += 1",
         f"            control[{L.ACTIVE}] = active",
         "        if active == 0:",
         "            return 1",
+        *(_pause_lines(lanes) if paired else []),
         f"        done, wanted = sweep(w, (active + {L.BLOCK - 1}) // {L.BLOCK}, rtol, atol, max_step, step_limit)",
     ]
     if has_dense:
@@ -108,7 +116,8 @@ def run_source(layout, has_dense, identity):
         ]
     lines += ["    return 0", ""]
     take = [
-        f"def take(w, lane, control, {', '.join(_TAKE)}):",
+        f"def take(w, lane, control, {arguments}):",
+        *(_take_over_lines(layout) if paired else []),
         f"    while control[{L.NEXT}] < control[{L.LAST}]:",
         f"        k = control[{L.NEXT}]",
         f"        control[{L.NEXT}] = k + 1",
@@ -141,6 +150,7 @@ def run_source(layout, has_dense, identity):
         "def finish(w, lane, save, rows, y_out, t_out, counters, ends):",
         f"    k, status = int({at(L.MEMBER)}), {at(L.STATUS)}",
         f"    code = {_choice(_RETCODES)}",
+        *(_first_failure_lines(layout) if paired else []),
         f"    saved = {at(L.SERVED)}",
         f"    if save == {B.SAVE_END} and status == {L.DONE}.0:",
         "        saved = 1.0",
@@ -149,6 +159,11 @@ def run_source(layout, has_dense, identity):
         f"    counters[c + {B.RETCODE}], counters[c + {B.NFEV}] = code, {at(L.NFEV)}",
         f"    counters[c + {B.NACCEPT}], counters[c + {B.NREJECT}] = {at(L.NACCEPT)}, {at(L.NREJECT)}",
         f"    counters[c + {B.NSAVED}] = saved",
+        *(
+            f"    counters[c + {column}] = {at(layout.first[name])}"
+            for name, column in _MORE_COUNTERS
+            if name in layout.first
+        ),
         f"    ends[2 * k], ends[2 * k + 1] = {at(L.T)}, {at(L.H)} * {at(L.DIRECTION)}",
         "",
     ]
@@ -157,6 +172,58 @@ def run_source(layout, has_dense, identity):
     if has_dense:
         sources = {"emit": _emit_lines(layout), **sources}
     return {name: mark + "\n".join(source) for name, source in sources.items()}
+
+
+# an automatic pair: trajectories wait as columns of the rows that both kernels share, one behind the other
+
+
+def _hand_over_lines(layout):
+    """Source that puts a trajectory that changes its method into the other kernel's queue."""
+    record = layout.first["record"]
+    return [
+        f"                    handed = {layout.at(L.STATUS)} == {L.SWITCH}.0",
+        "                    if handed:",
+        f"                        place = {record} * control[{L.OUTGOING}]",
+        f"                        control[{L.OUTGOING}] += 1",
+        f"                        for row in range({record}):",
+        f"                            queue_out[place + row] = w[row * {layout.stride} + lane]",
+    ]
+
+
+def _take_over_lines(layout):
+    """Source that takes up a trajectory that waits."""
+    record = layout.first["record"]
+    return [
+        f"    if control[{L.INCOMING}] > 0:",
+        f"        control[{L.INCOMING}] -= 1",
+        f"        place = {record} * control[{L.INCOMING}]",
+        f"        for row in range({record}):",
+        f"            w[row * {layout.stride} + lane] = queue_in[place + row]",
+        f"        {layout.at(L.STATUS)} = {L.RUN}.0",
+        "        return True",
+    ]
+
+
+def _pause_lines(lanes):
+    """Source that returns when the other kernel should run: its queue is nearly full, or there is little left to do here."""
+    return [
+        f"        if control[{L.OUTGOING}] > control[{L.CAPACITY}] - {lanes} or active < control[{L.LEAST}]:",
+        "            return 0",
+    ]
+
+
+def _first_failure_lines(layout):
+    """Source: where the implicit method was a last chance and made no step, the first failure is told."""
+    at, first = layout.at, layout.first
+    underflow, not_finite = float(Retcode.STEP_TOO_SMALL), float(Retcode.NONFINITE)
+    failures = " or ".join(f"status == {status}.0" for status in (L.TOO_SMALL, L.NONFINITE, L.SINGULAR))
+    return [
+        f"    if {at(first['settled'])} == 0.0 and ({failures}):",
+        f"        if {at(first['reason'])} == {auto.STEP_UNDERFLOW}.0:",
+        f"            code = {underflow!r}",
+        f"        if {at(first['reason'])} == {auto.NOT_FINITE}.0:",
+        f"            code = {not_finite!r}",
+    ]
 
 
 def _emit_lines(layout):

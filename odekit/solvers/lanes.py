@@ -24,16 +24,19 @@ H_TRIED, ERR_SQUARE, ACCEPTED = range(15, 18)  # of the attempt just made
 HEADER = 18
 
 # status of a lane
-RUN, DONE, MAX_STEPS, TOO_SMALL, NONFINITE, RAISED, SWITCH = range(7)
+RUN, DONE, MAX_STEPS, TOO_SMALL, NONFINITE, RAISED, SWITCH, SINGULAR = range(8)
 IDLE = -1
 
 # control, int64: the next trajectory to take up, the first that is not ours, how many lanes are active, and settings
 NEXT, LAST, ACTIVE, SWEEPS, SAVE, ROWS, SHARED_TIMES, STEP_LIMIT = range(8)
-CONTROL_SIZE = 8
+# of an automatic pair: trajectories that wait for this kernel and for the other one, how many may wait there, and below how many
+# active lanes the kernel returns
+INCOMING, OUTGOING, CAPACITY, LEAST = range(8, 12)
+CONTROL_SIZE = 12
 # settings, float64
 FIRST_STEP, MAX_STEP = range(2)
-# addresses
-SPANS, Y0, PARAMS, T_EVAL, Y_OUT, T_OUT, COUNTERS, ENDS, RTOL, ATOL = range(10)
+# addresses; the last two of an automatic pair: the trajectories that wait for this kernel, and for the other one
+SPANS, Y0, PARAMS, T_EVAL, Y_OUT, T_OUT, COUNTERS, ENDS, RTOL, ATOL, QUEUE_IN, QUEUE_OUT = range(12)
 
 
 class Layout:

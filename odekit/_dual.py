@@ -1,0 +1,298 @@
+"""Dual numbers for Numba: a number together with its derivatives, for exact Jacobians of a user's function.
+
+A dual number ``x + sum_k d_k e_k``, with ``e_j e_k = 0``, carries the derivatives d_k of x in some directions through every
+operation. Which directions a number depends on is part of its type: what is zero by structure costs nothing, and branches,
+``abs`` and ``max`` differentiate as they should, which they do not by complex step. Numbers live in registers, so that LLVM
+vectorises a loop around such a function as it does around the function itself.
+"""
+
+import functools
+import operator
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import models, register_default
+from numba.core.imputils import lower_builtin, lower_cast
+from numba.core.typeconv import Conversion
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic
+
+
+class Dual(types.Type):
+    """Type of a number that depends on some directions.
+
+    Parameters
+    ----------
+    mask : int
+        Bit k: it has a derivative in direction k.
+    """
+
+    def __init__(self, mask):
+        self.mask = mask
+        super().__init__(f"dual({mask:b})")
+
+    @property
+    def directions(self):
+        """The directions, in order."""
+        return [k for k in range(self.mask.bit_length()) if self.mask >> k & 1]
+
+    @property
+    def bitwidth(self):
+        """Size in memory."""
+        return 64 * (1 + len(self.directions))
+
+    def unify(self, typingctx, other):
+        """Where two branches meet: what holds both."""
+        if isinstance(other, Dual):
+            return Dual(self.mask | other.mask)
+        return self if isinstance(other, NUMBERS) else None
+
+    def can_convert_to(self, typingctx, other):
+        """A number may be taken for one that has more directions."""
+        if isinstance(other, Dual) and self.mask | other.mask == other.mask:
+            return Conversion.safe
+        return None
+
+    def can_convert_from(self, typingctx, other):
+        """Any real number is a constant."""
+        return Conversion.safe if isinstance(other, NUMBERS) else None
+
+
+NUMBERS = (types.Float, types.Integer, types.Boolean)
+_DOUBLE, _ZERO = ir.DoubleType(), ir.Constant(ir.DoubleType(), 0.0)
+
+
+@register_default(Dual)
+class _DualModel(models.StructModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, [(f"d{k}", types.float64) for k in (-1, *kind.directions)])
+
+
+def _parts(context, builder, kind, x):
+    """The value and the derivatives by direction."""
+    if not isinstance(kind, Dual):
+        return context.cast(builder, x, kind, types.float64), {}
+    pieces = cgutils.unpack_tuple(builder, x, 1 + len(kind.directions))
+    return pieces[0], dict(zip(kind.directions, pieces[1:], strict=True))
+
+
+def _built(context, builder, kind, value, derivatives):
+    """A dual number from its parts; derivatives that are missing are zero."""
+    pieces = [value, *(derivatives.get(k, _ZERO) for k in kind.directions)]
+    result = ir.Constant(context.get_value_type(kind), ir.Undefined)
+    for place, piece in enumerate(pieces):
+        result = builder.insert_value(result, piece, place)
+    return result
+
+
+@lower_cast(Dual, Dual)
+@lower_cast(types.Float, Dual)
+@lower_cast(types.Integer, Dual)
+@lower_cast(types.Boolean, Dual)
+def _cast(context, builder, source, target, x):
+    return _built(context, builder, target, *_parts(context, builder, source, x))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# operators
+
+
+def _linear(builder, terms):
+    """Sum of factor * derivative over terms (factor, derivatives); a factor of None is one, of -1 minus one."""
+    total = {}
+    for factor, derivatives in terms:
+        for k, d in derivatives.items():
+            if factor == -1:
+                total[k] = builder.fsub(total[k], d) if k in total else builder.fneg(d)
+                continue
+            scaled = d if factor is None else builder.fmul(factor, d)
+            total[k] = builder.fadd(total[k], scaled) if k in total else scaled
+    return total
+
+
+def _add(builder, a, da, b, db):
+    return builder.fadd(a, b), [(None, da), (None, db)]
+
+
+def _sub(builder, a, da, b, db):
+    return builder.fsub(a, b), [(None, da), (-1, db)]
+
+
+def _mul(builder, a, da, b, db):
+    return builder.fmul(a, b), [(b, da), (a, db)]
+
+
+def _truediv(builder, a, da, b, db):
+    quotient = builder.fdiv(a, b)
+    inverse = builder.fdiv(ir.Constant(_DOUBLE, 1.0), b)
+    return quotient, [(inverse, da), (builder.fneg(builder.fmul(quotient, inverse)), db)]
+
+
+def arguments(args):
+    """Types of two arguments as the operators take them, and the directions of the result; None where none is dual."""
+    if len(args) != 2 or not any(isinstance(a, Dual) for a in args):
+        return None
+    if not all(isinstance(a, (Dual, *NUMBERS)) for a in args):
+        return None
+    mask = functools.reduce(operator.or_, (a.mask for a in args if isinstance(a, Dual)))
+    return [a if isinstance(a, Dual) else types.float64 for a in args], Dual(mask)
+
+
+class Arithmetic(AbstractTemplate):
+    """Typing of an operator whose result depends on all that its operands depend on."""
+
+    def generic(self, args, kws):
+        found = arguments(args)
+        return None if kws or found is None else signature(found[1], *found[0])
+
+
+class _Comparison(AbstractTemplate):
+    def generic(self, args, kws):
+        found = arguments(args)
+        return None if kws or found is None else signature(types.boolean, *found[0])
+
+
+class _Sign(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature(*args, *args) if len(args) == 1 and isinstance(args[0], Dual) and not kws else None
+
+
+def pairs():
+    """Types of two operands of which one is dual, for registering what operates on them."""
+    return (Dual, Dual), (Dual, types.Float), (types.Float, Dual)
+
+
+def _register_arithmetic(rule, *functions):
+    def lowered(context, builder, sig, args):
+        parts = [_parts(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True)]
+        value, terms = rule(builder, *parts[0], *parts[1])
+        return _built(context, builder, sig.return_type, value, _linear(builder, terms))
+
+    for function in functions:
+        infer_global(function)(type("DualArithmetic", (Arithmetic,), {"key": function}))
+        for pair in pairs():
+            lower_builtin(function, *pair)(lowered)
+
+
+def _register_comparison(function, symbol):
+    def lowered(context, builder, sig, args):
+        a, b = (_parts(context, builder, kind, x)[0] for kind, x in zip(sig.args, args, strict=True))
+        compare = builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered
+        return compare(symbol, a, b)
+
+    infer_global(function)(type("DualComparison", (_Comparison,), {"key": function}))
+    for pair in pairs():
+        lower_builtin(function, *pair)(lowered)
+
+
+for _rule, *_operators in (
+    (_add, operator.add, operator.iadd),
+    (_sub, operator.sub, operator.isub),
+    (_mul, operator.mul, operator.imul),
+    (_truediv, operator.truediv, operator.itruediv),
+):
+    _register_arithmetic(_rule, *_operators)
+
+for _symbol, _operator in {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
+                           "!=": operator.ne}.items():  # fmt: skip
+    _register_comparison(_operator, _symbol)
+
+
+infer_global(operator.neg)(type("DualNegative", (_Sign,), {"key": operator.neg}))
+infer_global(operator.pos)(type("DualPositive", (_Sign,), {"key": operator.pos}))
+
+
+@lower_builtin(operator.neg, Dual)
+def _negative(context, builder, sig, args):
+    value, derivatives = _parts(context, builder, sig.args[0], args[0])
+    negated = {k: builder.fneg(d) for k, d in derivatives.items()}
+    return _built(context, builder, sig.return_type, builder.fneg(value), negated)
+
+
+@lower_builtin(operator.pos, Dual)
+def _positive(context, builder, sig, args):
+    return args[0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# parts
+
+
+@intrinsic
+def seed(typingctx, x, direction, directions):
+    """The number x as the variable of a direction; `directions`: the mask of what its type is to hold."""
+    if not (isinstance(direction, types.IntegerLiteral) and isinstance(directions, types.IntegerLiteral)):
+        return None
+    kind, place = Dual(directions.literal_value), direction.literal_value
+
+    def codegen(context, builder, signature, args):
+        return _built(context, builder, kind, args[0], {place: ir.Constant(_DOUBLE, 1.0)})
+
+    return kind(types.float64, direction, directions), codegen
+
+
+@intrinsic
+def value(typingctx, x):
+    """The value of a number, dual or not."""
+    if not isinstance(x, (Dual, *NUMBERS)):
+        return None
+    return types.float64(x), lambda context, builder, signature, args: _parts(context, builder, x, args[0])[0]
+
+
+@intrinsic
+def derivative(typingctx, x, direction):
+    """The derivative of a number, dual or not, in a direction."""
+    if not (isinstance(x, (Dual, *NUMBERS)) and isinstance(direction, types.IntegerLiteral)):
+        return None
+    place = direction.literal_value
+
+    def codegen(context, builder, signature, args):
+        return _parts(context, builder, x, args[0])[1].get(place, _ZERO)
+
+    return types.float64(x, direction), codegen
+
+
+@intrinsic
+def chain(typingctx, result, slope, x):
+    """The dual number of value `result` whose derivatives are `slope` times those of x."""
+    if not isinstance(x, Dual):
+        return None
+
+    def codegen(context, builder, signature, args):
+        derivatives = _parts(context, builder, x, args[2])[1]
+        return _built(context, builder, x, args[0], _linear(builder, [(args[1], derivatives)]))
+
+    return x(types.float64, types.float64, x), codegen
+
+
+@intrinsic
+def chain2(typingctx, result, slope_x, x, slope_y, y):
+    """The same for a function of two numbers, one of which may be no dual number."""
+    found = arguments((x, y))
+    if found is None:
+        return None
+    kind = found[1]
+
+    def codegen(context, builder, signature, args):
+        terms = [(args[k], _parts(context, builder, signature.args[k + 1], args[k + 1])[1]) for k in (1, 3)]
+        return _built(context, builder, kind, args[0], _linear(builder, terms))
+
+    return kind(types.float64, types.float64, x, types.float64, y), codegen
+
+
+@intrinsic
+def choose(typingctx, condition, x, y):
+    """``x if condition else y`` for numbers one of which is dual."""
+    found = arguments((x, y))
+    if found is None:
+        return None
+    kind = found[1]
+
+    def codegen(context, builder, signature, args):
+        parts = [_parts(context, builder, signature.args[k], args[k]) for k in (1, 2)]
+        (a, da), (b, db) = parts
+        chosen = {k: builder.select(args[0], da.get(k, _ZERO), db.get(k, _ZERO)) for k in kind.directions}
+        return _built(context, builder, kind, builder.select(args[0], a, b), chosen)
+
+    return kind(types.boolean, x, y), codegen

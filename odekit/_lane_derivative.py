@@ -1,0 +1,180 @@
+"""The Jacobian of a user's function as the fused lanes call it: on numbers, inlined, without memory, by dual numbers."""
+
+import math
+
+from llvmlite import ir as llvm
+from numba import njit, types
+from numba.core import cgutils, ir
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.ir_utils import find_callname, get_definition, guard, mk_unique_var
+from numba.extending import intrinsic
+
+from . import _jit, vmath
+from ._address import build_view
+from ._dual import Dual, derivative, seed
+from ._dual_functions import replacement
+from ._fingerprint import fingerprint
+from ._lane_field import FIELD_OPTIONS, compiler, digest, renamed, stamp, unpacked
+from ._powers import HalfPowers
+from ._returns import ReturnTuples
+from ._wrap import Unsupported, parameters_size, reason
+
+_MODULES = ("math", "numpy", "builtins")
+_KEPT = 64
+_known: dict = {}  # fingerprint -> what `lane_jacobian` gives or raises, so that a second call finds its kernel
+_VMATH = {id(getattr(vmath, name)): name for name in vmath.__all__}
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class UseDualFunctions(FunctionPass):
+    """Replace calls of functions of `math`, `numpy`, `odekit.vmath` and the builtins by those that take dual numbers."""
+
+    _name = "odekit_use_dual_functions"
+
+    def __init__(self):
+        super().__init__()
+
+    def run_pass(self, state):
+        """Rewrite; True where something changed."""
+        func_ir, changed = state.func_ir, False
+        for block in func_ir.blocks.values():
+            body = []
+            for statement in block.body:
+                call = statement.value if isinstance(statement, ir.Assign) else None
+                if isinstance(call, ir.Expr) and call.op == "call" and not call.kws:
+                    function = replacement(_name_of(func_ir, call) or "")
+                    if function is not None:
+                        target = ir.Var(block.scope, mk_unique_var("$dual"), statement.loc)
+                        value = ir.Global("dual_function", function, statement.loc)
+                        body.append(ir.Assign(value, target, statement.loc))
+                        func_ir._definitions[target.name] = [value]
+                        call.func, changed = target, True
+                body.append(statement)
+            block.body = body
+        return changed
+
+
+def _name_of(func_ir, call):
+    """Name of the known function that is called, or None."""
+    definition = guard(get_definition, func_ir, call.func)
+    if isinstance(definition, (ir.Global, ir.FreeVar)) and id(definition.value) in _VMATH:
+        return _VMATH[id(definition.value)]
+    found = guard(find_callname, func_ir, call)
+    return found[0] if found and (found[1] in _MODULES or str(found[1]).startswith("odekit.vmath")) else None
+
+
+_PIPELINE = compiler(ReturnTuples, HalfPowers, UseDualFunctions)
+
+
+@intrinsic
+def _dual_array(typingctx, size, directions):
+    """An uninitialised array of dual numbers, of literal size, on the stack of the calling function."""
+    if not (isinstance(size, types.IntegerLiteral) and isinstance(directions, types.IntegerLiteral)):
+        return None
+    count, array = size.literal_value, types.Array(Dual(directions.literal_value), 1, "C")
+
+    def codegen(context, builder, signature, args):
+        element = context.get_data_type(array.dtype)
+        memory = cgutils.alloca_once(builder, llvm.ArrayType(element, count))
+        pointer = builder.bitcast(memory, element.as_pointer())
+        return build_view(context, builder, array, pointer, [llvm.Constant(llvm.IntType(64), count)])
+
+    return array(size, directions), codegen
+
+
+def lane_jacobian(function, n, structure, in_place=False, time=False):
+    """The function that generated code calls for the Jacobian in one lane, and a kernel of the same for a look at it.
+
+    Parameters
+    ----------
+    function : function or Numba dispatcher
+    n : int
+        Dimension of the state.
+    structure : tuple
+        Of the arguments, from `odekit._arguments.pack`.
+    in_place : bool
+        Whether it writes into its third argument.
+    time : bool
+        Whether the derivative with respect to t is wanted too.
+
+    Returns
+    -------
+    jacobian : Numba dispatcher
+        ``jacobian(t, y0, ..., p0, ...) -> (df0/dy0, df0/dy1, ..., raised)``: row by row, then the derivatives with respect to
+        t if they are wanted.
+    identity : str
+        A fingerprint of all that goes into it.
+    address : int
+        Of a scalar kernel that writes the same numbers.
+
+    Raises
+    ------
+    Unsupported
+        If the function cannot be differentiated.
+    odekit._fingerprint.Unknown
+        If no fingerprint can be taken.
+    """
+    key = digest(fingerprint(function), repr(structure), n, in_place, time, stamp())
+    if key not in _known:
+        while len(_known) >= _KEPT:
+            del _known[next(iter(_known))]
+        _known[key] = _compile(function, n, structure, in_place, time, key)
+    if isinstance(_known[key], Unsupported):
+        raise _known[key]
+    return _known[key]
+
+
+def _compile(function, n, structure, in_place, time, key):
+    # a loop over the state needs numbers of one type, which then depend on everything
+    for uniform in (True,) if in_place else (False, True):
+        identity = f"{key}{'u' * uniform}"
+        jacobian = _jacobian(function, n, structure, in_place, time, uniform, identity)
+        try:
+            return jacobian, identity, _kernel(jacobian, n, parameters_size(structure), time, identity)
+        except Exception as error:  # Numba raises its own errors and, for odd code, nearly any other
+            why = reason(function, error)
+    return Unsupported(f"fun cannot be differentiated: {why}")
+
+
+def _names(letter, count):
+    return [f"{letter}{i}" for i in range(count)]
+
+
+def _jacobian(function, n, structure, in_place, time, uniform, identity):
+    user = renamed(function, f"dual_{identity}", _PIPELINE, {})
+    everything = 2 ** (n + time) - 1
+    arguments, count = unpacked(structure), n * (n + time)
+    lines = [f"def lane_jacobian({', '.join(['t', *_names('y', n), *_names('p', parameters_size(structure))])}):"]
+    lines += [f"    s{i} = seed(y{i}, {i}, {everything if uniform else 2**i})" for i in range(n)]
+    lines += [f"    s = seed(t, {n}, {everything if uniform else 2**n})" if time else "    s = t"]
+    if in_place:
+        lines += [f"    y, r = dual_array({n}, {everything}), dual_array({n}, {everything})"]
+        lines += [f"    y[{i}] = s{i}" for i in range(n)]
+        lines += [f"    r[{i}] = seed(math.nan, 0, {everything})" for i in range(n)]
+        call = f"user({', '.join(['s', 'y', 'r', *arguments])})"
+    else:
+        call = f"r = user({', '.join(['s', '(' + ', '.join(_names('s', n)) + ',)', *arguments])})"
+    entries = [f"derivative(r[{i}], {j})" for i in range(n) for j in range(n)]
+    entries += [f"derivative(r[{i}], {n})" for i in range(n)] if time else []
+    # after each call inside of a try block Numba looks for an exception, which costs time to compile: there is one only
+    lines += ["    try:", f"        {call}", "    except Exception:", f"        return {'math.nan, ' * count}1"]
+    lines += [f"    return {', '.join(entries)}, 0"]
+    namespace = {"user": user, "math": math, "seed": seed, "derivative": derivative, "dual_array": _dual_array}
+    return njit(**FIELD_OPTIONS)(
+        _jit.exec_source(f"# {identity}\n" + "\n".join(lines) + "\n", "lane_jacobian", namespace)
+    )
+
+
+def _kernel(jacobian, n, n_params, time, identity):
+    """Address of a scalar kernel of a lane's Jacobian."""
+    arguments = ["t", *(f"y[{i}]" for i in range(n)), *(f"p[{k}]" for k in range(n_params))]
+    count = n * (n + time)
+    source = [
+        f"# {identity}",
+        "def jacobian_kernel(t, y, out, p):",
+        f"    {', '.join(_names('d', count))}, raised = jacobian({', '.join(arguments)})",
+        *(f"    out[{k}] = d{k}" for k in range(count)),
+        "    return raised",
+    ]
+    function = _jit.exec_source("\n".join(source) + "\n", "jacobian_kernel", {"jacobian": jacobian})
+    return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, **_jit.CORE_OPTIONS)
