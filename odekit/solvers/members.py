@@ -30,8 +30,10 @@ def _forget(iw, w, family):
     """Clear what the trajectory before has left: the same bits, whichever it was."""
     for i in (S.NFEV, S.NJEV, S.NLU, S.NACCEPT, S.NREJECT, S.NFAIL, S.PENDING, S.N_LOG, S.N_EVAL, S.MODE):
         iw[i] = 0
-    for i in (S.LAST_CODE, S.SWITCH_REASON):
+    for i in (S.LAST_CODE, S.SWITCH_REASON, S.SWITCHED_AT):
         iw[i] = 0
+    if iw[S.PATIENCE] > 0:
+        iw[S.PATIENCE] = auto.FIRST_PATIENCE
     for i in range(family.size):
         iw[S.FAMILY_INT + i] = family[i]
     for i in range(S.SHIFTS, S.W_HEADER):
