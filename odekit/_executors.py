@@ -122,7 +122,7 @@ class _Submission:
             broken = not self._send(tasks, suspects)
             done, _ = concurrent.futures.wait(self.out, POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
             while done:
-                for future in done:
+                for future in [f for f in self.out if f in done]:  # as they were sent out
                     broken |= self._receive(future, failures, tasks, suspects)
                 # what was out when it broke comes back, too: as an error, or finished just before
                 done = concurrent.futures.wait(self.out).done if broken else set()
