@@ -158,7 +158,10 @@ def page(results):
             "|---|---|---|---|---|",
         ]
         lines += [_row(figure) for figure in entry["figures"]]
-        lines += ["", *[f"- {note}" for note in entry["notes"]], ""]
+        for pictures in (False, True):
+            group = [note for note in entry["notes"] if note.startswith("![") == pictures]
+            lines += ["", *(group if pictures else [f"- {note}" for note in group])] if group else []
+        lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
