@@ -20,7 +20,8 @@ TINY = {
     "hnn_two_body": ["--steps", "2", "--width", "8", "--orbits", "10"],
     "anode_crossing": ["--steps", "300"],
     "anode_annulus": ["--epochs", "1"],
-    "cnf_toys": ["--data", "checkerboard", "--steps", "2", "--width", "4", "--batch", "8", "--test", "8"],
+    "cnf_toys": ["--data", "checkerboard", "--steps", "2", "--matching", "2", "--width", "4", "--batch", "8", "--test", "8"],
+    "lnn_double_pendulum": ["--steps", "2", "--width", "4", "--samples", "200", "--time", "0.1"],
     "robertson": ["--steps", "4", "--width", "3", "--decades", "1"],
 }
 

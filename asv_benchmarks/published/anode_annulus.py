@@ -100,7 +100,7 @@ def run(seed, options):
 def command(arguments=None):
     """The command line."""
     return main(
-        run, FIGURES, title="Augmented neural ODE, disk in an annulus", arguments=arguments,
+        run, FIGURES, title="Augmented neural ODE, disk in an annulus", notes=NOTES, arguments=arguments,
         source="Dupont, Doucet, Teh (NeurIPS 2019), figures 4 and 5 and code.",
         settings=(("epochs", int, 6, "epochs"), ("method", str, "dopri5", "integration method")),
     )  # fmt: skip

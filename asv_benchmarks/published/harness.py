@@ -109,7 +109,7 @@ def main(run, figures, *, title, source, settings=(), notes=(), arguments=None, 
         entry = {
             "title": title,
             "source": source,
-            "command": pathlib.Path(module.__file__).name,
+            "command": " ".join((pathlib.Path(module.__file__).name, *_changed(options, settings))),
             "figures": [{**dataclasses.asdict(figure), "values": values[figure.name]} for figure in figures],
             "settings": {
                 option: getattr(options, option.replace("-", "_")) for option, kind, *_ in settings if kind is not str
@@ -123,6 +123,14 @@ def main(run, figures, *, title, source, settings=(), notes=(), arguments=None, 
         }
         keep(name or pathlib.Path(module.__file__).stem, entry)
     return values
+
+
+def _changed(options, settings):
+    """What of the command line differs from the defaults; paths of this machine are not told."""
+    for option, _, default, _ in settings:
+        value = getattr(options, option)
+        if value != default and option != "picture":
+            yield f"--{option} {'PATH' if isinstance(value, str) and '.' in value else value}"
 
 
 def keep(name, entry, docs=DOCS):

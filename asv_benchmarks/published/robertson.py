@@ -77,7 +77,7 @@ def run(seed, options):
     scaled = Scaled(model, t, data, scale)
     rate = nn.Cosine(1e-2, options.steps, warmup=max(1, options.steps // 50))
     nn.fit(scaled, optimizer=nn.Adam(rate), steps=options.steps, clip_norm=1.0)
-    nn.fit(scaled, optimizer=nn.LBFGS(), steps=options.steps // 10)
+    nn.fit(scaled, optimizer=nn.LBFGS(), steps=max(1, options.steps // 10))
     errors = np.abs(model.solve(data[0], t) - data).mean(axis=0) / scale
     found = {f"error of y{i + 1}": error for i, error in enumerate(errors)}
     return found | {"steps of the solver": scaled.steps}
