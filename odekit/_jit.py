@@ -153,6 +153,8 @@ kernel = njit(**KERNEL_OPTIONS)
 core = njit(**CORE_OPTIONS)
 #: The same for parts of a hot loop: a call would pass every array as seven numbers.
 inlined_core = njit(**CORE_OPTIONS, forceinline=True)
+#: The same for functions that return views, which no call without reference counts can: their source is put in place of the call.
+view_maker = njit(**CORE_OPTIONS, inline="always")
 
 
 def digest(source):

@@ -5,6 +5,7 @@ from .antisymmetric import AntisymmetricField
 from .augmented import AugmentedODE
 from .cnf import CNF
 from .concatsquash import ConcatSquash
+from .delan import DeLaN
 from .derivative import DerivativeModel
 from .dissipative import DissipativeHNN
 from .files import load
@@ -35,6 +36,7 @@ __all__ = [
     "AugmentedODE",
     "ConcatSquash",
     "Cosine",
+    "DeLaN",
     "DerivativeModel",
     "DissipativeHNN",
     "Exponential",

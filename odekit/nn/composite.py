@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _jit
 from . import checks, files
-from .field_kernels import FieldKernels, call
+from .field_kernels import FieldKernels, call, gradient_pull_into
 from .header import (
     BLOCK,
     LANE_BLOCK,
@@ -48,6 +48,21 @@ def enter(p, place):
     p[offset + LANES], p[offset + SLOT], p[offset + TIME_BAR] = p[LANES], p[SLOT], 0.0
     p[offset + TIMES] = p[TIMES] - offset if p[TIMES] != 0.0 else 0.0
     return offset
+
+
+@_jit.view_maker
+def part(p, place):
+    """The vector of the part that `place` names, after telling it which lanes and which slot are in use."""
+    at = enter(p, place)
+    return view1(p, at, int(p[SIZE]) - at)
+
+
+@_jit.core
+def pull_gradient(t, v, out, g, place, p):
+    """Transpose of the derivative of the gradient of a scalar part; that of its parameters is added to `g`."""
+    network = part(p, place)
+    gradient_pull_into(t, v, out, g, network)
+    p[TIME_BAR] += network[TIME_BAR]
 
 
 @_jit.core

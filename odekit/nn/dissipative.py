@@ -10,12 +10,13 @@ from .composite import (
     SECOND,
     JoinedParameters,
     NetworkField,
-    enter,
     field_kernels,
     pack,
+    part,
+    pull_gradient,
 )
-from .field_kernels import gradient_pull_into, gradient_record, gradient_value
-from .header import LANES, N_PARAMS, SIZE, TIME_BAR
+from .field_kernels import gradient_record, gradient_value
+from .header import LANES, N_PARAMS
 from .mlp import require_network
 
 view1 = _jit.view1
@@ -25,8 +26,7 @@ view1 = _jit.view1
 def dissipative(t, y, dy, p, keep):
     """dy = J grad H(y) + grad D(y)."""
     size = int(p[DIM]) * int(p[LANES])
-    first, second = enter(p, FIRST), enter(p, SECOND)
-    energy, rayleigh = view1(p, first, int(p[SIZE]) - first), view1(p, second, int(p[SIZE]) - second)
+    energy, rayleigh = part(p, FIRST), part(p, SECOND)
     slope = view1(p, int(p[OWN_SCRATCH]), size)
     if keep:
         gradient_record(t, y, dy, energy)
@@ -43,14 +43,9 @@ def dissipative(t, y, dy, p, keep):
 def dissipative_pull(t, v, out, p):
     """Transpose of its derivative."""
     size = int(p[DIM]) * int(p[LANES])
-    at = enter(p, FIRST)
-    energy, count = view1(p, at, int(p[SIZE]) - at), int(p[at + N_PARAMS])
-    gradient_pull_into(t, v, out, view1(out, size, count), energy)
-    p[TIME_BAR] += energy[TIME_BAR]
-    at = enter(p, SECOND)
-    rayleigh, bar = view1(p, at, int(p[SIZE]) - at), view1(p, int(p[OWN_SCRATCH]), size)
-    gradient_pull_into(t, v, bar, view1(out, size + count, int(p[at + N_PARAMS])), rayleigh)
-    p[TIME_BAR] += rayleigh[TIME_BAR]
+    count, bar = int(p[int(p[FIRST]) + N_PARAMS]), view1(p, int(p[OWN_SCRATCH]), size)
+    pull_gradient(t, v, out, view1(out, size, count), FIRST, p)
+    pull_gradient(t, v, bar, view1(out, size + count, int(p[N_PARAMS]) - count), SECOND, p)
     for i in range(size):
         out[i] += bar[i]
     return 0

@@ -16,6 +16,7 @@ SETTINGS = {
     "ResNet": ("depth", "t1", "shared"),
     "LNN": ("ridge", "angles"),
     "SeparableHNN": (),
+    "DeLaN": ("floor",),
     "ScaledField": ("scale", "rate", "leak"),
     "DissipativeHNN": (),
     "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step"),
@@ -28,6 +29,7 @@ PARTS = dict.fromkeys(SETTINGS, ("field",)) | {
     "AntisymmetricField": (),
     "SeparableHNN": ("kinetic", "potential"),
     "DissipativeHNN": ("conserved", "dissipated"),
+    "DeLaN": ("triangle", "potential"),
 }
 
 

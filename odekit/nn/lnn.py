@@ -8,10 +8,10 @@ import numpy as np
 from .. import _jit
 from ..adjoint.tape import add_time_bar, lane_time
 from . import checks, hyperdual, third_derivatives
-from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, enter, field_kernels, own_tape, pack
+from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, field_kernels, own_tape, pack, part
 from .derivative import checked_data, derivative_loss
 from .field_kernels import gradient_record, tile
-from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZE, SIZES, WIDEST
+from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZES, WIDEST
 from .input_gradient import gradient_backward
 from .mlp import require_network
 from .network import tape_of
@@ -67,23 +67,28 @@ def _solve_lanes(p, place, mass, x, k, lanes):
             x[i, lane] = b[i]
 
 
+@_jit.view_maker
+def _opened(p):
+    """The network's vector; on the tape x, M (one row per entry) and the acceleration; where the scratch memory begins."""
+    d, lanes, tape, network = int(p[DIM]), int(p[LANES]), own_tape(p), part(p, FIRST)
+    k, size = d // 2, d * lanes
+    x, mass = view2(p, tape, d, lanes), view2(p, tape + size, k * k, lanes)
+    return network, x, mass, view2(p, tape + size + k * k * lanes, k, lanes), int(p[OWN_SCRATCH])
+
+
 @_jit.core
 def lagrangian(t, y, dy, p, keep):
     """dy = (v, M^-1 (dL/dq - (d2L/dv dq) v)) with M = d2L/dv2 + ridge I; M and the acceleration stay on the tape."""
-    d, lanes, tape = int(p[DIM]), int(p[LANES]), own_tape(p)
-    k, size, at = d // 2, d * lanes, enter(p, FIRST)
-    network, n_in = view1(p, at, int(p[SIZE]) - at), int(p[at + SIZES])
-    # on the tape: x, M (one row per entry), the acceleration
-    x, mass = view2(p, tape, d, lanes), view2(p, tape + size, k * k, lanes)
-    q_dotdot = view2(p, tape + size + k * k * lanes, k, lanes)
-    small = int(p[OWN_SCRATCH])
+    network, x, mass, q_dotdot, small = _opened(p)
+    d, lanes = x.shape
+    k, size, n_in = d // 2, d * lanes, int(network[SIZES])
     slope = view2(p, small + k * (k + 1), d, lanes)
     for i in range(d):
         for j in range(lanes):
             x[i, j] = y[i * lanes + j]
             if p[OPTION] != 0.0 and i < k:
                 x[i, j] -= 2.0 * math.pi * math.floor(x[i, j] / (2.0 * math.pi))
-    gradient_record(t, view1(p, tape, size), view1(p, small + k * (k + 1), size), network)
+    gradient_record(t, view1(p, own_tape(p), size), view1(p, small + k * (k + 1), size), network)
     for i in range(k):
         for j in range(lanes):
             q_dotdot[i, j] = slope[i, j]
@@ -112,12 +117,9 @@ def lagrangian_pull(t, v, out, p):
     With s = M^-1 w for the cotangent w of the acceleration a, that of everything else is the derivative of
     ``s . dL/dq - s^T (d2L/dv dq) v - s^T (d2L/dv2) a`` with s and a held: one pass of `hyperdual`.
     """
-    d, lanes, tape = int(p[DIM]), int(p[LANES]), own_tape(p)
-    k, size, at = d // 2, d * lanes, enter(p, FIRST)
-    network, n_in = view1(p, at, int(p[SIZE]) - at), int(p[at + SIZES])
-    x, mass = view2(p, tape, d, lanes), view2(p, tape + size, k * k, lanes)
-    q_dotdot = view2(p, tape + size + k * k * lanes, k, lanes)
-    small = int(p[OWN_SCRATCH])
+    network, x, mass, q_dotdot, small = _opened(p)
+    d, lanes = x.shape
+    k, size, n_in, at = d // 2, d * lanes, int(network[SIZES]), int(p[FIRST])
     s = view2(p, small + k * (k + 1), k, lanes)
     for i in range(k):
         for j in range(lanes):

@@ -11,12 +11,13 @@ from .composite import (
     SECOND,
     JoinedParameters,
     NetworkField,
-    enter,
     field_kernels,
     pack,
+    part,
+    pull_gradient,
 )
-from .field_kernels import address, gradient_pull_into, gradient_record, gradient_value
-from .header import LANES, N_PARAMS, SIZE, TIME_BAR
+from .field_kernels import address, gradient_record, gradient_value
+from .header import LANES, N_PARAMS
 from .mlp import require_network
 
 view1 = _jit.view1
@@ -25,15 +26,13 @@ view1 = _jit.view1
 @_jit.core
 def velocity(t, p_, out, p):
     """out = grad T(p_), for any number of lanes."""
-    at = enter(p, FIRST)
-    return gradient_value(t, p_, out, view1(p, at, int(p[SIZE]) - at))
+    return gradient_value(t, p_, out, part(p, FIRST))
 
 
 @_jit.core
 def force(t, q, out, p):
     """out = -grad V(q), for any number of lanes."""
-    at = enter(p, SECOND)
-    status = gradient_value(t, q, out, view1(p, at, int(p[SIZE]) - at))
+    status = gradient_value(t, q, out, part(p, SECOND))
     for i in range((int(p[DIM]) // 2) * int(p[LANES])):
         out[i] = -out[i]
     return status
@@ -46,9 +45,8 @@ def separable(t, y, dy, p, keep):
     q, momenta, above, below = view1(y, 0, half), view1(y, half, half), view1(dy, 0, half), view1(dy, half, half)
     if not keep:
         return max(velocity(t, momenta, above, p), force(t, q, below, p))
-    first, second = enter(p, FIRST), enter(p, SECOND)
-    gradient_record(t, momenta, above, view1(p, first, int(p[SIZE]) - first))
-    gradient_record(t, q, below, view1(p, second, int(p[SIZE]) - second))
+    gradient_record(t, momenta, above, part(p, FIRST))
+    gradient_record(t, q, below, part(p, SECOND))
     for i in range(half):
         below[i] = -below[i]
     return 0
@@ -58,17 +56,12 @@ def separable(t, y, dy, p, keep):
 def separable_pull(t, v, out, p):
     """Transpose of its derivative."""
     half = (int(p[DIM]) // 2) * int(p[LANES])
-    at = enter(p, FIRST)
-    kinetic, count = view1(p, at, int(p[SIZE]) - at), int(p[at + N_PARAMS])
-    gradient_pull_into(t, view1(v, 0, half), view1(out, half, half), view1(out, 2 * half, count), kinetic)
-    p[TIME_BAR] += kinetic[TIME_BAR]
-    at = enter(p, SECOND)
-    potential, u = view1(p, at, int(p[SIZE]) - at), view1(p, int(p[OWN_SCRATCH]), half)
+    count, u = int(p[int(p[FIRST]) + N_PARAMS]), view1(p, int(p[OWN_SCRATCH]), half)
+    pull_gradient(t, view1(v, 0, half), view1(out, half, half), view1(out, 2 * half, count), FIRST, p)
     for i in range(half):
         u[i] = -v[half + i]
-    g = view1(out, 2 * half + count, int(p[at + N_PARAMS]))
-    gradient_pull_into(t, u, view1(out, 0, half), g, potential)
-    p[TIME_BAR] += potential[TIME_BAR]
+    g = view1(out, 2 * half + count, int(p[N_PARAMS]) - count)
+    pull_gradient(t, u, view1(out, 0, half), g, SECOND, p)
     return 0
 
 
