@@ -36,7 +36,7 @@ def arm(t, x):
 
 # training data: states, accelerations, torques
 rng = np.random.default_rng(0)
-q, v, a = rng.uniform(-2, 2, (2000, 2)), rng.uniform(-2, 2, (2000, 2)), rng.uniform(-5, 5, (2000, 2))
+q, v, a = rng.uniform(-2, 2, (2000, 2)), rng.uniform(-4, 4, (2000, 2)), rng.uniform(-5, 5, (2000, 2))
 torque = np.einsum("bij,bj->bi", mass_matrix(q), a) + bias(q, v)
 
 # model

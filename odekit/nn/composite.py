@@ -269,7 +269,9 @@ class NetworkField:
         """Some of the training data, for `fit`."""
         return np.atleast_2d(x)[rows], np.atleast_2d(dxdt)[rows]
 
-    def solve(self, y0, t, method="dop853", rtol=1e-9, atol=1e-9, first_step=None, omega=None):
+    def solve(
+        self, y0, t, method="dop853", rtol=1e-9, atol=1e-9, first_step=None, omega=None, *, store=None, resume=False, progress=False
+    ):  # fmt: skip
         """Trajectories of the learned system.
 
         Parameters
@@ -283,10 +285,18 @@ class NetworkField:
             First step, or the step of a method without an error estimate.
         omega : float, optional
             Binding frequency of Tao's methods, see `odekit.hamiltonian`.
+        store : path-like, optional
+            Folder to which the trajectories are written as they come, each with its own steps (explicit methods), as
+            `odekit.solve_ensemble` does it.
+        resume : bool
+            Whether to go on with a `store` that an earlier call, with the same model, has begun.
+        progress : bool
+            Whether to show a progress bar, with `store`.
 
         Returns
         -------
         ndarray, (T, d) or (T, B, d)
+            With `store`, an `odekit.storage.StoredEnsemble`: ``y`` (B, d, T), and what became of each trajectory.
 
         Raises
         ------
@@ -296,8 +306,10 @@ class NetworkField:
             If the integration stops before ``t[-1]``.
         """
         from .neural_ode import NeuralODE
-        from .rollout import needs_form, symplectic
+        from .rollout import needs_form, stored, symplectic
 
+        if store is not None or resume:
+            return stored(self, y0, t, store, resume, method, rtol, atol, first_step, omega, progress)
         if needs_form(method):
             return symplectic(self, y0, t, method.lower(), first_step, omega)
         return NeuralODE(self, method, rtol, atol, first_step=first_step).solve(y0, t)

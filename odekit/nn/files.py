@@ -49,7 +49,7 @@ def save(path, model, overwrite=False):
     """
     from .._files import Variable, write
 
-    attributes = _attributes(model)
+    attributes = settings_of(model)
     params = Variable(("param",), np.array(model.params), {"long_name": "weights and biases, layer by layer"})
     write(path, KIND, VERSION, {"params": params}, attributes, overwrite)
 
@@ -96,8 +96,8 @@ def load(path):
     return model
 
 
-def _attributes(model, prefix=""):
-    """Settings of a model and of its parts."""
+def settings_of(model, prefix=""):
+    """Settings of a model and of its parts, by name."""
     name = type(model).__name__
     attributes = {f"{prefix}class": name}
     for key in SETTINGS[name]:
@@ -105,7 +105,7 @@ def _attributes(model, prefix=""):
         if value is not None:
             attributes[prefix + key] = int(value) if isinstance(value, bool) else value
     for part in PARTS[name]:
-        attributes |= _attributes(getattr(model, part), f"{prefix}{part}.")
+        attributes |= settings_of(getattr(model, part), f"{prefix}{part}.")
     return attributes
 
 

@@ -1,12 +1,19 @@
 """Trajectories of learned systems by methods that ask for more than a vector field: a form that the system must have."""
 
+import dataclasses
+import json
+
 import numpy as np
 
+from .. import _checks, _chunk, _progress
 from ..adjoint import coupled
+from ..solvers import batch as B
 from ..solvers.methods import METHODS
-from . import checks
+from . import checks, files
 
 MAX_STEPS = 10_000_000
+#: Trajectories that are computed together, at least: as many as fill the lanes several times.
+TOGETHER = 256
 
 
 def needs_form(method):
@@ -68,3 +75,88 @@ def symplectic(field, y0, t, method, first_step, omega):
     outputs = np.concatenate((start[None], trajectory.outputs))
     ys = np.ascontiguousarray(outputs.reshape(-1, d, width).transpose(0, 2, 1))
     return ys if batched else ys[:, 0]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Learned:
+    """What tells a learned system from others: its class and settings, its parameters."""
+
+    settings: np.ndarray
+    params: np.ndarray
+
+
+def _learned(field, omega):
+    settings = {name: np.asarray(value).tolist() for name, value in files.settings_of(field).items()}
+    text = json.dumps({**settings, "omega": omega}, sort_keys=True)
+    return _Learned(np.frombuffer(text.encode(), dtype=np.uint8), np.array(field.params))
+
+
+def stored(field, y0, t, store, resume, method, rtol, atol, first_step, omega, progress):
+    """Trajectories of a learned system in a store, see `NetworkField.solve`; each has its own steps.
+
+    The groups that are computed together depend on the problem alone, and so do the bits.
+
+    Returns
+    -------
+    odekit.storage.StoredEnsemble
+    """
+    from ..storage import shards  # imports h5py
+    from .neural_ode import EXPLICIT, NeuralODE
+
+    _checks.storing(store, resume)
+    y0, _ = checks.batch("y0", y0, field.dim)
+    y0, t = checks.finite_array("y0", y0), checks.times(t)
+    size, d = y0.shape
+    symplectic_ = needs_form(method)
+    model = None
+    if not symplectic_ and method.lower() not in EXPLICIT:
+        raise ValueError(
+            f"method={method!r} takes all trajectories of a batch in the same steps; with store take dop853 or another explicit method, "
+            "or an explicit symplectic one where the model has its form"
+        )
+    if not symplectic_:
+        model = NeuralODE(
+            field, method, rtol, atol, adjoint="discrete", step_control="per_sample", first_step=first_step
+        )
+    setup = _chunk.Setup(
+        _learned(field, omega), None, (), np.empty(0), float(t[0]), y0[0], (), method.lower(), float(rtol), "network", True,
+        np.full(d, float(rtol)), np.full(d, float(atol)), B.SAVE_TIMES, t.size, first_step or 0.0, np.inf, MAX_STEPS,
+    )  # fmt: skip
+    spans = np.tile([t[0], t[-1]], (size, 1))
+    about = {
+        "tier_reason": "networks in lanes",
+        "rtol": float(rtol),
+        "atol": float(atol),
+        "max_steps": MAX_STEPS,
+        "model": repr(field),
+    }
+    sink = shards.Store(store, setup, _chunk.Trajectories(spans, y0, np.empty((size, 0)), t[None]), about, resume)
+    with _progress.counter(progress, size) as show, sink:
+        missing = set(sink.wanted())
+        together = sink.layout.shard_size * max(1, TOGETHER // sink.layout.shard_size)
+        for first in range(0, size, together):
+            last = min(first + together, size)
+            bounds = [part for part in missing if first <= part[0] < last]
+            if not bounds:
+                continue
+            counters, ends = np.zeros((last - first, B.N_COUNTERS)), np.full((last - first, 2), t[-1])
+            counters[:, B.NSAVED] = t.size
+            if symplectic_:
+                ys = symplectic(field, y0[first:last], t, method.lower(), first_step, omega)
+                ends[:, 1] = first_step
+            else:
+                run = model.trajectories(y0[first:last], t, MAX_STEPS)
+                ys, ends[:, 1] = run.y, np.nan
+                counters[:, B.RETCODE] = run.retcode
+                for name, column in (("nfev", B.NFEV), ("naccept", B.NACCEPT), ("nreject", B.NREJECT)):
+                    counters[:, column] = getattr(run, name)
+            ys = np.ascontiguousarray(ys.transpose(1, 0, 2))
+            reached = np.isfinite(ys).all(axis=2).sum(axis=1)  # a trajectory that fails is NaN from there on
+            counters[:, B.NSAVED] = reached
+            ends[:, 0] = t[np.maximum(reached - 1, 0)]
+            for begin, end in sorted(bounds):
+                rows = slice(begin - first, end - first)
+                sink.take(begin, end, _chunk.Results(ys[rows], np.empty((end - begin, 0)), counters[rows], ends[rows]))
+            if show is not None:
+                show(sink.done())
+    return sink.solution()

@@ -226,3 +226,26 @@ def test_power_is_the_change_of_the_energy():
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(("method", "options"), [("dop853", {}), ("yoshida4", {"first_step": 0.05})])
+def test_rollouts_into_a_store(tmp_path, monkeypatch, method, options):
+    """The numbers of memory, the bits after a shard has been lost, another model refused."""
+    monkeypatch.setattr("odekit.storage.manifest.SHARDS", 8)
+    monkeypatch.setattr("odekit.nn.rollout.TOGETHER", 20)
+    model = SeparableHNN(MLP([1, 6, 1], rng=0), MLP([1, 5, 1], rng=1))
+    y0, t = np.random.default_rng(0).standard_normal((50, 2)), np.linspace(0, 2, 9)
+    memory = model.solve(y0, t, method, **options)
+    stored = model.solve(y0, t, method, **options, store=tmp_path / "s")
+    assert stored.complete and stored.y.shape == (50, 2, 9) and (stored.retcode == 0).all() and (stored.nsaved == 9).all()
+    np.testing.assert_allclose(stored.y, memory.transpose(1, 2, 0), rtol=1e-6, atol=1e-7)
+    path = tmp_path / "s" / "shard-000003.h5"
+    whole = path.read_bytes()
+    path.unlink()
+    model.solve(y0, t, method, **options, store=tmp_path / "s", resume=True)
+    assert path.read_bytes() == whole
+    model.params += 1e-9
+    with pytest.raises(ValueError, match="another problem: fun"):
+        model.solve(y0, t, method, **options, store=tmp_path / "s", resume=True)
+    with pytest.raises(ValueError, match="with store take dop853"):
+        model.solve(y0, t, "gauss4", first_step=0.1, store=tmp_path / "other")
