@@ -9,6 +9,7 @@ from .. import _checks, _chunk, _progress
 from ..adjoint import coupled
 from ..solvers import batch as B
 from ..solvers.methods import METHODS
+from ..solvers.tables import EXPLICIT
 from . import checks, files
 
 MAX_STEPS = 10_000_000
@@ -101,7 +102,7 @@ def stored(field, y0, t, store, resume, method, rtol, atol, first_step, omega, p
     odekit.storage.StoredEnsemble
     """
     from ..storage import shards  # imports h5py
-    from .neural_ode import EXPLICIT, NeuralODE
+    from .neural_ode import NeuralODE
 
     _checks.storing(store, resume)
     y0, _ = checks.batch("y0", y0, field.dim)
