@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import odekit.nn
+from odekit import _jit
 from odekit.nn import CNF, MLP, ConcatSquash, NeuralODE
 from odekit.nn.trace import TraceField
 
@@ -159,6 +160,7 @@ def test_the_density_is_one_and_its_samples_are_of_it(tmp_path):
     assert np.array_equal(again.log_density([0.3]), model.log_density([0.3]))
 
 
+@pytest.mark.skipif(_jit.JIT_DISABLED, reason="slow as plain Python")
 def test_conditional_density(tmp_path):
     """Its slices are densities, it learns the dependence, and its samples have it."""
     model = CNF(ConcatSquash([2, 16, 1], rng=0), method="bosh3", rtol=1e-4, atol=1e-4)
