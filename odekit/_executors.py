@@ -107,7 +107,7 @@ class _Failures:
 class _Submission:
     """Tasks handed to an executor one by one.
 
-    An executor that breaks when a process dies (`concurrent.futures.ProcessPoolExecutor` does) is replaced by one of the same
+    An executor that breaks when a process dies (`concurrent.futures.ProcessPoolExecutor` and loky's do) is replaced by one of the same
     kind; the tasks that were out then are suspects and go out one at a time, so that only the guilty one fails twice.
     """
 
@@ -167,6 +167,12 @@ class _Submission:
     def _replace(self):
         """A new executor in the place of a broken one, if it is known how to make it."""
         old = self.executor
+        if type(old).__module__ == "loky.reusable_executor":  # there is one for the whole process, which stays
+            from loky import get_reusable_executor
+
+            self.close()
+            self.executor = get_reusable_executor(max_workers=old._max_workers)
+            return True
         if type(old) is not concurrent.futures.ProcessPoolExecutor:
             return False
         self.close()

@@ -176,6 +176,21 @@ def test_a_killed_worker_costs_only_its_chunk(tmp_path, reference, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are not killed like this here")
+def test_loky(tmp_path, reference, monkeypatch):
+    """Its reusable executor: the bits, functions that only cloudpickle sends, a killed worker."""
+    loky = pytest.importorskip("loky")
+    processes = loky.get_reusable_executor(max_workers=2)
+    try:
+        assert same(solve(executor=processes, chunksize=4), reference)
+        ensemble = odekit.solve_ensemble(lambda t, y, rate: [-rate * y[0]], (0, 1), [1.0], **OPTIONS, executor=processes)
+        assert same(ensemble, reference)
+        _spoil(monkeypatch, 4, DiesOnce(str(tmp_path / "died")))
+        assert same(solve(executor=processes, chunksize=2), reference) and (tmp_path / "died").exists()
+    finally:
+        loky.get_reusable_executor(max_workers=2).shutdown(kill_workers=True)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are not killed like this here")
 def test_a_chunk_that_kills_twice_is_given_up(reference, monkeypatch):
     _spoil(monkeypatch, 4, DiesAlways())
     processes = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
