@@ -20,7 +20,7 @@ import numpy as np
 from .. import _jit
 from . import blocks as B
 from .revolve import advance
-from .tape import N_PARAMS
+from .tape import FIRST_SLOT, N_PARAMS
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -29,7 +29,6 @@ REPEATED, HELD = 0, 1  # steps made again by checkpointing, and states held for 
 N_COUNTS = 2
 
 
-@_jit.kernel
 def locate(steps, t):
     """Where the output times lie among the steps.
 
@@ -47,17 +46,9 @@ def locate(steps, t):
     first : ndarray of int, (N + 1,)
         Outputs ``first[n] : first[n + 1]`` lie behind node n, up to node n + 1 inclusive.
     """
-    node, first = np.full(steps.size, -1), np.empty(steps.size, dtype=np.int64)
-    node[0], k = 0, 1
-    for n in range(steps.size - 1):
-        first[n] = k
-        h = steps[n + 1] - steps[n]
-        while k < t.size and (steps[n + 1] - t[k]) * h >= 0.0:
-            if t[k] == steps[n + 1]:
-                node[n + 1] = k
-            k += 1
-    first[-1] = k
-    return node, first
+    sign = 1.0 if t[-1] >= t[0] else -1.0
+    first = np.searchsorted(sign * t, sign * steps, side="right").astype(np.int64)
+    return np.where(t[first - 1] == steps, first - 1, -1), first
 
 
 @_jit.core
@@ -118,7 +109,7 @@ def _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, row
 
 @_jit.core
 def _pull_step(
-    record, pull, p, lanes, begin, n, stored, method, steps, node, first, t, seeds, rows, size, bar, with_times, times
+    record, pull, p, lanes, begin, n, stored, method, steps, node, first, t, seeds, rows, size, bar, times, group
 ):  # fmt: skip
     """Pull ``lam`` back through step n; the state at its start is in the workspace if its stages must be made again."""
     c, a, b, dense, last = method[0], method[1], method[2], method[4], method[5]
@@ -129,7 +120,7 @@ def _pull_step(
     total = view1(rows, (2 * stages + B.TOTAL) * size, size)
     start, end = steps[n], steps[n + 1]
     h = end - start
-    ends = with_times and (n == 0 or n == n_steps - 1)
+    ends = times is not None and (n == 0 or n == n_steps - 1)
     inside = _inside(n, node, first) > first[n]
     count = stages if inside and last < stages - 1 else last
     base = n
@@ -157,12 +148,14 @@ def _pull_step(
             _seed(dense[last], n - 1, node, first, steps, t, seeds, begin, lanes, u)
         slot = B.slot_of(base, i, stored, last, stages)
         rate = B.pull(pull, p, lanes, slot, B.stage_time(start, end, c[i]), u, bar)
-        times[0] += (1.0 - c[i]) * rate if n == 0 else 0.0
-        times[1] += c[i] * rate if n == n_steps - 1 else 0.0
+        if times is not None:
+            times[group, 0] += (1.0 - c[i]) * rate if n == 0 else 0.0
+            times[group, 1] += c[i] * rate if n == n_steps - 1 else 0.0
         for j in range(size):
             pulled[i, j] = bar[j]
-    if ends:
-        _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times)
+    if times is not None:  # what is None here is not compiled
+        if ends:
+            _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times[group])
     for i in range(count):
         B.add(1.0, pulled[i], lam)
     if inside:
@@ -173,7 +166,7 @@ def _pull_step(
 
 @_jit.core
 def _pull_end(
-    record, pull, p, lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times
+    record, pull, p, lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times, group
 ):  # fmt: skip
     """Begin with the cotangent of the last state; it is in the workspace if its tape was not kept."""
     c, dense, last = method[0], method[4], method[5]
@@ -190,7 +183,9 @@ def _pull_end(
             for i in range(size):
                 z[i] = y[i]
             B.evaluate(record, p, lanes, slot, steps[n], z, view1(rows, 0, size))
-        times[1] += B.pull(pull, p, lanes, slot, steps[n], u, bar)
+        rate = B.pull(pull, p, lanes, slot, steps[n], u, bar)
+        if times is not None:
+            times[group, 1] += rate
         B.add(1.0, bar, lam)
 
 
@@ -233,8 +228,8 @@ def _nearest(
 
 @_jit.kernel
 def pull_back(
-    worker, workers, groups, record, pull, p, work, method, steps, states, node, first, t, seeds, stored, lam, bars, with_times,
-    times, held, places, counts,
+    worker, workers, groups, record, pull, p_all, work, slots, method, steps, states, node, first, t, seeds, stored, lam, bars, times,
+    held, places, counts,
 ):  # fmt: skip
     """One thread's part of pulling the cotangents of the outputs back to the initial states and the parameters.
 
@@ -243,8 +238,10 @@ def pull_back(
     worker, workers, groups : int
     record, pull : int
         Addresses, see `odekit.adjoint.tape`.
-    p : ndarray, (n_blocks, size)
+    p_all : ndarray, (workers, size)
     work : ndarray, (n_blocks, (2 * stages + `blocks.ROWS`) * d * lanes)
+    slots : ndarray of int, (n_blocks,)
+        First slot of each block.
     method : tuple
         `Scheme.arrays`.
     steps : ndarray, (N + 1,)
@@ -262,47 +259,46 @@ def pull_back(
         Receives the cotangents of the initial states.
     bars : ndarray, (groups, d * lanes + n_params)
         Behind d * lanes numbers, each group's cotangent of the parameters is added.
-    with_times : bool
-        Whether the cotangents of t0 and t1 are wanted.
-    times : ndarray, (groups, 2)
-        They are added to these, group by group.
+    times : ndarray, (groups, 2), or None
+        The cotangents of t0 and t1 are added to these, group by group; None: they are not wanted.
     held : ndarray, (groups, checkpoints * d * lanes)
-    places : ndarray of int, (groups, checkpoints)
+    places : ndarray of int, (groups, checkpoints), or None
+        None: all states are at hand.
     counts : ndarray of int, (groups, N_COUNTS)
     """
     width, d = lam.shape
-    stages, block = method[0].size, states.shape[2] // d
+    p, stages, block = p_all[worker], method[0].size, states.shape[2] // d
     for group in range(worker, groups, workers):
-        for k in range(group, p.shape[0], groups):
-            lanes = B.block_lanes(k, block, width)
+        for k in range(group, work.shape[0], groups):
+            p[FIRST_SLOT], lanes = slots[k], B.block_lanes(k, block, width)
             rows, size, begin = work[k], d * lanes, k * block
             # the cotangent of the parameters always begins at the same place
-            bar = view1(bars[group], d * (block - lanes), size + int(p[k, N_PARAMS]))
-            checkpoints = places.shape[1]
+            bar = view1(bars[group], d * (block - lanes), size + int(p[N_PARAMS]))
             y = view1(rows, (2 * stages + B.Y) * size, size)
-            if checkpoints == 0 and steps.size > stored + 1:
+            if places is None and steps.size > stored + 1:
                 B.copy(states[steps.size - 1, k], y)
             _pull_end(
-                record, pull, p[k], lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times[group]
+                record, pull, p, lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times, group
             )  # fmt: skip
             top, end = 0, steps.size - 1
-            if checkpoints > 0:
+            if places is not None:
                 B.copy(states[0, k], view1(held[group], 0, size))
                 places[group, 0] = 0
                 counts[group, HELD] = max(counts[group, HELD], 1)
             while end > 0:
                 n = end - 1
-                if checkpoints > 0:
+                if places is not None:
                     n, top = _nearest(
-                        record, p[k], lanes, end, method, steps, rows, size, held[group], places[group], top, counts[group]
+                        record, p, lanes, end, method, steps, rows, size, held[group], places[group], top, counts[group]
                     )  # fmt: skip
-                elif n >= stored or with_times:
+                elif n >= stored or times is not None:
                     B.copy(states[n, k], y)
                 _pull_step(
-                    record, pull, p[k], lanes, begin, n, stored, method, steps, node, first, t, seeds, rows, size, bar,
-                    with_times, times[group],
+                    record, pull, p, lanes, begin, n, stored, method, steps, node, first, t, seeds, rows, size, bar,
+                    times, group,
                 )  # fmt: skip
                 end = n
-                if top > 0 and places[group, top] == end:
-                    top -= 1
+                if places is not None:
+                    if top > 0 and places[group, top] == end:
+                        top -= 1
             B.store(view1(rows, (2 * stages + B.LAM) * size, size), begin, lanes, lam)

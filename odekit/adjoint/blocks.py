@@ -5,7 +5,7 @@ blocks and groups depends on the batch alone, never on the number of threads, an
 """
 
 from .. import _jit
-from .tape import LANES, SLOT, TIME_BAR
+from .tape import FIRST_SLOT, LANES, SLOT, TIME_BAR
 
 LANE_BLOCK = (
     32  #: Lanes of a block: two blocks of a batch of 64 keep two cores busy; larger ones gain nothing. Measured.
@@ -128,14 +128,14 @@ def slot_of(n, stage, stored, last, stages):
 @_jit.core
 def evaluate(kernel, p, lanes, slot, t, z, dy):
     """Call `value` or `record` for one block."""
-    p[LANES], p[SLOT] = lanes, slot
+    p[LANES], p[SLOT] = lanes, p[FIRST_SLOT] + slot
     return _jit.call_scalar(kernel, t, z, dy, p)
 
 
 @_jit.core
 def pull(kernel, p, lanes, slot, t, u, bar):
     """Call `pull` for one block; returns the cotangent of t."""
-    p[LANES], p[SLOT], p[TIME_BAR] = lanes, slot, 0.0
+    p[LANES], p[SLOT], p[TIME_BAR] = lanes, p[FIRST_SLOT] + slot, 0.0
     _jit.call_scalar(kernel, t, u, bar, p)
     return p[TIME_BAR]
 

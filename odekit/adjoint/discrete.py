@@ -65,7 +65,7 @@ class DiscreteAdjoint:
 
     def gradient(
         self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000,
-        per_sample=False,
+        per_sample=False, penalties=None,
     ):  # fmt: skip
         """Outputs of a solve, and the derivatives of a loss on them.
 
@@ -86,6 +86,9 @@ class DiscreteAdjoint:
         max_steps : int
         per_sample : bool
             Whether every trajectory takes steps of its own. The steps' states are then all kept and their stages made again.
+        penalties : (float, float), optional
+            With `per_sample`: weights, in the loss, of the sums over trajectories and steps of the error estimate and of the
+            stiffness estimate; see `odekit.nn.ErrorPenalty` and `odekit.nn.StiffnessPenalty`.
 
         Returns
         -------
@@ -97,7 +100,9 @@ class DiscreteAdjoint:
             If the end is not reached.
         """
         if per_sample:
-            return self._per_sample(field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps)
+            return self._per_sample(
+                field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps, penalties
+            )
         sweeps = self._take(field, method, len(y0))
         keep = self.checkpoints is None
         y, rates = sweeps.forward(
@@ -118,7 +123,7 @@ class DiscreteAdjoint:
         self._free[field] = sweeps
         return Gradient(y, params, y0_bar, times, counts)
 
-    def _per_sample(self, field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps):
+    def _per_sample(self, field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps, penalties):
         """The same, with steps of its own for every trajectory."""
         if self.checkpoints is not None:
             raise ValueError("checkpoints are for shared steps; with step_control='per_sample' all states are kept")
@@ -128,12 +133,12 @@ class DiscreteAdjoint:
         )  # fmt: skip
         sweeps.check(max_steps)
         seeds = seeds_of(cotangent, y)
-        params, y0_bar, ends = sweeps.backward(field, t, seeds, with_times)
+        params, y0_bar, ends = sweeps.backward(field, t, seeds, with_times, penalties)
         times = _times(seeds, rates, ends) if with_times else None
         counts = {name: sweeps.counts[:, k].copy() for name, k in COLUMNS.items()}
         counts["states"] = int(counts["naccept"].sum()) + len(y0)
         self._free[field] = sweeps
-        return Gradient(y, params, y0_bar, times, counts)
+        return Gradient(y, params, y0_bar, times, counts, None if penalties is None else sweeps.penalties.copy())
 
     def _take(self, field, method, width, kind=Sweeps):
         """Sweeps whose memory nobody else uses at the moment."""

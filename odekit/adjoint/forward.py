@@ -14,6 +14,7 @@ from ..solvers import state as S
 from . import blocks as B
 from .barrier import wait
 from .judge import judge, weighted_square
+from .tape import FIRST_SLOT
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -31,22 +32,22 @@ def _sum(norms, turn, column):
 
 
 @_jit.core
-def _start(team, kernels, p, work, method, block, stored, w, iw, rtol, atol, y0, norms):  # fmt: skip
+def _start(team, kernels, p, work, places, method, block, stored, w, iw, rtol, atol, y0, norms):  # fmt: skip
     """Load the batch, evaluate it at the start, choose the first step (as `control.initial_step`); a driver reason."""
     worker, workers, barrier, groups = team
     stages, last, exponent = method[0].size, method[5], method[6]
     width, d = y0.shape
     total = max(width * d, 1)
     for group in range(worker, groups, workers):
-        for k in range(group, p.shape[0], groups):
-            lanes = B.block_lanes(k, block, width)
+        for k in range(group, work.shape[0], groups):
+            p[FIRST_SLOT], lanes = places[k], B.block_lanes(k, block, width)
             rows, size = work[k], d * lanes
             y, f = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, 0, size)
             B.load(y0, k * block, lanes, y)
             z = view1(rows, (2 * stages + B.Z) * size, size)
             B.copy(y, z)
             slot = B.slot_of(0, 0, stored, last, stages)
-            norms[START, k, 3] = B.evaluate(kernels[0], p[k], lanes, slot, w[S.T], z, f)
+            norms[START, k, 3] = B.evaluate(kernels[0], p, lanes, slot, w[S.T], z, f)
             norms[START, k, 0] = weighted_square(y, y, y, rtol, atol)
             norms[START, k, 1] = weighted_square(f, y, y, rtol, atol)
             norms[START, k, 2] = 0.0 * B.dot(f, f)
@@ -63,15 +64,15 @@ def _start(team, kernels, p, work, method, block, stored, w, iw, rtol, atol, y0,
         span = abs(w[S.T_END] - w[S.T])
         h0 = min(control.first_guess(d0, d1), span)
         for group in range(worker, groups, workers):
-            for k in range(group, p.shape[0], groups):
-                lanes = B.block_lanes(k, block, width)
+            for k in range(group, work.shape[0], groups):
+                p[FIRST_SLOT], lanes = places[k], B.block_lanes(k, block, width)
                 rows, size = work[k], d * lanes
                 y, f = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, 0, size)
                 z, probe = view1(rows, (2 * stages + B.Z) * size, size), view1(rows, size, size)
                 for i in range(size):
                     z[i] = y[i] + w[S.DIRECTION] * h0 * f[i]
                 slot = B.slot_of(0, 1, stored, last, stages)
-                norms[PROBE, k, 3] = B.evaluate(kernels[1], p[k], lanes, slot, w[S.T] + w[S.DIRECTION] * h0, z, probe)
+                norms[PROBE, k, 3] = B.evaluate(kernels[1], p, lanes, slot, w[S.T] + w[S.DIRECTION] * h0, z, probe)
                 for i in range(size):
                     probe[i] -= f[i]
                 norms[PROBE, k, 0] = weighted_square(probe, y, y, rtol, atol)
@@ -142,7 +143,7 @@ def _serve(value, p, lanes, begin, n, stored, w, iw, method, rows, size, t, outp
 
 @_jit.kernel
 def sweep(
-    team, kernels, p, work, method, w_all, iw_all, rtol, atol, y0, t, outputs, rates, steps, states, stored, attempts, norms,
+    team, kernels, p_all, work, places, method, w_all, iw_all, rtol, atol, y0, t, outputs, rates, steps, states, stored, attempts, norms,
 ):  # fmt: skip
     """One thread's part of a forward sweep; goes on where the last call has stopped.
 
@@ -152,8 +153,11 @@ def sweep(
         Number of this thread, of all threads, ndarray of int64 (2,) where they wait for each other, groups of blocks.
     kernels : tuple of int
         Addresses of `record` and `value`, see `odekit.adjoint.tape`.
-    p : ndarray, (n_blocks, size)
+    p_all : ndarray, (workers, size)
+        The vectors of the kernels, each thread's own copy.
     work : ndarray, (n_blocks, (2 * stages + `blocks.ROWS`) * d * lanes)
+    places : ndarray of int, (n_blocks,)
+        First slot of each block.
     method : tuple
         `Scheme.arrays`.
     w_all, iw_all : ndarray, (workers, ...)
@@ -163,6 +167,7 @@ def sweep(
     t : ndarray, (T,)
         Output times; the first is the start.
     outputs : ndarray, (T, B, d)
+        The first is there already.
     rates : ndarray, (T, B, d) or (0, B, d)
         Receives the derivatives of the outputs in time.
     steps : ndarray, (capacity,)
@@ -182,18 +187,17 @@ def sweep(
         A reason of `odekit.solvers.driver.advance`, or `ABORTED`.
     """
     worker, workers, barrier, groups = team
-    w, iw = w_all[worker], iw_all[worker]
+    p, w, iw = p_all[worker], w_all[worker], iw_all[worker]
     width, d = y0.shape
     last, exponent, two_estimates = method[5], method[6], method[7]
     stages, block = method[0].size, states.shape[2] // d
     if iw[S.FIRST_STEP] == 1:
-        reason = _start(team, kernels, p, work, method, block, stored, w, iw, rtol, atol, y0, norms)
+        reason = _start(team, kernels, p, work, places, method, block, stored, w, iw, rtol, atol, y0, norms)
         if reason != D.CONTINUE:
             return reason
         if worker == 0:
             steps[0] = w[S.T]
-            outputs[0] = y0
-        for k in range(p.shape[0]):
+        for k in range(work.shape[0]):
             if (k % groups) % workers == worker:
                 size = d * B.block_lanes(k, block, width)
                 B.copy(view1(work[k], (2 * stages + B.Y) * size, size), view1(states[0, k], 0, size))
@@ -211,11 +215,9 @@ def sweep(
         turn = (n + iw[S.NREJECT]) % 2
         kernel = kernels[0] if n < stored else kernels[1]
         for group in range(worker, groups, workers):
-            for k in range(group, p.shape[0], groups):
-                lanes = B.block_lanes(k, block, width)
-                _attempt_block(
-                    kernel, p[k], lanes, n, stored, w, method, rtol, atol, work[k], d * lanes, norms[turn, k]
-                )
+            for k in range(group, work.shape[0], groups):
+                p[FIRST_SLOT], lanes = places[k], B.block_lanes(k, block, width)
+                _attempt_block(kernel, p, lanes, n, stored, w, method, rtol, atol, work[k], d * lanes, norms[turn, k])
         if not wait(barrier, workers):
             return ABORTED
         iw[S.NFEV] += last
@@ -229,10 +231,10 @@ def sweep(
             continue
         served = iw[S.N_EVAL]
         for group in range(worker, groups, workers):
-            for k in range(group, p.shape[0], groups):
-                lanes = B.block_lanes(k, block, width)
+            for k in range(group, work.shape[0], groups):
+                p[FIRST_SLOT], lanes = places[k], B.block_lanes(k, block, width)
                 rows, size = work[k], d * lanes
-                served = _serve(kernel, p[k], lanes, k * block, n, stored, w, iw, method, rows, size, t, outputs, rates)
+                served = _serve(kernel, p, lanes, k * block, n, stored, w, iw, method, rows, size, t, outputs, rates)
                 y = view1(rows, (2 * stages + B.Y) * size, size)
                 B.copy(view1(rows, (2 * stages + B.Y_NEW) * size, size), y)
                 B.copy(view1(rows, last * size, size), view1(rows, 0, size))

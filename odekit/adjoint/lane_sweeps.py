@@ -51,7 +51,7 @@ class Group:
         self.back = (integers[0], integers[1], integers[2], states[0], self.work, self.control)
         self.log = self._log(0)
         self.bars = np.zeros(d * most + int(packed[N_PARAMS]))
-        self.times = np.zeros(2)
+        self.times, self.penalties = np.zeros(2), np.zeros(2)
 
     def _log(self, rows):
         return np.empty(rows), np.empty((rows, self.d)), np.empty(rows, dtype=np.int64)
@@ -183,7 +183,7 @@ class LaneSweeps:
         ]
         return np.array(codes, dtype=np.int64)
 
-    def backward(self, field, t, seeds, with_times=False):
+    def backward(self, field, t, seeds, with_times=False, penalties=None):
         """Pull the cotangents of the outputs of the last forward sweep back.
 
         Parameters
@@ -193,6 +193,9 @@ class LaneSweeps:
         seeds : ndarray, (T, B, d)
         with_times : bool
             Whether the cotangents of t0 and t1 are wanted.
+        penalties : sequence of float, optional
+            Weights of the sums, over trajectories and steps, of the error estimate and of the stiffness estimate in the loss:
+            ``Gradient.penalties`` and the cotangents then have them.
 
         Returns
         -------
@@ -201,15 +204,19 @@ class LaneSweeps:
         ends_bar : ndarray, (2,)
             Cotangents of t0 and t1, if they are wanted.
         """
-        kernels, y0_bar = field.kernels, np.empty((self.width, self.d))
+        record, pull, y0_bar = field.kernels.record, field.kernels.pull, np.empty((self.width, self.d))
+
+        weights = None if penalties is None else np.array(penalties, dtype=np.float64)
+        other = self.scheme.stiffness_stage
 
         def work(group):
             group.control[:] = group.first, group.last, 0, 0
-            group.bars[:], group.times[:] = 0.0, 0.0
+            group.bars[:], group.times[:], group.penalties[:] = 0.0, 0.0, 0.0
+            extra = None if weights is None else (max(other, 0), weights, group.penalties)
             while self.barrier[1] == 0:
                 if lanes_back.pull_back(
-                    kernels.record, kernels.pull, group.p, self.scheme.arrays, group.back, group.log, self.heads, t, seeds, y0_bar,
-                    group.bars, with_times, group.times, group.ends, self.attempts,
+                    record, pull, group.p, self.scheme.arrays, group.back, group.log, self.heads, t, seeds, y0_bar,
+                    group.bars, with_times, group.times, group.ends, extra, self.attempts,
                 ):  # fmt: skip
                     break
 
@@ -218,4 +225,5 @@ class LaneSweeps:
         for group in self.groups:
             params_bar += group.bars[self.d * group.lanes :]
             ends_bar += group.times
+        self.penalties = sum(group.penalties for group in self.groups)
         return params_bar, y0_bar, ends_bar

@@ -4,6 +4,8 @@ The formulas are those of `odekit.adjoint.backward`. A lane that has come to the
 lanes therefore stay busy, however many steps each trajectory has.
 """
 
+import math
+
 from .. import _jit
 from . import blocks as B
 from .lane_blocks import BAR, END, START, Y_NEW, U, Y, Z, column, lane_row, padded, stage, vector
@@ -101,6 +103,45 @@ def _end_rate(method, count, m, k, start, end, side, t, seeds, lanes, lane, slop
 
 
 @_jit.core
+def _penalise(method, other, weights, values, lanes, active, work, d):
+    """Add what the penalties of a step give to the cotangents of its slopes, and their values to `values`.
+
+    Both are functions of the slopes k alone: the error estimate E = h sum_i e_i k_i in |h| ||E||, and the stiffness estimate
+    ||k_s - k_m|| / ||g_s - g_m|| of the last two stages at the end of the step, where g_s - g_m = h sum_j (a_sj - a_mj) k_j.
+    """
+    a, error, last = method[1], method[3], method[5]
+    stages, size = method[0].size, d * lanes
+    slopes, pulled = view2(work, 0, stages, size), view2(work, stages * size, stages, size)
+    start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
+    u, z = vector(work, stages, d, lanes, U), vector(work, stages, d, lanes, Y)  # both are free here
+    for lane in range(active):
+        h = end[lane] - start[lane]
+        error_square, rise, run = 0.0, 0.0, 0.0
+        for i in range(lane, size, lanes):
+            u[i] = z[i] = 0.0
+            for s in range(last + 1):
+                u[i] += h * error[0, s] * slopes[s, i]
+                z[i] += h * (a[last, s] - a[other, s]) * slopes[s, i]
+            difference = slopes[last, i] - slopes[other, i]
+            error_square, rise, run = error_square + u[i] * u[i], rise + difference * difference, run + z[i] * z[i]
+        if weights[0] != 0.0 and error_square > 0.0:
+            norm = math.sqrt(error_square)
+            values[0] += abs(h) * norm
+            for i in range(lane, size, lanes):
+                for s in range(last + 1):
+                    pulled[s, i] += weights[0] * abs(h) * u[i] / norm * h * error[0, s]
+        if weights[1] != 0.0 and rise > 0.0 and run > 0.0:
+            ratio = math.sqrt(rise / run)
+            values[1] += ratio
+            for i in range(lane, size, lanes):
+                part = weights[1] * ratio * (slopes[last, i] - slopes[other, i]) / rise
+                pulled[last, i] += part
+                pulled[other, i] -= part
+                for s in range(last):
+                    pulled[s, i] -= weights[1] * ratio * z[i] / run * h * (a[last, s] - a[other, s])
+
+
+@_jit.core
 def _pull_stages(pull, p, method, count, lanes, active, work, d, bar, ends, times):
     """Pull the cotangents back through the recorded stages, from the last to the first."""
     c, a, b = method[0], method[1], method[2]
@@ -135,7 +176,9 @@ def _pull_stages(pull, p, method, count, lanes, active, work, d, bar, ends, time
 
 
 @_jit.kernel
-def pull_back(record, pull, p, method, memory, log, heads, t, seeds, y0_bar, bars, with_times, times, ends, attempts):
+def pull_back(
+    record, pull, p, method, memory, log, heads, t, seeds, y0_bar, bars, with_times, times, ends, penalties, attempts,
+):  # fmt: skip
     """Go on pulling the cotangents of the outputs of a group back, for at most so many steps.
 
     Parameters
@@ -165,6 +208,8 @@ def pull_back(record, pull, p, method, memory, log, heads, t, seeds, y0_bar, bar
         They are added to these.
     ends : ndarray of int, (2, lanes)
         Scratch memory.
+    penalties : tuple or None
+        A stage, weights (2,) and values (2,), see `_penalise`.
     attempts : int
 
     Returns
@@ -217,7 +262,7 @@ def pull_back(record, pull, p, method, memory, log, heads, t, seeds, y0_bar, bar
         count = last
         if inside and last < stages - 1:
             count = stages
-        elif last_inside:
+        elif last_inside or penalties is not None:
             count = last + 1
         for i in range(max(count, last + 1) if at_ends else count):
             stage(record, p, method, i, lanes, i, work, d)
@@ -234,6 +279,8 @@ def pull_back(record, pull, p, method, memory, log, heads, t, seeds, y0_bar, bar
             pointer[lane] = _seed(
                 method, m, k, start[lane], end[lane], before, ends[1, lane] != 0, t, seeds, lanes, lane, pulled, total, ahead
             )  # fmt: skip
+        if penalties is not None:
+            _penalise(method, penalties[0], penalties[1], penalties[2], lanes, active, work, d)
         bar = view1(bars, d * (most - lanes), size + int(p[N_PARAMS]))
         _pull_stages(pull, p, method, count, lanes, active, work, d, bar, ends, times)
         for lane in range(active):

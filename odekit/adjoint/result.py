@@ -22,6 +22,8 @@ class Gradient:
     counts : dict of int
         Accepted and rejected steps, evaluations, and how many numbers were stored; steps and evaluations are arrays (B,) where
         every trajectory has its own.
+    penalties : ndarray, (2,), or None
+        Sums of the error and of the stiffness estimates over all trajectories and steps, where they are in the loss.
     """
 
     y: np.ndarray
@@ -29,6 +31,7 @@ class Gradient:
     y0: np.ndarray
     t: np.ndarray | None
     counts: dict
+    penalties: np.ndarray | None = None
 
 
 def seeds_of(cotangent, y):

@@ -68,6 +68,7 @@ class ReversibleAdjoint:
         w[S.H_NEXT] = w[S.H_FIXED] = w[S.DIRECTION] * (first_step or self._first_step(field, y0, t, rtol, atol))
         iw[S.MAX_STEPS], iw[S.FIRST_STEP] = max_steps, 1
         y, steps = np.empty((len(t), width, d)), np.empty(FIRST_CAPACITY)
+        y[0] = y0
         while True:
             reason = reversible_steps.sweep(
                 field.kernels.record, p, work, a.arrays, self.coupling, w, iw, rtol, atol, y0, t, y, steps, CALL_ATTEMPTS,

@@ -77,7 +77,6 @@ def sweep(record, p, work, method, coupling, w, iw, rtol, atol, y0, t, outputs, 
     norms, stages = np.zeros((p.shape[0], 3)), method[0].size
     if iw[S.FIRST_STEP] == 1:
         steps[0] = w[S.T]
-        outputs[0] = y0
         iw[S.N_EVAL], iw[S.FIRST_STEP] = 1, 0
         for k in range(p.shape[0]):
             lanes = B.block_lanes(k, block, width)

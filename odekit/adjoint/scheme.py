@@ -43,6 +43,12 @@ class Scheme:
         """Evaluations whose tapes are needed at once."""
         return self.c.size
 
+    @property
+    def stiffness_stage(self):
+        """The stage before `last` that is at the end of the step, too, but at another point; -1: there is none."""
+        ends = [i for i in range(self.last) if self.c[i] == 1.0 and (self.a[i] != self.a[self.last]).any()]
+        return ends[-1] if ends else -1
+
     @functools.cached_property
     def arrays(self):
         """What kernels get: (c, a, b, error, dense, last, exponent, two_estimates)."""

@@ -64,8 +64,16 @@ class Sweeps:
         per_step = (stages - 1) * int(header[SLOT_SIZE])
         self.stored = min(int(budget // (8 * per_step * self.n_blocks)), MAX_STEPS)
         self.prefix = header[: int(header[TAPE])]
-        packed = field.pack(block, self.stored * (stages - 1) + stages)
-        self.p = np.empty((self.n_blocks, packed.size))
+        per_block = self.stored * (stages - 1) + stages
+        # the blocks of a thread share its vector, so that it has the parameters but once; each has its own slots there
+        threads_blocks = [
+            [k for k in range(self.n_blocks) if k % self.groups % self.workers == n] for n in range(self.workers)
+        ]
+        self.slots = np.empty(self.n_blocks, dtype=np.int64)
+        for own in threads_blocks:
+            self.slots[own] = per_block * np.arange(len(own))
+        packed = field.pack(block, per_block * max(map(len, threads_blocks)))
+        self.p = np.empty((self.workers, packed.size))
         self.p[:, : self.prefix.size] = packed[: self.prefix.size]
         self.size = self.d * block
         self.work = np.zeros((self.n_blocks, (2 * stages + blocks.ROWS) * self.size))
@@ -126,6 +134,7 @@ class Sweeps:
         theta = int(self.prefix[THETA])
         self.p[:, theta : theta + field.params.size] = field.params
         outputs = np.empty((t.size, *y0.shape))
+        outputs[0] = y0
         rates = np.empty(outputs.shape) if with_rates else np.empty((0, *y0.shape))
         if keep_states and self.states.shape[0] < self.steps.size:
             self.states = np.empty((self.steps.size, self.n_blocks, self.size))
@@ -141,7 +150,7 @@ class Sweeps:
 
         def run(worker):
             return forward.sweep(
-                (worker, self.workers, self.barrier, self.groups), (first, first), self.p, self.work, method.arrays, w, iw, rtol,
+                (worker, self.workers, self.barrier, self.groups), (first, first), self.p, self.work, self.slots, method.arrays, w, iw, rtol,
                 atol, y0, t, outputs, rates, self.steps, states, self.stored if record else 0, self.attempts, self.norms,
             )  # fmt: skip
 
@@ -193,20 +202,20 @@ class Sweeps:
         ends_bar : ndarray, (2,)
             Cotangents of t0 and t1, if they are wanted.
         """
-        kernels, method = field.kernels, self.scheme
+        record, pull, method = field.kernels.record, field.kernels.pull, self.scheme
         steps = self.steps[: self.naccept + 1]
         node, first = backward.locate(steps, t)
         lam = np.empty((self.width, self.d))
         bars, times, counts = self.bars, self.times, self.counts
         bars[:, self.size :], times[:], counts[:] = 0.0, 0.0, 0
         held = np.empty((self.groups, checkpoints * self.size))
-        places = np.empty((self.groups, checkpoints), dtype=np.int64)
+        places = np.empty((self.groups, checkpoints), dtype=np.int64) if checkpoints else None
         stored = 0 if checkpoints else self.stored
 
         def run(worker):
             backward.pull_back(
-                worker, self.workers, self.groups, kernels.record, kernels.pull, self.p, self.work, method.arrays, steps, self.states, node, first, t, seeds, stored, lam, bars, with_times, times, held,
-                places, counts,
+                worker, self.workers, self.groups, record, pull, self.p, self.work, self.slots, method.arrays, steps,
+                self.states, node, first, t, seeds, stored, lam, bars, times if with_times else None, held, places, counts,
             )  # fmt: skip
 
         barrier.together(self.workers, self.barrier, run)

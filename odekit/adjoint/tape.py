@@ -33,7 +33,8 @@ SIZE = 13  # of p
 # 14 to 17 belong to the field
 TIME_BAR = 18  # the cotangent of t is added to it
 TIMES = 19  # 0, or the offset of two rows of p[LANES] numbers: the lanes' times, and their cotangents
-HEADER = 20  # then what belongs to the field, and the parameters
+FIRST_SLOT = 20  # of the block of lanes at hand; the adjoints count their slots from it
+HEADER = 21  # then what belongs to the field, and the parameters
 
 
 @_jit.core

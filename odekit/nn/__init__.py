@@ -15,6 +15,7 @@ from .lnn import LNN
 from .mlp import MLP
 from .neural_ode import NeuralODE
 from .optimizers import LBFGS, Adam, Adamax, AdamW, RMSprop
+from .regularisers import ErrorPenalty, JacobianEnergy, KineticEnergy, RandomEnd, StiffnessPenalty
 from .resnet import ResNet
 from .scaled import ScaledField
 from .schedules import Cosine, Exponential, Piecewise
@@ -39,16 +40,21 @@ __all__ = [
     "DeLaN",
     "DerivativeModel",
     "DissipativeHNN",
+    "ErrorPenalty",
     "Exponential",
     "History",
+    "JacobianEnergy",
+    "KineticEnergy",
     "NeuralODE",
     "Piecewise",
     "RMSprop",
+    "RandomEnd",
     "ResNet",
     "ScaledField",
     "SecondOrderODE",
     "SeparableHNN",
     "SolveError",
+    "StiffnessPenalty",
     "TrainingError",
     "Trajectories",
     "fit",

@@ -38,7 +38,7 @@ OWN_THETA = 6  # offset of its own parameters
 OPTION = 7  # what the field makes of it; 14 and 15 too
 OWN = 16  # offset in a slot of the tape of what the field itself keeps there
 OWN_SCRATCH = 17  # offset of its own scratch memory
-OWN_HEADER = 20
+OWN_HEADER = 21
 
 
 @_jit.core
@@ -181,15 +181,17 @@ def field_kernels(evaluate, pull):
     -------
     FieldKernels
     """
-    addresses = []
-    for template, core, kind in ((_VALUE, evaluate, "value"), (_RECORD, evaluate, "record"), (_PULL, pull, "pull")):
+
+    def find(template, core, kind):
         name = f"{kind}_{core.__name__}"
         namespace = {
             "core": core, "view1": view1, "gather": gather, "scatter": scatter, "LANES": LANES, "BLOCK": BLOCK, "DIM": DIM,
             "OWN_SCRATCH": OWN_SCRATCH, "SOME": 2**40,
         }  # fmt: skip
-        addresses.append(scalar_address(_jit.exec_source(template.format(name=name), name, namespace, True)))
-    return FieldKernels(*addresses)
+        return scalar_address(_jit.exec_source(template.format(name=name), name, namespace, True))
+
+    parts = (_VALUE, evaluate, "value"), (_RECORD, evaluate, "record"), (_PULL, pull, "pull")
+    return FieldKernels(*(functools.partial(find, *part) for part in parts))
 
 
 class NetworkField:

@@ -3,7 +3,6 @@
 `p` is what `odekit.nn.header.pack` builds.
 """
 
-import dataclasses
 import functools
 
 from .. import _jit
@@ -209,25 +208,35 @@ def address(core):
     return scalar_address(_jit.exec_source(source, name, {"core": core, "view1": view1, "SOME": _UNCHECKED}, True))
 
 
-@dataclasses.dataclass(frozen=True)
 class FieldKernels:
-    """Addresses of the kernels of a field: `value`, `record` and `pull`."""
+    """Addresses of the kernels of a field: `value`, `record` and `pull`. Each is compiled when it is first asked for.
 
-    value: int
-    record: int
-    pull: int
+    Parameters
+    ----------
+    value, record, pull : callable
+        Return the addresses.
+    """
+
+    def __init__(self, value, record, pull):
+        self._find = value, record, pull
+
+    value = functools.cached_property(lambda self: self._find[0]())
+    record = functools.cached_property(lambda self: self._find[1]())
+    pull = functools.cached_property(lambda self: self._find[2]())
 
 
 @functools.cache
 def network_kernels():
     """Kernels of a network as a vector field."""
-    return FieldKernels(address(network_value), address(network_record), address(network_pull))
+    return FieldKernels(*(functools.partial(address, core) for core in (network_value, network_record, network_pull)))
 
 
 @functools.cache
 def gradient_kernels():
     """Kernels of the input gradient of a scalar network."""
-    return FieldKernels(address(gradient_value), address(gradient_record), address(gradient_pull))
+    return FieldKernels(
+        *(functools.partial(address, core) for core in (gradient_value, gradient_record, gradient_pull))
+    )
 
 
 @_jit.kernel

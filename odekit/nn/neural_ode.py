@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from .. import _jit
 from ..adjoint import DiscreteAdjoint, choose
 from ..adjoint.coupled import trajectories
 from ..adjoint.lane_sweeps import COLUMNS, LaneSweeps
@@ -11,21 +10,18 @@ from ..adjoint.sweeps import MAX_STEPS, Sweeps
 from ..solvers.methods import METHODS
 from ..solvers.tables import EXPLICIT
 from . import checks, files
+from .regularisers import Terms
 from .trajectories import Trajectories
 
 STEP_CONTROLS = ("shared", "per_sample")
 
 
-@_jit.kernel
-def _mean_square(ys, target, residual):
-    """Mean squared error; the residual becomes its derivative."""
-    a, b, r = ys.ravel(), target.ravel(), residual.ravel()
-    total, scale = 0.0, 2.0 / a.size
-    for i in range(a.size):
-        difference = a[i] - b[i]
-        total += difference * difference
-        r[i] = scale * difference
-    return total / a.size
+def _mean_square(ys, target):
+    """Mean squared error, and its derivative."""
+    residual = ys - target
+    loss = float(np.square(residual).sum()) / residual.size
+    residual *= 2.0 / residual.size
+    return loss, residual
 
 
 class NeuralODE:
@@ -47,6 +43,8 @@ class NeuralODE:
         steps of its own size and stops on its own; only explicit methods, with the adjoint "discrete".
     first_step : float, optional
         First step, or the step of a method without an error estimate.
+    regularisers : sequence of KineticEnergy, JacobianEnergy, ErrorPenalty, StiffnessPenalty, RandomEnd
+        Further terms of the loss of `loss_and_grad`. What is random in them is drawn by `draw`, which `fit` calls at each step.
 
     Attributes
     ----------
@@ -67,7 +65,8 @@ class NeuralODE:
     """
 
     def __init__(
-        self, field, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="auto", step_control="shared", first_step=None
+        self, field, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="auto", step_control="shared", first_step=None,
+        regularisers=(),
     ):  # fmt: skip
         self.field = checks.field(field)
         known = [name for name, m in METHODS.items() if not m.separable]
@@ -87,6 +86,8 @@ class NeuralODE:
                 f"step_control='per_sample' needs a field whose lanes may have different times, but that of a {type(field).__name__} "
                 "has one time for all"
             )
+        self.regularisers = tuple(regularisers)
+        self._terms = Terms(self.regularisers, field, self.method, self.step_control)
         if METHODS[self.method].error_order == 0 and first_step is None:
             raise ValueError(
                 f"method={method!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"
@@ -204,6 +205,10 @@ class NeuralODE:
         g = self.gradient(y0, t, seeds)
         return (g.y, g.params, g.y0) if batched else (g.y[:, 0], g.params, g.y0[0])
 
+    def draw(self, rng):
+        """New random numbers for the regularisers in the next evaluations of the loss."""
+        self._terms.draw(rng)
+
     def gradient(self, y0, t, cotangent, *, with_times=False):
         """Trajectories and everything that the adjoint knows, always as a batch.
 
@@ -224,16 +229,22 @@ class NeuralODE:
         SolveError
             If the integration stops before ``t[-1]``.
         """
-        y0, _ = checks.batch("y0", y0, self.field.dim)
+        return self._gradient(self.field, y0, t, cotangent, with_times)
+
+    def _gradient(self, field, y0, t, cotangent, with_times=False, penalties=None, share=1.0):
+        """The same for a field of which `self.field` is a part; `share` of its components count for the error."""
+        y0, _ = checks.batch("y0", y0, field.dim)
         y0, t = checks.finite_array("y0", y0), checks.times(t)
-        own = {"per_sample": True} if self.step_control == "per_sample" else {}
+        own = {"per_sample": True, "penalties": penalties} if self.step_control == "per_sample" else {}
+        # constant components make the mean over the error smaller, which is undone here
+        rtol, atol = share**0.5 * self.rtol, share**0.5 * self.atol
         return self._adjoint.gradient(
-            self.field, y0, t, cotangent, method=self.method, rtol=self.rtol, atol=self.atol, first_step=self.first_step,
-            with_times=with_times, **own,
+            field, y0, t, cotangent, method=self.method, rtol=rtol, atol=atol, first_step=self.first_step, with_times=with_times,
+            **own,
         )  # fmt: skip
 
     def loss_and_grad(self, y0, t, target, *, with_y0=False):
-        """Mean squared error of the trajectories and its exact gradient.
+        """Mean squared error of the trajectories, with the regularisers, and its exact gradient.
 
         Parameters
         ----------
@@ -264,14 +275,45 @@ class NeuralODE:
 
         def cotangent(ys):
             nonlocal loss
-            residual = np.empty_like(ys)
-            loss = _mean_square(ys, target, residual)
+            loss, residual = _mean_square(ys, target)
             return residual
 
-        g = self.gradient(y0, t, cotangent)
+        terms = self._terms
+        t = terms.times(t)
+        if not terms.by_kind:
+            g = self.gradient(y0, t, cotangent)
+        else:
+            g, extra = self._regularised(np.atleast_2d(y0), t, cotangent)
+            loss += extra
         if not with_y0:
             return loss, g.params
         return loss, g.params, g.y0 if np.ndim(y0) == 2 else g.y0[0]
+
+    def _regularised(self, y0, t, cotangent):
+        """Gradient with the terms of the regularisers, and their sum."""
+        terms, (width, d), extra = self._terms, y0.shape, 0.0
+        penalties = None if terms.penalties is None else terms.penalties / width
+        if not terms.energies:
+            g = self._gradient(self.field, y0, t, cotangent, penalties=penalties)
+        else:
+            traced = self._traced = getattr(self, "_traced", None) or terms.traced(self.field)
+
+            def seeds(ys):
+                nonlocal extra
+                value = np.zeros_like(ys)
+                value[..., :d] = cotangent(np.ascontiguousarray(ys[..., :d]))
+                for place, term in enumerate((terms.kinetic, terms.jacobian), d + 1):
+                    if term is not None:
+                        extra += term.weight * float(ys[-1, :, place].mean())
+                        value[-1, :, place] = term.weight / width
+                return value
+
+            state = terms.start(traced, checks.finite_array("y0", y0))
+            g = self._gradient(traced, state, t, seeds, penalties=penalties, share=traced.counted / traced.dim)
+            g.y0 = np.ascontiguousarray(g.y0[:, :d])
+        if penalties is not None:
+            extra += float(penalties @ g.penalties)
+        return g, extra
 
     def samples(self, y0, t, target):
         """Number of trajectories in training data, for `fit`."""
@@ -288,6 +330,8 @@ class NeuralODE:
             raise TypeError(
                 f"a file holds the adjoint by its name, but this one is {self.adjoint!r}; set model.adjoint to a name"
             )
+        if self.regularisers:
+            raise TypeError("a file holds no regularisers; save a NeuralODE of the same field without them")
         files.save(path, self, overwrite)
 
     def __repr__(self):

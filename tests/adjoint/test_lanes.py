@@ -195,7 +195,7 @@ class Block:
     @property
     def kernels(self):
         """Addresses."""
-        return FieldKernels(scalar_address(_block), 0, 0)
+        return FieldKernels(lambda: scalar_address(_block), None, None)
 
     def pack(self, lanes, slots=1):
         """The vector p."""
