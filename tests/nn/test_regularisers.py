@@ -82,7 +82,10 @@ def penalties(table, f, steps, y):
 def test_error_and_stiffness(method):
     field = MLP([2, 8, 8, 2], rng=0, time_dependent=True)
     field.params = 2.0 * field.params
-    terms = [ErrorPenalty(50.0)] if method == "bosh3" else [ErrorPenalty(50.0), StiffnessPenalty(0.4)]
+    terms = [ErrorPenalty(50.0)]
+    # bosh3 has one stage at the end; those of dop853 are so close that their difference has six digits less, here and there
+    if method in ("dopri5", "tsit5"):
+        terms.append(StiffnessPenalty(0.4))
     model, table = model_of(field, method, 1e-3, regularisers=terms), EXPLICIT[method]
     steps = steps_of(model, Y0, T)
     assert not np.array_equal(steps[0], steps[1])
