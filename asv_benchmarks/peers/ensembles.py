@@ -135,11 +135,11 @@ def numbalsoda_runs(span, y0, tolerances):
         slow, fast, mixed = 0.04 * u[0], p[0] * u[1] * u[1], 1e4 * u[1] * u[2]
         du[0], du[1], du[2] = mixed - slow, slow - mixed - fast, fast
 
-    address = field.address
+    address, times, start = field.address, np.array(span), np.array(y0)
 
     @njit(parallel=True)
     def solve(rates, rtol, atol):
-        ends, times, start = np.empty((rates.size, 3)), np.array(span), np.array(y0)
+        ends = np.empty((rates.size, 3))
         for k in prange(rates.size):
             states, _ = lsoda(address, start, times, rates[k : k + 1].copy(), rtol, atol)
             ends[k] = states[-1]
@@ -173,12 +173,12 @@ def one_thread(name, fun, y0, parameters, equations, methods):
 
 def stiff():
     """Robertson's reaction on two threads."""
-    span, y0, tolerances = (0.0, 1e5), [1.0, 0.0, 0.0], 10.0 ** -np.arange(3, 10)
+    span, y0, tolerances = (0.0, 1e5), [1.0, 0.0, 0.0], 10.0 ** -np.arange(1, 9)
     reference = odekit.solve_ensemble(robertson, span, y0, (RATES,), "radau", rtol=1e-12, atol=1e-18).y_end
-    jobs = {m: odekit_runs(robertson, span, y0, (RATES,), m, tolerances, 1e-6, 2) for m in ("rodas5p", "radau", "auto")}
+    jobs = {m: odekit_runs(robertson, span, y0, (RATES,), m, tolerances, 1e-6, 2) for m in ("rodas5p", "auto")}
     with contextlib.suppress(ImportError):
         jobs["numbalsoda"] = numbalsoda_runs(span, y0, tolerances)
-    compare("robertson", (1e-5, 1e-7), jobs, reference, "numbalsoda")
+    compare("robertson", (1e-4, 1e-5, 1e-6), jobs, reference, "numbalsoda")
 
 
 def work(barrier, pipe, threads):
