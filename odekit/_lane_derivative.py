@@ -100,12 +100,12 @@ def lane_jacobian(function, n, structure, in_place=False, time=False):
     Returns
     -------
     jacobian : Numba dispatcher
-        ``jacobian(t, y0, ..., p0, ...) -> (df0/dy0, df0/dy1, ..., raised)``: row by row, then the derivatives with respect to
-        t if they are wanted.
+        ``jacobian(t, y0, ..., p0, ...) -> ((df0/dy0, df0/dy1, ...), (df1/dy0, ...), ..., raised)``; each row ends with the
+        derivative with respect to t, if that is wanted.
     identity : str
         A fingerprint of all that goes into it.
     address : int
-        Of a scalar kernel that writes the same numbers.
+        Of a scalar kernel that writes the same numbers: the Jacobian row by row, then the derivatives with respect to t.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def _names(letter, count):
 def _jacobian(function, n, structure, in_place, time, uniform, identity):
     user = renamed(function, f"dual_{identity}", _PIPELINE, {})
     everything = 2 ** (n + time) - 1
-    arguments, count = unpacked(structure), n * (n + time)
+    arguments = unpacked(structure)
     lines = [f"def lane_jacobian({', '.join(['t', *_names('y', n), *_names('p', parameters_size(structure))])}):"]
     lines += [f"    s{i} = seed(y{i}, {i}, {everything if uniform else 2**i})" for i in range(n)]
     lines += [f"    s = seed(t, {n}, {everything if uniform else 2**n})" if time else "    s = t"]
@@ -154,11 +154,12 @@ def _jacobian(function, n, structure, in_place, time, uniform, identity):
         call = f"user({', '.join(['s', 'y', 'r', *arguments])})"
     else:
         call = f"r = user({', '.join(['s', '(' + ', '.join(_names('s', n)) + ',)', *arguments])})"
-    entries = [f"derivative(r[{i}], {j})" for i in range(n) for j in range(n)]
-    entries += [f"derivative(r[{i}], {n})" for i in range(n)] if time else []
+    # row by row: Python builds tuples of more than 30 numbers in a way that Numba does not know
+    rows = [f"({', '.join(f'derivative(r[{i}], {j})' for j in range(n + time))},)" for i in range(n)]
+    nothing = [f"({'math.nan, ' * (n + time)})"] * n
     # after each call inside of a try block Numba looks for an exception, which costs time to compile: there is one only
-    lines += ["    try:", f"        {call}", "    except Exception:", f"        return {'math.nan, ' * count}1"]
-    lines += [f"    return {', '.join(entries)}, 0"]
+    lines += ["    try:", f"        {call}", "    except Exception:", f"        return {', '.join(nothing)}, 1"]
+    lines += [f"    return {', '.join(rows)}, 0"]
     namespace = {"user": user, "math": math, "seed": seed, "derivative": derivative, "dual_array": _dual_array}
     return njit(**FIELD_OPTIONS)(
         _jit.exec_source(f"# {identity}\n" + "\n".join(lines) + "\n", "lane_jacobian", namespace)
@@ -168,12 +169,14 @@ def _jacobian(function, n, structure, in_place, time, uniform, identity):
 def _kernel(jacobian, n, n_params, time, identity):
     """Address of a scalar kernel of a lane's Jacobian."""
     arguments = ["t", *(f"y[{i}]" for i in range(n)), *(f"p[{k}]" for k in range(n_params))]
-    count = n * (n + time)
+    rows = [_names(f"d{i}_", n + time) for i in range(n)]
+    targets = [f"({', '.join(row)},)" for row in rows]
     source = [
         f"# {identity}",
         "def jacobian_kernel(t, y, out, p):",
-        f"    {', '.join(_names('d', count))}, raised = jacobian({', '.join(arguments)})",
-        *(f"    out[{k}] = d{k}" for k in range(count)),
+        f"    {', '.join(targets)}, raised = jacobian({', '.join(arguments)})",
+        *(f"    out[{n * i + j}] = {name}" for i, row in enumerate(rows) for j, name in enumerate(row[:n])),
+        *(f"    out[{n * n + i}] = {row[n]}" for i, row in enumerate(rows) if time),
         "    return raised",
     ]
     function = _jit.exec_source("\n".join(source) + "\n", "jacobian_kernel", {"jacobian": jacobian})

@@ -70,7 +70,7 @@ def solve_ensemble(
     tier : {None, "fused", "single"}
         How trajectories are computed; default: the fastest way that can do it. ``"fused"``: side by side, by code that is
         generated for the method and the system and runs on the vector unit (explicit methods up to 20 real components;
-        ``"rosenbrock23"``, ``"rodas5p"`` and ``"auto"`` up to 10, with exact derivatives by dual numbers in place of `jac`;
+        ``"rosenbrock23"``, ``"rodas5p"`` and ``"auto"`` up to 8, with exact derivatives by dual numbers in place of `jac`;
         symplectic splitting methods for systems of `second_order` and `separable`; functions that need numbers only and no
         NumPy arrays). There ``"auto"`` goes over from tsit5 or vern7 to rodas5p and back, each trajectory for itself.
         ``"single"``: one after the other.

@@ -101,6 +101,22 @@ def test_jacobians(function):
         np.testing.assert_allclose(exact[:, j], quotient, rtol=1e-9, atol=1e-10)
 
 
+def test_a_larger_jacobian():
+    """A ring of six: more entries than Python puts into a tuple at once."""
+    from odekit._lane_derivative import lane_jacobian
+
+    n, u = 6, np.linspace(0.5, 1.0, 6)
+    address = lane_jacobian(ring, n, pack((2.0,))[0])[2]
+    found = _callback.call(address, 0.0, u, n * n, np.array([2.0])).reshape(n, n)
+    expected = np.diag(-2.0 * u) + 2.0 * np.roll(np.eye(n), 1, axis=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
+
+
+def ring(t, u, k):
+    a, b, c, d, e, f = u
+    return [k * f - a * a, k * a - b * b, k * b - c * c, k * c - d * d, k * d - e * e, k * e - f * f]
+
+
 def test_a_function_without_a_known_derivative_is_named():
     from odekit._lane_derivative import lane_jacobian
 

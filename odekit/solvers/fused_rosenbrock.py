@@ -69,11 +69,11 @@ def solve_source(n, b):
 def _matrix_source(table, layout, timed):
     """Source of the Jacobian ``d0_0`` ..., the rate ``r0`` ..., and the factorised matrix ``I / (h gamma) - J``."""
     n = layout.n
-    entries = [f"d{i}_{j}" for i in range(n) for j in range(n)]
-    names = entries + ([f"r{i}" for i in range(n)] if timed else [])
+    rows = [[*(f"d{i}_{j}" for j in range(n)), *([f"r{i}"] if timed else [])] for i in range(n)]
+    names, targets = [name for row in rows for name in row], [f"({', '.join(row)},)" for row in rows]
     arguments = ["t", *(f"y{i}" for i in range(n)), *(f"p{k}" for k in range(layout.n_params))]
     return [
-        f"{', '.join(names)}, bad = jacobian({', '.join(arguments)})",
+        f"{', '.join(targets)}, bad = jacobian({', '.join(arguments)})",
         "raised |= bad",
         f"unusable = {' + '.join(f'0.0 * {name}' for name in names)}",
         f"diagonal, per_h = 1.0 / (h * {float(table.gamma)!r}), 1.0 / h",
