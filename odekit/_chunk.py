@@ -22,6 +22,7 @@ from ._wrap import Unsupported
 from .field import InPlace
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
+from .solution import Retcode
 from .solvers import batch as B
 from .solvers.members import MemberLoop
 from .solvers.methods import resolve
@@ -155,16 +156,20 @@ class Setup:
                     raise ValueError(f"tier='fused' cannot be: {why}") from error
             else:
                 make_lanes = make_loop
-                if self.vmath and takes_angles(self.fun):
+                left = (*([B.LEFT] if self.events else []), *([Retcode.NONFINITE] if self._takes_angles() else []))
+                if left:
                     make_single = _member_loops(functools.cache(field.kernels), methods, self.wanted)
 
                     def make_loop(batch):
-                        return RescuedLoop(batch, make_lanes(batch), make_single)
+                        return RescuedLoop(batch, make_lanes(batch), make_single, left)
 
                 return Prepared(make_loop, "fused", "the fastest", LANES_PER_CHUNK * lanes, False)
         kernels = field.kernels()
         make_loop = _member_loops(lambda: kernels, methods, self.wanted)
         return Prepared(make_loop, "single", why, 1, field.calls_python())
+
+    def _takes_angles(self):
+        return self.vmath and takes_angles(self.fun)
 
 
 def _member_loops(find_kernels, methods, wanted):

@@ -108,6 +108,16 @@ class _Problem:
         else:
             self.lane, self.identity = lane_function(function, self.n, self.structure, self.in_place, with_vmath)
         self.shape = (self.n, batch.params.shape[1], batch.save != B.SAVE_END)
+        self.events = self._events(with_vmath)
+
+    def _events(self, with_vmath):
+        """Event functions in a lane, and their directions; the identity becomes that of all."""
+        found = []
+        for event in self.field.event_functions:
+            function, identity = lane_function(event, self.n, self.structure, with_vmath=with_vmath, number=True)
+            self.identity += f"_{identity}"
+            found.append((function, float(getattr(event, "direction", 0))))
+        return tuple(found)
 
     def jacobian(self):
         """The Jacobian in a lane."""
@@ -122,8 +132,10 @@ class _Problem:
         if self.methods[0].implicit:
             return self.stiff_kernel(jacobian, None, name)
         if self.methods[0].separable:
-            return fused_kernels.symplectic(name, *self.shape, identity=self.identity, **self.halves)
-        return fused_kernels.explicit(name, *self.shape, self.lane, self.identity, paired)
+            return fused_kernels.symplectic(
+                name, *self.shape, identity=self.identity, events=self.events, **self.halves
+            )
+        return fused_kernels.explicit(name, *self.shape, self.lane, self.identity, paired, self.events)
 
     def stiff_kernel(self, jacobian, partner, name=fused_kernels.IMPLICIT):
         """Address and layout of the kernel of an implicit method."""
@@ -151,8 +163,12 @@ def _check(fun, field, methods):
         raise Unsupported("the method does not run in lanes")
     if isinstance(fun, Separable) and methods[-1].implicit:
         raise Unsupported("fun is in two halves, which are not differentiated")
-    if field.event_functions:
-        raise Unsupported("there are events")
+    if field.event_functions and methods[-1].implicit:
+        raise Unsupported("there are events, and the method is, or may become, implicit")
+    if any(_native.native_kernel(event) is not None for event in field.event_functions):
+        raise Unsupported("an event is not a Python function")
+    if any(float(event.terminal) != 1.0 for event in field.event_functions):
+        raise Unsupported("an event ends a trajectory at a later zero than the first")
     if field.complex_state:
         raise Unsupported("the state is complex")
     most = fused_kernels.LARGEST_STIFF_DIMENSION if methods[-1].implicit else fused_kernels.LARGEST_DIMENSION

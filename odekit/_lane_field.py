@@ -187,7 +187,7 @@ def renamed(function, name, pipeline, done):
     return done[plain]
 
 
-def lane_function(function, n, structure, in_place=False, with_vmath=True, outputs=None):
+def lane_function(function, n, structure, in_place=False, with_vmath=True, number=False):
     """The function that generated code calls for one lane.
 
     Parameters
@@ -201,8 +201,8 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, outpu
         Whether it writes into its third argument.
     with_vmath : bool
         Whether to replace elementary functions.
-    outputs : int, optional
-        How many numbers it gives; default: n.
+    number : bool
+        Whether it gives one number, as an event function does.
 
     Returns
     -------
@@ -218,10 +218,10 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, outpu
     odekit._fingerprint.Unknown
         If no fingerprint can be taken.
     """
-    outputs = n if outputs is None else outputs
+    outputs = 1 if number else n
     arguments, n_params = unpacked(structure), parameters_size(structure)
     identity = fingerprint(function)
-    identity = digest(identity, repr(structure), n, in_place, with_vmath, outputs, stamp())
+    identity = digest(identity, repr(structure), n, in_place, with_vmath, number, stamp())
     if identity in _known:
         return _known[identity], identity
     user = renamed(function, f"field_{identity}", _COMPILERS[with_vmath], {})
@@ -236,7 +236,7 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, outpu
         values = ", ".join(f"dy[{i}]" for i in range(outputs))
     else:
         call = f"r = user({', '.join(['t', f'({state},)', *arguments])})"
-        values = ", ".join(f"float(r[{i}])" for i in range(outputs))
+        values = "float(r)" if number else ", ".join(f"float(r[{i}])" for i in range(n))
     # after each call inside of a try block Numba looks for an exception, which costs time to compile: there is one only
     lines += ["    try:", f"        {call}", "    except Exception:", f"        return {nothing}, 1"]
     lines += [f"    return {values}, 0"]

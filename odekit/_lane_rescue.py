@@ -1,4 +1,4 @@
-"""What lanes cannot finish: trajectories whose angles leave the range of `odekit.vmath` go through the single tier."""
+"""What lanes cannot finish goes through the single tier: angles beyond the range of `odekit.vmath`, odd values of events."""
 
 import math
 import types
@@ -9,7 +9,6 @@ from . import vmath
 from ._capture import names_used, surroundings
 from .field import InPlace
 from .separable import Separable
-from .solution import Retcode
 from .solvers import batch as B
 
 _NAMES = frozenset(("sin", "cos", "tan"))
@@ -40,7 +39,7 @@ def takes_angles(fun):
 
 
 class RescuedLoop:
-    """The loop of one thread in lanes, and after it the single tier for what is not finite there.
+    """The loop of one thread in lanes, and after it the single tier for what they leave.
 
     Parameters
     ----------
@@ -48,10 +47,12 @@ class RescuedLoop:
     lanes : LaneLoop
     make_single : callable
         ``make_single(batch)`` makes a `MemberLoop`; called when the first trajectory needs it.
+    codes : tuple of int
+        What such a trajectory has as its return code.
     """
 
-    def __init__(self, batch, lanes, make_single):
-        self.batch, self.lanes, self.make_single = batch, lanes, make_single
+    def __init__(self, batch, lanes, make_single, codes):
+        self.batch, self.lanes, self.make_single, self.codes = batch, lanes, make_single, codes
         self.single, self.range, self.left = None, (0, 0), None
 
     def start(self, first, last):
@@ -71,7 +72,7 @@ class RescuedLoop:
         if self.left is None:
             if not self.lanes.advance():
                 return False
-            failed = np.flatnonzero(batch.counters[first:last, B.RETCODE] == Retcode.NONFINITE)
+            failed = np.flatnonzero(np.isin(batch.counters[first:last, B.RETCODE], self.codes))
             self.left = list(first + failed)
             self._next()
         elif self.single.advance():

@@ -12,6 +12,8 @@ RETCODE, NFEV, NJEV, NLU, NACCEPT, NREJECT, NSWITCH, NSAVED = range(8)
 N_COUNTERS = 8
 #: In the column `RETCODE`: the trajectory has not ended yet.
 RUNNING = -100
+#: Likewise: it is left to the single tier.
+LEFT = -101
 
 
 @dataclasses.dataclass

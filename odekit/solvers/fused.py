@@ -8,19 +8,19 @@ that LLVM vectorises the loop over lanes. The rules are those of `odekit.solvers
 import math
 
 from . import control as C
-from . import driver, explicit, fused_auto, interpolant, lanes
+from . import driver, explicit, fused_auto, fused_events, interpolant, lanes
 from .hermite import HERMITE
 from .lanes import BLOCK, call
 
 _LOG2_ERR_OLD_MIN = C.LOG_ERR_OLD_MIN / math.log(2.0)
 
 
-def layout(table, n, n_params, outputs, paired=False):
-    """Rows of the kernel of a table, with dense output or without, alone or in an automatic pair."""
+def layout(table, n, n_params, outputs, paired=False, events=0):
+    """Rows of the kernel of a table, with dense output and event functions or without, alone or in an automatic pair."""
     extra = {}
-    if outputs:
+    if outputs or events:
         stages = len(_stages(table)) + len(table.extra_c)
-        extra = {"old": n, "k": stages * n, "q": _degree(table) * n, "end": 0}
+        extra = {"old": n, "k": stages * n, "q": _degree(table) * n, "end": 0, **fused_events.rows(events, n)}
     return fused_auto.layout(n, n_params, extra, paired)
 
 

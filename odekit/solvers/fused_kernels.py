@@ -2,7 +2,7 @@
 
 import functools
 
-from . import fused, fused_rosenbrock, fused_symplectic, lane_loop
+from . import fused, fused_events, fused_rosenbrock, fused_symplectic, lane_loop
 from .rosenbrock_tables import ROSENBROCK
 from .symplectic import SPLITTINGS
 from .tables import EXPLICIT
@@ -19,7 +19,7 @@ LARGEST_STIFF_DIMENSION = 8
 
 
 @functools.lru_cache(maxsize=64)
-def explicit(name, n, n_params, outputs, field, identity, paired=False):
+def explicit(name, n, n_params, outputs, field, identity, paired=False, events=()):
     """Kernel of an explicit method.
 
     Parameters
@@ -30,9 +30,11 @@ def explicit(name, n, n_params, outputs, field, identity, paired=False):
         Whether states inside the span are kept.
     field : Numba dispatcher
     identity : str
-        Of the field, see `odekit._lane_field.lane_function`.
+        Of field and events, see `odekit._lane_field.lane_function`.
     paired : bool
         Whether it is that of an automatic pair.
+    events : tuple of (Numba dispatcher, float)
+        Terminal event functions, and their directions.
 
     Returns
     -------
@@ -40,15 +42,26 @@ def explicit(name, n, n_params, outputs, field, identity, paired=False):
     layout : Layout
     """
     table = EXPLICIT[name]
-    layout = fused.layout(table, n, n_params, outputs, paired)
+    outputs = outputs or len(events) > 0
+    layout = fused.layout(table, n, n_params, outputs, paired, len(events))
     sources = {"sweep": fused.sweep(table, layout, outputs)}
     if outputs:
         sources["dense"] = fused.dense(table, layout)
-    return lane_loop.kernel(name, layout, table.embedded_order, sources, {"field": field}, identity), layout
+    more, namespace = _finding(layout, events)
+    namespace |= {"field": field}
+    return lane_loop.kernel(name, layout, table.embedded_order, sources | more, namespace, identity), layout
+
+
+def _finding(layout, events):
+    """Sources that find events, and their functions."""
+    if not events:
+        return {}, {}
+    functions, directions = zip(*events, strict=True)
+    return fused_events.sources(layout, directions), {f"event{k}": f for k, f in enumerate(functions)}
 
 
 @functools.lru_cache(maxsize=64)
-def symplectic(name, n, n_params, outputs, velocity, force, field, identity):
+def symplectic(name, n, n_params, outputs, velocity, force, field, identity, events=()):
     """Kernel of a symplectic splitting method.
 
     Parameters
@@ -60,19 +73,23 @@ def symplectic(name, n, n_params, outputs, velocity, force, field, identity):
     velocity, force, field : Numba dispatcher
         See `odekit._lane_halves.lane_halves`.
     identity : str
-        Of all three.
+        Of all functions.
+    events : tuple of (Numba dispatcher, float)
+        As above.
 
     Returns
     -------
     address : int
     layout : Layout
     """
-    layout = fused_symplectic.layout(n, n_params, outputs)
+    outputs = outputs or len(events) > 0
+    layout = fused_symplectic.layout(n, n_params, outputs, len(events))
     sources = {"sweep": fused_symplectic.sweep(SPLITTINGS[name], layout, outputs)}
     if outputs:
         sources["dense"] = fused_symplectic.dense(layout)
-    namespace = {"velocity": velocity, "force": force, "field": field}
-    return lane_loop.kernel(name, layout, 0, sources, namespace, identity), layout
+    more, namespace = _finding(layout, events)
+    namespace |= {"velocity": velocity, "force": force, "field": field}
+    return lane_loop.kernel(name, layout, 0, sources | more, namespace, identity), layout
 
 
 @functools.lru_cache(maxsize=64)

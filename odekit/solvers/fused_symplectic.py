@@ -4,17 +4,17 @@ The rules are those of `odekit.solvers.symplectic`, number by number: fixed step
 whose carries are rows of the lane; Hermite's interpolation in between.
 """
 
-from . import fused, lanes, symplectic
+from . import fused, fused_events, lanes, symplectic
 from .hermite import HERMITE
 from .lanes import Layout
 
 
-def layout(n, n_params, outputs):
-    """Rows of the kernel, with dense output or without."""
+def layout(n, n_params, outputs, events=0):
+    """Rows of the kernel, with dense output and event functions or without."""
     carries = [f"carry{i}" for i in range(n)]
     extra = dict.fromkeys(carries, 1)
-    if outputs:
-        extra |= {"old": n, "k": n, "q": len(HERMITE[0]) * n, "end": 0}
+    if outputs or events:
+        extra |= {"old": n, "k": n, "q": len(HERMITE[0]) * n, "end": 0, **fused_events.rows(events, n)}
     return Layout(n, n_params, extra, dict.fromkeys(carries, 0.0))
 
 

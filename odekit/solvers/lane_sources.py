@@ -1,14 +1,15 @@
 """What surrounds a sweep of lanes, as source: how trajectories begin and finish, their outputs, the loop over sweeps."""
 
 from ..solution import Retcode
-from . import auto, fused_auto
+from . import auto, fused_auto, fused_events
 from . import batch as B
 from . import control as C
 from . import lanes as L
 from .lanes import call
 
 _RETCODES = {L.DONE: Retcode.SUCCESS, L.MAX_STEPS: Retcode.MAX_STEPS, L.TOO_SMALL: Retcode.STEP_TOO_SMALL,
-             L.NONFINITE: Retcode.NONFINITE, L.RAISED: Retcode.RHS_RAISED, L.SINGULAR: Retcode.SINGULAR}  # fmt: skip
+             L.NONFINITE: Retcode.NONFINITE, L.RAISED: Retcode.RHS_RAISED, L.SINGULAR: Retcode.SINGULAR,
+             fused_events.EVENT: Retcode.TERMINATED, fused_events.LEFT: B.LEFT}  # fmt: skip
 
 #: Rows that only some methods have, and where they are told. Lanes factorise once for each Jacobian.
 _MORE_COUNTERS = (("njev", B.NJEV), ("njev", B.NLU), ("nswitch", B.NSWITCH))
@@ -105,7 +106,10 @@ def run_source(layout, has_dense, identity):
         *(_pause_lines(lanes) if paired else []),
         f"        done, wanted = sweep(w, (active + {L.BLOCK - 1}) // {L.BLOCK}, rtol, atol, max_step, step_limit)",
     ]
-    if has_dense:
+    has_events = fused_events.count(layout) > 0
+    if has_events:
+        lines += fused_events.after_sweep(layout, B.SAVE_TIMES, B.SAVE_STEPS)
+    elif has_dense:
         lines += [
             "        if wanted > 0:",
             f"            if save == {B.SAVE_TIMES}:",
@@ -122,6 +126,7 @@ def run_source(layout, has_dense, identity):
         f"        k = control[{L.NEXT}]",
         f"        control[{L.NEXT}] = k + 1",
         "        status = begin(w, lane, k, spans, starts, params, rtol, atol, first_step, max_step)",
+        *([f"        status = start_events(w, lane) if status == {L.RUN}.0 else status"] if has_events else []),
         f"        {at(L.STATUS)} = status",
     ]
     if has_dense:
@@ -152,7 +157,7 @@ def run_source(layout, has_dense, identity):
         f"    code = {_choice(_RETCODES)}",
         *(_first_failure_lines(layout) if paired else []),
         f"    saved = {at(L.SERVED)}",
-        f"    if save == {B.SAVE_END} and status == {L.DONE}.0:",
+        f"    if save == {B.SAVE_END} and (status == {L.DONE}.0 or status == {fused_events.EVENT}.0):",
         "        saved = 1.0",
         *(f"        y_out[k * {n} + {i}] = {a}" for i, a in enumerate(y)),
         f"    c = k * {B.N_COUNTERS}",
@@ -230,8 +235,17 @@ def _emit_lines(layout):
     """Source of ``emit``: write the states that are kept of the step just accepted."""
     at, n = layout.at, layout.n
     y, old = layout.vector("y"), layout.vector("old")
+    until, ends = "t_new", []
+    if fused_events.count(layout) > 0:
+        until, event = "limit", f"{at(L.STATUS)} == {fused_events.EVENT}.0"
+        ends = [
+            f"    limit = {at(layout.first['stop'])} if {event} else {at(L.T)}",
+            f"    if save == {B.SAVE_STEPS} and {event}:",
+            "        settle(w, lane)",
+        ]
     return [
         "def emit(w, lane, save, rows, shared, t_eval, y_out, t_out):",
+        *ends,
         f"    k, served, t_new = int({at(L.MEMBER)}), int({at(L.SERVED)}), {at(L.T)}",
         f"    if save == {B.SAVE_STEPS}:",
         "        t_out[k * rows + served] = t_new",
@@ -243,7 +257,7 @@ def _emit_lines(layout):
         "        return",
         "    first = 0 if shared == 1 else k * rows",
         f"    t, direction = {at(L.T_OLD)}, {at(L.DIRECTION)}",
-        "    while served < rows and (t_new - t_eval[first + served]) * direction >= 0.0:",
+        f"    while served < rows and ({until} - t_eval[first + served]) * direction >= 0.0:",
         "        out = (k * rows + served) * " + str(n),
         "        if t_eval[first + served] == t_new:",
         *(f"            y_out[out + {i}] = {a}" for i, a in enumerate(y)),
