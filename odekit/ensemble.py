@@ -63,7 +63,7 @@ def solve_ensemble(
         With ``save="steps"``: bound on the steps that are kept of a trajectory, its start included.
     events : callable or list of callables, optional
         Terminal events, ``event(t, y, *args) -> float``, each of which ends the trajectory in which it happens; see
-        `odekit.solve_ivp`.
+        `odekit.solve_ivp`. Explicit and symplectic methods find them in the fused tier too.
     jac : callable or array_like, optional
     first_step, max_step, max_steps
         See `odekit.solve_ivp`.

@@ -69,7 +69,7 @@ def ensemble(solution, component=0, ax=None, quantiles=QUANTILES, members=5, **l
     ax.plot(t, found[-1], **{"color": color, "label": "median", **line})
     ax.set_xlabel("time $t$")
     ax.set_ylabel(f"$y_{{{component}}}$")
-    ax.legend()
+    ax.legend(frameon=True)
     return ax
 
 
