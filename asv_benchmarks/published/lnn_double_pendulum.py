@@ -1,6 +1,6 @@
 """The double pendulum of Cranmer et al. (2020): energy error of a Lagrangian network and of a plain one after t = 100.
 
-    python asv_benchmarks/published/lnn_double_pendulum.py [--seeds 3] [--steps 80000] [--keep]
+    python asv_benchmarks/published/lnn_double_pendulum.py [--seeds 3] [--steps 20000] [--keep]
 
 Masses and lengths 1, g = 9.8. The networks see the state (angles modulo 2 pi) and learn the accelerations. Energy error: 40 starts
 with random angles, nearly at rest, |E_model - E_true| at t = 100 over 29.4, the largest potential energy. Published: 0.43 % for the
@@ -99,7 +99,7 @@ def command(arguments=None):
         run, FIGURES, title="Lagrangian network, double pendulum", notes=NOTES, arguments=arguments,
         source="Cranmer et al. (2020, arXiv:2003.04630), notebook of the double pendulum.",
         settings=(
-            ("steps", int, 80_000, "updates"), ("width", int, 64, "features of a layer"),
+            ("steps", int, 20_000, "updates"), ("width", int, 64, "features of a layer"),
             ("samples", int, 20_000, "training states"), ("time", float, 100.0, "end of the rollouts"),
         ),
     )  # fmt: skip
