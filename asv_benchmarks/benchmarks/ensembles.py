@@ -5,7 +5,7 @@ import numpy as np
 import odekit
 
 RHO = np.linspace(0.0, 21.0, 10_000)
-RATES = np.geomspace(3e6, 3e8, 200)
+RATES = np.geomspace(3e6, 3e8, 2000)
 TIMES = np.linspace(0.0, 10.0, 50)
 
 
@@ -58,8 +58,11 @@ def time_single_tier():
     odekit.solve_ensemble(lorenz, (0, 10), [1.0, 0.0, 0.0], (RHO[::20],), "dop853", tier="single", executor=1)
 
 
-def time_robertson():
-    odekit.solve_ensemble(robertson, (0, 1e5), [1.0, 0.0, 0.0], (RATES,), "auto", rtol=1e-6, atol=1e-12, executor=1)
+def time_robertson(method):
+    odekit.solve_ensemble(robertson, (0, 1e5), [1.0, 0.0, 0.0], (RATES,), method, rtol=1e-6, atol=1e-12, executor=1)
+
+
+time_robertson.params, time_robertson.param_names = ["rodas5p", "auto"], ["method"]
 
 
 def time_first_call():
