@@ -182,7 +182,9 @@ def test_loky(tmp_path, reference, monkeypatch):
     processes = loky.get_reusable_executor(max_workers=2)
     try:
         assert same(solve(executor=processes, chunksize=4), reference)
-        ensemble = odekit.solve_ensemble(lambda t, y, rate: [-rate * y[0]], (0, 1), [1.0], **OPTIONS, executor=processes)
+        ensemble = odekit.solve_ensemble(
+            lambda t, y, rate: [-rate * y[0]], (0, 1), [1.0], **OPTIONS, executor=processes
+        )
         assert same(ensemble, reference)
         _spoil(monkeypatch, 4, DiesOnce(str(tmp_path / "died")))
         assert same(solve(executor=processes, chunksize=2), reference) and (tmp_path / "died").exists()

@@ -31,7 +31,13 @@ def time_stream():
     """What `trajectory` computes, written while it is computed."""
     with tempfile.TemporaryDirectory() as folder:
         odekit.solve_ivp(
-            lambda t, y: [y[1], -y[0]], (0, 1e4), [1.0, 0.0], "dopri5", rtol=1e-6, max_steps=10**6, store=os.path.join(folder, "t")
+            lambda t, y: [y[1], -y[0]],
+            (0, 1e4),
+            [1.0, 0.0],
+            "dopri5",
+            rtol=1e-6,
+            max_steps=10**6,
+            store=os.path.join(folder, "t"),
         )
 
 

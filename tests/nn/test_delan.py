@@ -109,7 +109,9 @@ def test_energy_is_conserved_and_the_mass_matrix_positive():
     model = made("two")
     y0 = np.random.default_rng(3).standard_normal((4, 4))
     ys = model.solve(y0, np.linspace(0, 5, 6))
-    assert np.ptp(model.energy(ys.reshape(-1, 4)).reshape(6, 4), axis=0).max() < 1e-7 and model.energy(y0[0]).shape == ()
+    assert (
+        np.ptp(model.energy(ys.reshape(-1, 4)).reshape(6, 4), axis=0).max() < 1e-7 and model.energy(y0[0]).shape == ()
+    )
     mass = model.mass_matrix(ys[..., :2].reshape(-1, 2))
     np.testing.assert_allclose(
         mass, equations(model, ys[..., :2].reshape(-1, 2), np.zeros((24, 2)), model.params)[0], rtol=1e-12

@@ -237,7 +237,9 @@ def test_rollouts_into_a_store(tmp_path, monkeypatch, method, options):
     y0, t = np.random.default_rng(0).standard_normal((50, 2)), np.linspace(0, 2, 9)
     memory = model.solve(y0, t, method, **options)
     stored = model.solve(y0, t, method, **options, store=tmp_path / "s")
-    assert stored.complete and stored.y.shape == (50, 2, 9) and (stored.retcode == 0).all() and (stored.nsaved == 9).all()
+    assert (
+        stored.complete and stored.y.shape == (50, 2, 9) and (stored.retcode == 0).all() and (stored.nsaved == 9).all()
+    )
     np.testing.assert_allclose(stored.y, memory.transpose(1, 2, 0), rtol=1e-6, atol=1e-7)
     path = tmp_path / "s" / "shard-000003.h5"
     whole = path.read_bytes()
