@@ -201,7 +201,8 @@ def _agrees(field, kernel, y, time):
 
 def rows(values, n):
     """The matrix (n, n) or, with the derivatives with respect to t, (n, n + 1) of what a kernel has written."""
-    return np.column_stack((values[: n * n].reshape(n, n), values[n * n :].reshape(n, -1)))
+    with_time = values.size > n * n
+    return np.column_stack((values[: n * n].reshape(n, n), values[n * n :].reshape(n, int(with_time))))
 
 
 def agrees(exact, evaluate, t, y):

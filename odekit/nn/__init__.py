@@ -9,7 +9,7 @@ from .delan import DeLaN
 from .derivative import DerivativeModel
 from .dissipative import DissipativeHNN
 from .files import load
-from .fit import History, TrainingError, fit
+from .fit import fit
 from .hnn import HNN
 from .lnn import LNN
 from .mlp import MLP
@@ -22,6 +22,7 @@ from .schedules import Cosine, Exponential, Piecewise
 from .second_order import SecondOrderODE
 from .separable_hnn import SeparableHNN
 from .trace import trace
+from .training import History, TrainingError
 from .trajectories import Trajectories
 
 __all__ = [
