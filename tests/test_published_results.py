@@ -47,7 +47,10 @@ def scripts(monkeypatch):
         del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", TINY)
+LONG = ("hnn_two_body", "lnn_double_pendulum")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.thorough] * (name in LONG)) for name in TINY])
 def test_command(name, capsys):
     module = importlib.import_module(name)
     values = module.command(["--seeds", "1", *TINY[name]])

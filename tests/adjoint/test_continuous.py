@@ -97,6 +97,7 @@ def test_backsolve_tells_the_reason_where_the_way_back_ends_nowhere():
         gradient(*arguments, rtol=1e-6, atol=1e-6, adjoint="backsolve", max_steps=2000)
 
 
+@pytest.mark.thorough
 def test_interpolating_survives_a_stiff_equation():
     def stiff(t, y, k, c):
         return [-k * (y[0] - c * np.cos(t))]

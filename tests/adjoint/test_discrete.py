@@ -68,6 +68,7 @@ def test_any_number_of_outputs_per_step(times):
         check(model_of(field, method), lambda s, y, p: reference.value(field, y, p), y0, np.array(times))
 
 
+@pytest.mark.thorough
 def test_trajectories_of_a_hamiltonian_network():
     energy = MLP([4, 8, 6, 1], rng=3)
     y0 = np.random.default_rng(1).standard_normal((3, 4))

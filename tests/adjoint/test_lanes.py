@@ -142,10 +142,14 @@ def test_batch_is_cut_by_its_size_alone():
     "make",
     [
         lambda: MLP([2, 4, 2], rng=0, time_dependent=True),
-        lambda: AntisymmetricField(2, rng=0, time_dependent=True),
+        pytest.param(lambda: AntisymmetricField(2, rng=0, time_dependent=True), marks=pytest.mark.thorough),
         lambda: SecondOrderODE(MLP([2, 4, 1], rng=0, time_dependent=True)),
-        lambda: TraceField(MLP([2, 4, 2], rng=0, time_dependent=True), regularised=True),
-        lambda: LNN(MLP([2, 4, 1], activation="softplus", rng=0, time_dependent=True)),
+        pytest.param(
+            lambda: TraceField(MLP([2, 4, 2], rng=0, time_dependent=True), regularised=True), marks=pytest.mark.thorough
+        ),
+        pytest.param(
+            lambda: LNN(MLP([2, 4, 1], activation="softplus", rng=0, time_dependent=True)), marks=pytest.mark.thorough
+        ),
     ],
     ids=["MLP", "AntisymmetricField", "SecondOrderODE", "TraceField", "LNN"],
 )

@@ -39,9 +39,12 @@ def both(fun, t_span, y0, args, method, **options):
     ]
 
 
-@pytest.mark.parametrize(
-    "method", [*(m for m in EXPLICIT if m not in ("vern9", "dopri5", "midpoint", "rk4")), *ROSENBROCK]
-)
+def thorough(names, quick):
+    """Parameters of a test, of which those that are not quick are left to a thorough run."""
+    return [pytest.param(name, marks=[] if name in quick else pytest.mark.thorough) for name in names]
+
+
+@pytest.mark.parametrize("method", thorough([*EXPLICIT, *ROSENBROCK], ("tsit5", "dop853", "rodas5p")))
 def test_the_numbers_of_the_single_tier(method):
     """The same attempts and evaluations, and the same numbers; both ways in time, with outputs and without.
 

@@ -40,7 +40,11 @@ def both(fun, span, y0, args, method, **options):
 
 @pytest.mark.parametrize(
     ("method", "kept"),
-    [("dop853", {"t_eval": np.linspace(0, 1.2, 8)}), ("tsit5", {"save": "steps"}), ("yoshida4", {})],
+    [
+        pytest.param("dop853", {"t_eval": np.linspace(0, 1.2, 8)}, marks=pytest.mark.thorough),
+        ("tsit5", {"save": "steps"}),
+        ("yoshida4", {}),
+    ],
 )
 def test_the_events_of_the_single_tier(method, kept):
     """Two functions with directions; the dense output of dop853 costs evaluations, yoshida4 has Hermite's."""

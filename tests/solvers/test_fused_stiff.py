@@ -46,6 +46,7 @@ def test_linear_systems_with_pivots():
     assert (abs(out - x)[regular] < 1e-14 * condition * np.linalg.norm(x[regular], axis=1)[:, None]).all()
 
 
+@pytest.mark.thorough
 def test_trajectories_change_their_method_as_in_the_single_tier(monkeypatch):
     """The same decisions with the same pair of methods; the results within the tolerance of the true ones for all members."""
     monkeypatch.setattr(choice, "IMPLICIT", "rodas5p")
