@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 EXAMPLES = sorted((pathlib.Path(__file__).parents[1] / "examples").glob("*.py"))
-LONG = ("adjoints",)  # all kinds of gradients, each of which is compiled
+LONG = ("adjoints", "ensemble")  # all kinds of gradients and of lanes, each of which is compiled
 
 
 @pytest.mark.parametrize(
