@@ -2,56 +2,36 @@
 
 import math
 
-from llvmlite import ir as llvm
 from numba import njit, types
-from numba.core import cgutils, ir
-from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.ir_utils import find_callname, get_definition, guard, mk_unique_var
+from numba.core import ir
+from numba.core.compiler_machinery import register_pass
+from numba.core.ir_utils import find_callname, get_definition, guard
 from numba.extending import intrinsic
 
 from . import _jit, vmath
-from ._address import build_view
 from ._dual import Dual, derivative, seed
 from ._dual_functions import replacement
 from ._fingerprint import fingerprint
-from ._lane_field import FIELD_OPTIONS, compiler, digest, renamed, stamp, unpacked
+from ._lane_field import FIELD_OPTIONS, digest, keep, on_stack, renamed, stamp, unpacked
+from ._passes import ReplaceCalls, compiler
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
 from ._wrap import Unsupported, parameters_size, reason
 
 _MODULES = ("math", "numpy", "builtins")
-_KEPT = 64
 _known: dict = {}  # fingerprint -> what `lane_jacobian` gives or raises, so that a second call finds its kernel
 _VMATH = {id(getattr(vmath, name)): name for name in vmath.__all__}
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class UseDualFunctions(FunctionPass):
+class UseDualFunctions(ReplaceCalls):
     """Replace calls of functions of `math`, `numpy`, `odekit.vmath` and the builtins by those that take dual numbers."""
 
     _name = "odekit_use_dual_functions"
 
-    def __init__(self):
-        super().__init__()
-
-    def run_pass(self, state):
-        """Rewrite; True where something changed."""
-        func_ir, changed = state.func_ir, False
-        for block in func_ir.blocks.values():
-            body = []
-            for statement in block.body:
-                call = statement.value if isinstance(statement, ir.Assign) else None
-                if isinstance(call, ir.Expr) and call.op == "call" and not call.kws:
-                    function = replacement(_name_of(func_ir, call) or "")
-                    if function is not None:
-                        target = ir.Var(block.scope, mk_unique_var("$dual"), statement.loc)
-                        value = ir.Global("dual_function", function, statement.loc)
-                        body.append(ir.Assign(value, target, statement.loc))
-                        func_ir._definitions[target.name] = [value]
-                        call.func, changed = target, True
-                body.append(statement)
-            block.body = body
-        return changed
+    def replacement(self, func_ir, call):
+        """The function of dual numbers of the same name, if there is one."""
+        return replacement(_name_of(func_ir, call) or "")
 
 
 def _name_of(func_ir, call):
@@ -71,15 +51,8 @@ def _dual_array(typingctx, size, directions):
     """An uninitialised array of dual numbers, of literal size, on the stack of the calling function."""
     if not (isinstance(size, types.IntegerLiteral) and isinstance(directions, types.IntegerLiteral)):
         return None
-    count, array = size.literal_value, types.Array(Dual(directions.literal_value), 1, "C")
-
-    def codegen(context, builder, signature, args):
-        element = context.get_data_type(array.dtype)
-        memory = cgutils.alloca_once(builder, llvm.ArrayType(element, count))
-        pointer = builder.bitcast(memory, element.as_pointer())
-        return build_view(context, builder, array, pointer, [llvm.Constant(llvm.IntType(64), count)])
-
-    return array(size, directions), codegen
+    array = types.Array(Dual(directions.literal_value), 1, "C")
+    return array(size, directions), on_stack(array, size.literal_value)
 
 
 def lane_jacobian(function, n, structure, in_place=False, time=False):
@@ -116,9 +89,7 @@ def lane_jacobian(function, n, structure, in_place=False, time=False):
     """
     key = digest(fingerprint(function), repr(structure), n, in_place, time, stamp())
     if key not in _known:
-        while len(_known) >= _KEPT:
-            del _known[next(iter(_known))]
-        _known[key] = _compile(function, n, structure, in_place, time, key)
+        keep(_known, key, _compile(function, n, structure, in_place, time, key))
     if isinstance(_known[key], Unsupported):
         raise _known[key]
     return _known[key]

@@ -14,17 +14,16 @@ import types as python_types
 
 from llvmlite import ir as llvm
 from numba import njit, types
-from numba.core import cgutils, ir
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core import cgutils
+from numba.core.compiler_machinery import register_pass
 from numba.core.ir_utils import find_callname, guard
-from numba.core.untyped_passes import IRProcessing
 from numba.extending import intrinsic
 
 from . import _jit, vmath
 from ._address import build_view, float64_array
 from ._capture import surroundings
 from ._fingerprint import fingerprint
+from ._passes import ReplaceCalls, compiler
 from ._returns import ReturnTuples
 from ._wrap import Unsupported, parameters_size
 
@@ -40,7 +39,7 @@ _ELEMENTARY = frozenset(
 )
 _LONGEST_ARRAY = 64  # an argument that is a longer vector would take too many registers
 
-_KEPT_FIELDS = 64
+_KEPT = 64
 _known: dict = {}  # identity -> field, so that a second call with the same function finds its kernel
 
 
@@ -50,47 +49,15 @@ def _replacement(name):
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class UseVmath(FunctionPass):
+class UseVmath(ReplaceCalls):
     """Replace calls of elementary functions of `math` and `numpy`."""
 
     _name = "odekit_use_vmath"
 
-    def __init__(self):
-        super().__init__()
-
-    def run_pass(self, state):
-        """Rewrite; True where something changed."""
-        func_ir, changed = state.func_ir, False
-        for block in func_ir.blocks.values():
-            body = []
-            for statement in block.body:
-                call = statement.value if isinstance(statement, ir.Assign) else None
-                if isinstance(call, ir.Expr) and call.op == "call" and not call.kws:
-                    found = guard(find_callname, func_ir, call)
-                    function = _replacement(found[0]) if found and found[1] in _MODULES else None
-                    if function is not None:
-                        target = ir.Var(block.scope, f"$vmath_{found[0]}_{len(body)}_{id(statement)}", statement.loc)
-                        value = ir.Global(f"vmath_{found[0]}", function, statement.loc)
-                        body.append(ir.Assign(value, target, statement.loc))
-                        func_ir._definitions[target.name] = [value]
-                        call.func, changed = target, True
-                body.append(statement)
-            block.body = body
-        return changed
-
-
-def compiler(*passes):
-    """Numba's nopython pipeline with passes over the untyped representation in it, the last of which runs first."""
-
-    class LaneCompiler(CompilerBase):
-        def define_pipelines(self):
-            pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-            for a_pass in passes:
-                pipeline.add_pass_after(a_pass, IRProcessing)
-            pipeline.finalize()
-            return [pipeline]
-
-    return LaneCompiler
+    def replacement(self, func_ir, call):
+        """The function of `odekit.vmath` of the same name, if there is one."""
+        found = guard(find_callname, func_ir, call)
+        return _replacement(found[0]) if found and found[1] in _MODULES else None
 
 
 _COMPILERS = {True: compiler(ReturnTuples, UseVmath), False: compiler(ReturnTuples)}
@@ -101,14 +68,25 @@ def stack_array(typingctx, size):
     """An uninitialised float64 array of a literal size on the stack of the calling function."""
     if not isinstance(size, types.IntegerLiteral):
         return None
-    count = size.literal_value
+    return float64_array(size), on_stack(float64_array, size.literal_value)
+
+
+def on_stack(array, count):
+    """Code generator of an intrinsic that gives an uninitialised array on the stack of the calling function.
+
+    Parameters
+    ----------
+    array : numba types.Array
+    count : int
+    """
 
     def codegen(context, builder, signature, args):
-        memory = cgutils.alloca_once(builder, llvm.ArrayType(llvm.DoubleType(), count))
-        pointer = builder.bitcast(memory, llvm.DoubleType().as_pointer())
-        return build_view(context, builder, float64_array, pointer, [llvm.Constant(llvm.IntType(64), count)])
+        element = context.get_data_type(array.dtype)
+        memory = cgutils.alloca_once(builder, llvm.ArrayType(element, count))
+        pointer = builder.bitcast(memory, element.as_pointer())
+        return build_view(context, builder, array, pointer, [llvm.Constant(llvm.IntType(64), count)])
 
-    return float64_array(size), codegen
+    return codegen
 
 
 def unpacked(structure):
@@ -243,10 +221,15 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
     source = f"# {identity}\n" + "\n".join(lines) + "\n"
     namespace = {"user": user, "math": math, "stack_array": stack_array}
     plain = _jit.exec_source(source, "lane_field", namespace)
-    while len(_known) >= _KEPT_FIELDS:
-        del _known[next(iter(_known))]
-    _known[identity] = njit(**FIELD_OPTIONS)(plain)
-    return _known[identity], identity
+    return keep(_known, identity, njit(**FIELD_OPTIONS)(plain)), identity
+
+
+def keep(known, key, value):
+    """Remember a value, and forget the oldest where there are many; gives the value."""
+    while len(known) >= _KEPT:
+        del known[next(iter(known))]
+    known[key] = value
+    return value
 
 
 @functools.cache
@@ -255,7 +238,7 @@ def stamp():
     folder = pathlib.Path(__file__).parent
     sources = [
         path.read_bytes()
-        for pattern in ("_lane_*.py", "_dual*.py", "_returns.py", "_powers.py", "vmath/*.py")
+        for pattern in ("_lane_*.py", "_dual*.py", "_passes.py", "_returns.py", "_powers.py", "vmath/*.py")
         for path in sorted(folder.glob(pattern))
     ]
     return digest(_jit.package_stamp(), *sources)

@@ -6,11 +6,10 @@ registers. The list of lists that a Jacobian returns becomes one flat tuple, row
 """
 
 from numba.core import ir
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, find_callname, get_definition, guard
-from numba.core.untyped_passes import IRProcessing
 
+from ._passes import compiler
 from ._powers import HalfPowers
 
 _LARGEST_TUPLE = 64  # a longer tuple costs more compile time than the allocation it saves
@@ -80,13 +79,5 @@ class ReturnTuples(FunctionPass):
         return changed
 
 
-class ReturnTuplesCompiler(CompilerBase):
-    """Numba's nopython pipeline with this pass and that of `odekit._powers` in it; give it to ``njit`` as `pipeline_class`."""
-
-    def define_pipelines(self):
-        """Numba's hook."""
-        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        pipeline.add_pass_after(ReturnTuples, IRProcessing)
-        pipeline.add_pass_after(HalfPowers, ReturnTuples)
-        pipeline.finalize()
-        return [pipeline]
+#: A pipeline with this pass and then that of `odekit._powers`.
+ReturnTuplesCompiler = compiler(HalfPowers, ReturnTuples)
