@@ -9,7 +9,7 @@ from ..solvers import driver as D
 from ..solvers import state as S
 from . import barrier, lanes, lanes_back
 from .lane_blocks import LANE_COUNT, work_size
-from .sweeps import ATTEMPT_WORK, MAX_STEPS, WORTH_A_THREAD, SolveError, reason_code, sentence
+from .sweeps import MAX_STEPS, SolveError, attempts_per_call, reason_code, sentence, worker_count
 from .tape import N_PARAMS, SIZE, TAPE, THETA, TIMES
 
 #: Trajectories of a group: twice as many as lanes, so that lanes are refilled and groups are many enough to share.
@@ -90,15 +90,12 @@ class LaneSweeps:
     def __init__(self, field, scheme, width, threads=None):
         self.scheme, self.width, self.d = scheme, width, field.dim
         self.groups = [Group(field, scheme, *bounds) for bounds in itertools.pairwise(partition(width))]
-        worth = width * field.params.size >= WORTH_A_THREAD
-        most = threads if threads is not None else barrier.available() if worth else 1
-        self.workers = max(1, min(most, len(self.groups), barrier.available()))
+        self.workers = worker_count(field, width, len(self.groups), threads)
         self.barrier = np.zeros(2, dtype=np.int64)
         self.f0, self.h0 = np.empty((width, self.d)), np.empty(width)
         self.counts, self.ends = np.zeros((width, lanes.N_COUNTS), dtype=np.int64), np.zeros((width, 2))
         self.heads = np.zeros(width, dtype=np.int64)
-        multiplications = max(1, LANE_COUNT * field.params.size * scheme.slots)
-        self.attempts = int(max(1, min(1000, ATTEMPT_WORK // multiplications)))
+        self.attempts = attempts_per_call(field, LANE_COUNT, scheme.slots)
 
     def _share(self, work):
         """Call ``work(group)`` for each group, on all threads."""

@@ -36,6 +36,44 @@ def sentence(reason, t, h, last_code, max_steps):
     )  # fmt: skip
 
 
+def worker_count(field, width, groups, threads):
+    """How many threads work on groups of lanes.
+
+    Parameters
+    ----------
+    field : object
+        See `odekit.adjoint.tape`.
+    width, groups : int
+        Trajectories, and groups of them.
+    threads : int or None
+        At most so many; None: as many as this process may use, where the batch is large enough.
+
+    Returns
+    -------
+    int
+    """
+    worth = width * field.params.size >= WORTH_A_THREAD
+    most = threads if threads is not None else barrier.available() if worth else 1
+    return max(1, min(most, groups, barrier.available()))
+
+
+def attempts_per_call(field, lanes, stages):
+    """Attempted steps after which a call returns to Python.
+
+    Parameters
+    ----------
+    field : object
+    lanes : int
+        That make a step together.
+    stages : int
+
+    Returns
+    -------
+    int
+    """
+    return int(max(1, min(1000, ATTEMPT_WORK // max(1, lanes * field.params.size * stages))))
+
+
 class Sweeps:
     """Forward and backward sweeps of a batch of one field with one method; keeps its memory from call to call.
 
@@ -57,9 +95,7 @@ class Sweeps:
         block = min(width, blocks.LANE_BLOCK)
         self.n_blocks = (width + block - 1) // block
         self.groups = min(self.n_blocks, blocks.GROUPS)
-        worth = width * field.params.size >= WORTH_A_THREAD
-        most = threads if threads is not None else barrier.available() if worth else 1
-        self.workers = max(1, min(most, self.groups, barrier.available()))
+        self.workers = worker_count(field, width, self.groups, threads)
         header, stages = field.pack(block, 1), scheme.slots
         per_step = (stages - 1) * int(header[SLOT_SIZE])
         self.stored = min(int(budget // (8 * per_step * self.n_blocks)), MAX_STEPS)
@@ -85,8 +121,7 @@ class Sweeps:
         self.bars = np.zeros((self.groups, self.size + int(header[N_PARAMS])))
         self.times = np.zeros((self.groups, 2))
         self.counts = np.zeros((self.groups, backward.N_COUNTS), dtype=np.int64)
-        multiplications = max(1, width * field.params.size * stages)
-        self.attempts = int(max(1, min(1000, ATTEMPT_WORK // multiplications)))
+        self.attempts = attempts_per_call(field, width, stages)
 
     def forward(
         self,
