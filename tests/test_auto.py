@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from problems import stiff_cosine
+from state_arrays import allocate
 
 import odekit
 from odekit.solvers import auto, choice, state
@@ -134,7 +135,7 @@ def test_stiffness_is_found_where_accuracy_and_not_stability_limits_the_steps(pr
 
 
 def test_trials_of_the_implicit_method_that_fail_become_rare():
-    _, iw, w, _ = state.allocate(1, 0)
+    _, iw, w, _ = allocate(1, 0)
     iw[state.PATIENCE] = auto.FIRST_PATIENCE
     for steps, patience in ((5, 50), (5, 100), (60, 200), (300, 25), (5, 50)):
         auto.switch(iw, w, auto.IMPLICIT, auto.SMOOTH)

@@ -231,10 +231,26 @@ def sweep(table, layout, outputs):
     work = f"{float(inner - 1 if late else inner)!r}"
     if late:
         work += " + select(err_square <= 1.0, 1.0, 0.0)" if adaptive else " + 1.0"
-    hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(n)]
     after = control_source(layout, factor, work, more=fused_auto.leave_explicit(layout, table) if paired else ())
+    return sweep_source(n, body, after)
+
+
+def sweep_source(n, attempt, control_):
+    """Source of ``sweep``: an attempt in every lane, and what follows from it.
+
+    Parameters
+    ----------
+    n : int
+    attempt, control_ : list of str
+        The latter from `control_source`.
+
+    Returns
+    -------
+    str
+    """
+    hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(n)]
     head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
-    return loop_source(head, hoisted, [body, after], ["done", "wanted"])
+    return loop_source(head, hoisted, [attempt, control_], ["done", "wanted"])
 
 
 def _error(table, n):

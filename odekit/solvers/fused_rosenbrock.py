@@ -7,7 +7,16 @@ that there are no branches. The rules are those of `odekit.solvers.rosenbrock`, 
 import math
 
 from . import control, fused_auto, lanes, newton, rosenbrock
-from .fused import TOO_SMALL, accept_source, attempt_source, control_source, keep_source, loop_source, weighted
+from .fused import (
+    TOO_SMALL,
+    accept_source,
+    attempt_source,
+    control_source,
+    keep_source,
+    loop_source,
+    sweep_source,
+    weighted,
+)
 from .lanes import call
 
 _LOG2 = math.log(2.0)
@@ -199,9 +208,7 @@ def sweep(table, layout, outputs, timed, partner=None):
         f"select(singular, {lanes.SINGULAR}.0, {TOO_SMALL})",
         [f"{at(first['njev'])} += select(running, 1.0, 0.0)", *fused_auto.steps_source(layout), *decisions],
     )
-    hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(n)]
-    head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
-    return loop_source(head, hoisted, [body, after], ["done", "wanted"])
+    return sweep_source(n, body, after)
 
 
 def dense(table, layout):

@@ -149,41 +149,20 @@ def rhs_raised(w, t, scratch, y):
     return RHS_RAISED
 
 
-def allocate(n, n_params, scratch=0, degree=4, n_events=0, workspace=0, nonnegative=None):
-    """New state arrays for a problem of dimension `n`.
-
-    Parameters
-    ----------
-    n, n_params : int
-        Numbers of states and of parameters.
-    scratch : int
-        Floats of scratch memory behind the parameters.
-    degree : int
-        Degree of the dense-output polynomials.
-    n_events : int
-    workspace : int
-        Floats of workspace of an explicit method; an implicit one gets its own by `extended`.
-    nonnegative : ndarray of bool, (n,), optional
-        Components that must not be negative.
-
-    Returns
-    -------
-    fn, iw, w, p : ndarray
-    """
-    fn, iw, w_size, p_size = layout(n, n_params + scratch, degree, n_events, workspace, nonnegative is not None)
-    w = np.zeros(w_size)
-    if nonnegative is not None:
-        w[iw[O_NONNEGATIVE] :][:n] = nonnegative
-    return fn, iw, w, np.zeros(p_size)
-
-
 def layout(n, p_size, degree, n_events, workspace, nonnegative):
     """The arrays of integers of a problem, and the sizes of the others.
 
     Parameters
     ----------
-    n, p_size, degree, n_events, workspace : int
-        As for `allocate`; `p_size` with the scratch memory.
+    n : int
+        Dimension of the state.
+    p_size : int
+        Parameters of the field, and the scratch memory behind them.
+    degree : int
+        Degree of the dense-output polynomials.
+    n_events : int
+    workspace : int
+        Floats of workspace of an explicit method; an implicit one gets its own by `extended`.
     nonnegative : bool
         Whether there are components that must not be negative.
 

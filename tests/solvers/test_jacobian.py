@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from state_arrays import allocate
 
 from odekit import _jit
 from odekit.solvers import jacobian, linalg, state
@@ -31,7 +32,7 @@ def address():
 
 def evaluate(address, y, h=1e-3, f=None, f_is_exact=True, limit=np.inf, atol=1e-8):
     """State arrays and step code after one evaluation at t = 0.7."""
-    fn, iw, w, p = state.allocate(3, 1)
+    fn, iw, w, p = allocate(3, 1)
     iw, w = linalg.install(fn, iw, w, Dense(3), 0, 0)
     fn[state.F], p[0] = address, limit
     w[state.T], w[state.H] = 0.7, h

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from state_arrays import allocate
 
 import odekit
 from odekit import _jit
@@ -59,7 +60,7 @@ def reference():
 def test_linear_system(n, preconditioner):
     rng = np.random.default_rng(n)
     A = rng.normal(size=(n, n)) - 2 * np.sqrt(n) * np.eye(n)
-    fn, iw, w, p = state.allocate(n, n * n)
+    fn, iw, w, p = allocate(n, n * n)
 
     def field(t, y, dy, p):
         for i in range(n):
