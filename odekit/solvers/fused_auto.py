@@ -105,7 +105,7 @@ def _change(layout, factor):
 
 
 def leave_explicit(layout, table):
-    """Source of the decisions while the explicit method is in use, for the end of `fused.control_source`.
+    """Source of the decisions while the explicit method is in use, for the end of `fused_sweep.control_source`.
 
     Parameters
     ----------

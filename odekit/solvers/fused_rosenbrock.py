@@ -7,7 +7,7 @@ that there are no branches. The rules are those of `odekit.solvers.rosenbrock`, 
 import math
 
 from . import control, fused_auto, lanes, newton, rosenbrock
-from .fused import (
+from .fused_sweep import (
     TOO_SMALL,
     accept_source,
     attempt_source,

@@ -4,7 +4,7 @@ The rules are those of `odekit.solvers.symplectic`, number by number: fixed step
 whose carries are rows of the lane; Hermite's interpolation in between.
 """
 
-from . import fused, fused_events, lanes, symplectic
+from . import fused_events, fused_sweep, lanes, symplectic
 from .hermite import HERMITE
 from .lanes import Layout
 
@@ -47,7 +47,7 @@ def sweep(table, layout, outputs):
     q, p = [f"z{i}" for i in range(m)], [f"z{m + i}" for i in range(m)]
     velocity, force = [f"g{i}" for i in range(m)], [f"g{m + i}" for i in range(m)]
     carries = [at(layout.first[f"carry{i}"]) for i in range(n)]
-    body = fused.attempt_source(layout)
+    body = fused_sweep.attempt_source(layout)
     body += [f"z{i}, g{i}, c{i} = y{i}, k0_{i}, {carries[i]}" for i in range(n)]
     passed = 0.0
     for number, kick in enumerate(symplectic.kicks(table)):
@@ -66,13 +66,13 @@ def sweep(table, layout, outputs):
         body += _half("force", force, time, q, layout.n_params)
     body += [f"unusable = {' + '.join(f'(z{i} - z{i}) + (g{i} - g{i})' for i in range(n))}"]
     body += ["err_square = select(unusable == 0.0, 0.0, math.inf)"]
-    body += fused.accept_source(layout)
+    body += fused_sweep.accept_source(layout)
     body += [f"{carry} = select(accepted, c{i}, {carry})" for i, carry in enumerate(carries)]
     if outputs:
-        body += fused.keep_source(layout, [[f"k0_{i}" for i in range(n)]])
-    control = fused.control_source(layout, fused.FIXED, f"{float(len(table.weights))!r}")
+        body += fused_sweep.keep_source(layout, [[f"k0_{i}" for i in range(n)]])
+    control = fused_sweep.control_source(layout, fused_sweep.FIXED, f"{float(len(table.weights))!r}")
     head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
-    return fused.loop_source(head, [], [body, control], ["done", "wanted"])
+    return fused_sweep.loop_source(head, [], [body, control], ["done", "wanted"])
 
 
 def dense(layout):
@@ -83,6 +83,6 @@ def dense(layout):
     for i, (old, new, left, right) in enumerate(zip(*vectors, strict=True)):
         body += [f"b0, b1, b2 = {new} - {old}, h * {left}, h * {right}"]
         for d in range(len(HERMITE[0])):
-            terms = fused.weighted([row[d] for row in HERMITE], ["b0", "b1", "b2"])
+            terms = fused_sweep.weighted([row[d] for row in HERMITE], ["b0", "b1", "b2"])
             body += [f"{at(layout.first['q'] + d * n + i)} = {terms}"]
-    return fused.loop_source("def dense(w, blocks):", [], [body], ["done"])
+    return fused_sweep.loop_source("def dense(w, blocks):", [], [body], ["done"])

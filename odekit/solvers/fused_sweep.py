@@ -1,0 +1,145 @@
+"""The frame of a sweep, the same for all families of methods in fused lanes: an attempt, its acceptance, what follows from it."""
+
+from . import driver, lanes
+from .lanes import BLOCK
+
+
+def weighted(weights, terms):
+    """Source of a sum; terms with weight zero are left out."""
+    parts = [f"{float(weight)!r} * {term}" for weight, term in zip(weights, terms, strict=False) if weight != 0]
+    return " + ".join(parts) if parts else "0.0"
+
+
+def attempt_source(layout):
+    """Source of the beginning of an attempt: what the lane holds, and the step that it tries."""
+    at = layout.at
+    return [
+        f"t, t_end, h_wanted, running = {at(lanes.T)}, {at(lanes.T_END)}, {at(lanes.H)}, {at(lanes.STATUS)} == {lanes.RUN}.0",
+        *(f"y{i} = {element}" for i, element in enumerate(layout.vector("y"))),
+        *(f"k0_{i} = {element}" for i, element in enumerate(layout.vector("f"))),
+        *(f"p{k} = {element}" for k, element in enumerate(layout.parameters)),
+        "raised = 0",
+        f"smallest = {driver.MIN_STEP!r} * abs(t) + {driver.TINY!r}",
+        "size = select(h_wanted > max_step, max_step, h_wanted)",
+        f"size = select(({at(lanes.REJECTED)} == 0.0) & (size < smallest), smallest, size)",
+        f"ends = size * {driver.END_STRETCH!r} >= abs(t_end - t)",
+        f"t_new = select(ends, t_end, t + {at(lanes.DIRECTION)} * size)",
+        "h = t_new - t",
+    ]
+
+
+def accept_source(layout):
+    """Source of the end of an attempt: the new state by selection.
+
+    Expects the new state ``z``, its slope ``g`` and ``err_square``, which is not finite where anything else is not.
+    """
+    at = layout.at
+    return [
+        "accepted = (err_square <= 1.0) & (raised == 0) & running",
+        f"{at(lanes.ERR_SQUARE)}, {at(lanes.H_TRIED)} = err_square, abs(h)",
+        f"{at(lanes.ACCEPTED)}, {at(lanes.T)} = select(accepted, 1.0, 0.0), select(accepted, t_new, t)",
+        *(f"{element} = select(accepted, z{i}, y{i})" for i, element in enumerate(layout.vector("y"))),
+        *(f"{element} = select(accepted, g{i}, k0_{i})" for i, element in enumerate(layout.vector("f"))),
+        f"{at(lanes.STATUS)} = select((raised != 0) & running, {lanes.RAISED}.0, {at(lanes.STATUS)})",
+    ]
+
+
+#: Status of a lane whose step has become too small to be repeated.
+TOO_SMALL = f"select(finite, {lanes.TOO_SMALL}.0, {lanes.NONFINITE}.0)"
+
+
+def control_source(layout, factor, work, cause=TOO_SMALL, more=()):
+    """Source of what follows an attempt: the next step size, the counters, and whether the lane goes on.
+
+    It is a loop of its own: there its long chain of dependent operations overlaps with that of other lanes.
+
+    Parameters
+    ----------
+    layout : Layout
+    factor : list of str
+        Source that computes ``h_next`` and ``log_err`` from ``err_square``, ``h``, ``log_err_old`` and ``rejected``.
+    work : str
+        Source of the evaluations that the attempt has cost.
+    cause : str
+        Source of the status of a lane whose step has become too small to be repeated.
+    more : list of str
+        Source of what else there is to do, when the lane's next status ``now`` is known.
+    """
+    at = layout.at
+    rows = (lanes.H, lanes.NACCEPT, lanes.NREJECT, lanes.NFEV, lanes.LOG_ERR, lanes.REJECTED, lanes.STATUS)
+    names = ("h_next", "naccept", "nreject", "nfev", "log_err", "rejected", "now")
+    return [
+        f"err_square, h, h_wanted, t = {at(lanes.ERR_SQUARE)}, {at(lanes.H_TRIED)}, {at(lanes.H)}, {at(lanes.T)}",
+        f"accepted, rejected, status = {at(lanes.ACCEPTED)} != 0.0, {at(lanes.REJECTED)} != 0.0, {at(lanes.STATUS)}",
+        f"log_err_old, running = {at(lanes.LOG_ERR)}, status == {lanes.RUN}.0",
+        "finite = err_square < math.inf",
+        *factor,
+        f"naccept = {at(lanes.NACCEPT)} + select(accepted, 1.0, 0.0)",
+        f"nreject = {at(lanes.NREJECT)} + select(running & (not accepted), 1.0, 0.0)",
+        f"nfev = {at(lanes.NFEV)} + {work}",
+        "h_next = select(running, h_next, h_wanted)",
+        "log_err, rejected = select(accepted, log_err, log_err_old), select(accepted, 0.0, 1.0)",
+        # the driver's order: the end, the limit of steps, a step that is too small to be repeated
+        f"too_small = (not accepted) & (not (h_next >= {driver.MIN_STEP!r} * abs(t) + {driver.TINY!r}))",
+        f"now = select(too_small, {cause}, {lanes.RUN}.0)",
+        f"now = select(naccept + nreject >= step_limit, {lanes.MAX_STEPS}.0, now)",
+        f"now = select(accepted & (t == {at(lanes.T_END)}), {lanes.DONE}.0, now)",
+        "now = select(running, now, status)",
+        *more,
+        *(f"{at(row)} = {name}" for row, name in zip(rows, names, strict=True)),
+        f"done += select(now > {lanes.RUN}.0, 1, 0)",
+    ]
+
+
+def keep_source(layout, vectors):
+    """Source that keeps what the dense output needs: the old state, and vectors, each given as the names of its components."""
+    at = layout.at
+    lines = [f"{element} = y{i}" for i, element in enumerate(layout.vector("old"))]
+    for k, names in enumerate(vectors):
+        lines += [f"{element} = {name}" for element, name in zip(layout.vector("k", k), names, strict=True)]
+    return [
+        *lines,
+        f"wants = accepted & ((t_new - {at(lanes.NEXT_OUT)}) * {at(lanes.DIRECTION)} >= 0.0)",
+        f"{at(lanes.WANTS)}, {at(lanes.T_OLD)} = select(wants, 1.0, 0.0), t",
+        "wanted += select(wants, 1, 0)",
+    ]
+
+
+def loop_source(head, hoisted, bodies, counters):
+    """Source of a function that runs the bodies, one after the other, in every lane of so many blocks."""
+    lines = [
+        head,
+        "    align_stack()",
+        *("    " + line for line in hoisted),
+        f"    {' = '.join(counters)} = 0",
+        "    for block in range(blocks):",
+    ]
+    for body in bodies:
+        lines += [
+            f"        for inner in range({BLOCK}):",
+            f"            lane = block * {BLOCK} + inner",
+            *("            " + line for line in body),
+        ]
+    return "\n".join([*lines, f"    return {', '.join(counters)}"]) + "\n"
+
+
+def sweep_source(n, attempt, control_):
+    """Source of ``sweep``: an attempt in every lane, and what follows from it.
+
+    Parameters
+    ----------
+    n : int
+    attempt, control_ : list of str
+        The latter from `control_source`.
+
+    Returns
+    -------
+    str
+    """
+    hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(n)]
+    head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
+    return loop_source(head, hoisted, [attempt, control_], ["done", "wanted"])
+
+
+#: The size of fixed steps stays, though the last one may be cut short by the end; a step that fails fails for good.
+FIXED = ["log_err, h_next = 0.0, select(accepted, h_wanted, 0.0)"]
