@@ -11,6 +11,8 @@ import numpy as np
 
 from . import _jit, _wrap
 from ._arguments import unpack_source
+from ._wrapper_source import OK, parameters_size
+from ._wrapper_source import RAISED as STATUS_RAISED
 
 
 class _Here(threading.local):
@@ -111,7 +113,7 @@ def python_kernel(function, shape, args, structure=None):
     if structure is not None:
         parts = "".join(f"{part}, " for part in unpack_source(structure))
         unpack = _jit.exec_source(f"def unpack(p):\n    return ({parts})\n", "unpack", {"complex128": np.complex128})
-        n_params = _wrap.parameters_size(structure)
+        n_params = parameters_size(structure)
     kernel = _wrap.ScalarKernel(0, compiled=False)
     width = 2 if shape.complex_state else 1
     n_out = shape.size
@@ -129,7 +131,7 @@ def python_kernel(function, shape, args, structure=None):
 
     def call(t, y, out, p):
         given = args if unpack is None else unpack(p)
-        return _wrap.RAISED if guarded(kernel.raised, fill, t, y, out, given) is RAISED else _wrap.OK
+        return STATUS_RAISED if guarded(kernel.raised, fill, t, y, out, given) is RAISED else OK
 
     kernel.address, kernel.keep_alive = _jit.python_callback(
         call, shape.n * width, n_out * (width if dtype == np.complex128 else 1), n_params

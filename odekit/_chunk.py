@@ -18,7 +18,7 @@ import numpy as np
 from . import _fused_tier
 from ._lane_rescue import RescuedLoop, takes_angles
 from ._native import native_kernel
-from ._wrap import Unsupported
+from ._wrapper_source import Unsupported
 from .field import InPlace
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable

@@ -13,7 +13,8 @@ from ._capture import ignores_first_argument
 from ._fingerprint import Unknown
 from ._lane_field import lane_function
 from ._lane_halves import lane_halves
-from ._wrap import Unsupported, reason
+from ._wrap import reason
+from ._wrapper_source import Unsupported
 from .field import InPlace
 from .hamiltonian import Hamiltonian
 from .separable import Separable

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _callback, _pattern_check, _structure, _wrap
 from ._capture import ignores_first_argument, names_used
-from ._wrap import Shape, Unsupported
+from ._wrapper_source import Shape, Unsupported
 from .solvers import state
 from .solvers.linalg.banded import Banded
 from .solvers.linalg.dense import Dense

@@ -16,7 +16,8 @@ from ._lane_field import FIELD_OPTIONS, digest, keep, on_stack, renamed, stamp, 
 from ._passes import ReplaceCalls, compiler
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
-from ._wrap import Unsupported, parameters_size, reason
+from ._wrap import reason
+from ._wrapper_source import Unsupported, parameters_size
 
 _MODULES = ("math", "numpy", "builtins")
 _known: dict = {}  # fingerprint -> what `lane_jacobian` gives or raises, so that a second call finds its kernel

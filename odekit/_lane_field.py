@@ -25,7 +25,7 @@ from ._capture import surroundings
 from ._fingerprint import fingerprint
 from ._passes import ReplaceCalls, compiler
 from ._returns import ReturnTuples
-from ._wrap import Unsupported, parameters_size
+from ._wrapper_source import Unsupported, parameters_size
 
 #: Contraction lets multiplications and additions fuse; everything else stays as the user wrote it.
 FIELD_OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}, "forceinline": True}

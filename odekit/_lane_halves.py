@@ -6,7 +6,7 @@ from numba import njit
 
 from . import _jit
 from ._lane_field import FIELD_OPTIONS, lane_function
-from ._wrap import parameters_size
+from ._wrapper_source import parameters_size
 
 
 def lane_halves(system, n, structure, with_vmath=True):

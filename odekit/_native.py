@@ -9,6 +9,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import _address, _jit, _wrap
+from ._wrapper_source import OK
 
 
 @intrinsic
@@ -77,9 +78,9 @@ def _native(address, returns_status, keep):
         return _wrap.ScalarKernel(address, compiled=True, keep_alive=keep)
     if _jit.JIT_DISABLED:
         untyped = ctypes.CFUNCTYPE(None, ctypes.c_double, *[ctypes.POINTER(ctypes.c_double)] * 3)(address)
-        trampoline = _jit.SCALAR_CTYPE(lambda *arguments: untyped(*arguments) or _wrap.OK)
+        trampoline = _jit.SCALAR_CTYPE(lambda *arguments: untyped(*arguments) or OK)
         return _wrap.ScalarKernel(ctypes.cast(trampoline, ctypes.c_void_p).value, True, (keep, trampoline))
     name = f"native_{address:x}"
-    source = f"def {name}(t, y, dy, p):\n    call_void({address}, t, y, dy, p)\n    return {_wrap.OK}\n"
+    source = f"def {name}(t, y, dy, p):\n    call_void({address}, t, y, dy, p)\n    return {OK}\n"
     wrapper = _jit.exec_source(source, name, {"call_void": _call_void})
     return _wrap.ScalarKernel(_jit.cfunc_address(wrapper, _jit.SCALAR_SIGNATURE, cache=False), True, keep)

@@ -3,12 +3,11 @@
 import dataclasses
 import itertools
 import linecache
-import math
 import re
 import sys
 import warnings
 import weakref
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit, types
@@ -16,26 +15,17 @@ from numba.core.errors import NumbaWarning
 from numba.extending import is_jitted
 
 from . import _jit
-from ._arguments import unpack_source
 from ._capture import snapshot, with_compiled_helpers
 from ._returns import ReturnTuplesCompiler
+from ._wrapper_source import Unsupported, wrapper_source
 from ._writes import writes_into
 
 #: Options of the user's own functions: no cache (they are compiled anew in each process), x/0 is inf as in NumPy.
 USER_OPTIONS = {"error_model": "numpy", "nogil": True}
-#: Imaginary step of the complex-step derivative: so small that its square vanishes beside any value.
-COMPLEX_STEP = 1e-40
-
-# status of a scalar kernel
-OK, RAISED, WRONG_SHAPE = 0, 1, 2
 
 
 class OdekitPerformanceWarning(UserWarning):
     """A function could not be compiled and is called through Python, about a hundred times slower."""
-
-
-class Unsupported(Exception):
-    """A function cannot be compiled; the message says why."""
 
 
 @dataclasses.dataclass
@@ -66,63 +56,6 @@ class ScalarKernel:
     agrees: bool | None = None
     structures: set = dataclasses.field(default_factory=set)
     jacobians: dict = dataclasses.field(default_factory=dict)
-
-
-class Shape(NamedTuple):
-    """What a function receives and returns.
-
-    Attributes
-    ----------
-    n : int
-        Dimension of the state (complex numbers count once).
-    returns : str
-        ``"vector"`` (n numbers), ``"matrix"`` (n by n), ``"packed"`` (the diagonals of a band, `lband` + `uband` + 1 by n),
-        ``"band"`` (n by n, of which the band is kept in that form), ``"values"`` (`count` numbers) or ``"number"``.
-    complex_state : bool
-    in_place : bool
-        The function writes into its third argument.
-    vectorized : bool
-        The function expects y of shape (n, 1), SciPy's ``vectorized=True``.
-    derivative : bool
-        Compile the complex-step Jacobian of the function instead of the function.
-    time : bool
-        The derivative with respect to t follows the Jacobian.
-    direction : bool
-        Instead of the Jacobian its product with a direction of n + 1 numbers, which follow the state; the last is the part
-        in t.
-    lband, uband, count : int
-        See `returns`.
-    preconditioner : bool
-        The function is ``psolve(t, y, gamma, r, out, *args)``; y, gamma and r come one behind the other.
-    """
-
-    n: int
-    returns: str = "vector"
-    complex_state: bool = False
-    in_place: bool = False
-    vectorized: bool = False
-    derivative: bool = False
-    time: bool = False
-    direction: bool = False
-    lband: int = 0
-    uband: int = 0
-    count: int = 0
-    preconditioner: bool = False
-
-    @property
-    def expected(self):
-        """Shape of what the function returns."""
-        rows = self.lband + self.uband + 1
-        matrix = (self.n, self.n)
-        return {
-            "vector": (self.n,), "matrix": matrix, "packed": (rows, self.n), "band": matrix, "values": (self.count,),
-            "number": (),
-        }[self.returns]  # fmt: skip
-
-    @property
-    def size(self):
-        """How many numbers the kernel writes (complex ones count once)."""
-        return (self.lband + self.uband + 1) * self.n if self.returns == "band" else math.prod(self.expected)
 
 
 _counter = itertools.count()
@@ -230,13 +163,13 @@ def _compile(function, shape, structure):
     if shape.preconditioner:
         arguments = (types.float64, state, types.float64, state, state)
     arguments += tuple(_argument_type(*kind) for kind in structure)
-    arguments += _omitted(function, len(arguments))
+    arguments += omitted(function, len(arguments))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaWarning)
-        user = _compile_user(function, arguments)
+        user = compile_user(function, arguments)
         returned = None if shape.in_place or shape.preconditioner else user.overloads[arguments].signature.return_type
-        source = _source(shape, structure, returned, copies=shape.vectorized or writes_into(function))
-        name = f"user_{next(_counter)}"
+        source = wrapper_source(shape, structure, returned, copies=shape.vectorized or writes_into(function))
+        name = unique_name("user")
         namespace = {"user": user, "complex128": np.complex128}
         namespace |= {view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")}
         wrapper = _jit.exec_source(f"def {name}(t, y_, out_, p_):\n{source}", name, namespace)
@@ -244,14 +177,19 @@ def _compile(function, shape, structure):
     return ScalarKernel(address, compiled=True)
 
 
-def _omitted(function, given):
+def unique_name(prefix):
+    """A name that no other generated function of this process has."""
+    return f"{prefix}_{next(_counter)}"
+
+
+def omitted(function, given):
     """Types of the arguments that are not given and have a default."""
     plain = getattr(function, "py_func", function)
     missing, defaults = plain.__code__.co_argcount - given, plain.__defaults__ or ()
     return tuple(types.Omitted(value) for value in defaults[-missing:]) if 0 < missing <= len(defaults) else ()
 
 
-def _compile_user(function, arguments):
+def compile_user(function, arguments):
     if is_jitted(function):
         function.compile(arguments)
         return function
@@ -263,123 +201,6 @@ def _compile_user(function, arguments):
         user = njit(**USER_OPTIONS)(function)
         user.compile(arguments)
     return user
-
-
-def _source(shape, structure, returned, copies):
-    """Body of the wrapper: take the arguments apart, call (with a copy of the state), store what comes back."""
-    n, n_params = shape.n, parameters_size(structure)
-    view = "view1c" if shape.complex_state or shape.derivative else "view1"
-    arguments = ", ".join(
-        ["s" if shape.time else "t", "y"] + (["dy"] if shape.in_place else []) + unpack_source(structure)
-    )
-    lines = [f"p = view1(p_, 0, {n_params})"]
-    if shape.derivative:
-        # the scratch memory behind the parameters holds the complex state and, in place, the complex slope
-        lines += [f"state, y = view1(y_, 0, {n}), view1c(p_, {n_params}, {n})"]
-        out = f"view1(out_, 0, {n})" if shape.direction else f"view2(out_, 0, {n}, {n})"
-        lines += [f"out = {out}", f"dy = view1c(p_, {n_params + 2 * n}, {n})"]
-        lines += [f"for i in range({n}):", "    y[i] = state[i]"]
-    else:
-        lines += [f"y = {view}(y_, 0, {n})"]
-        if shape.returns in ("matrix", "packed", "band"):
-            rows = n if shape.returns == "matrix" else shape.size // n
-            lines += [f"out = {view.replace('1', '2')}(out_, 0, {rows}, {n})"]
-        else:
-            number = shape.returns == "number"  # a real one, whatever the state
-            lines += [
-                "out = view1(out_, 0, 1)"
-                if number
-                else f"out = {view}(out_, 0, {n if shape.returns == 'vector' else 1})"
-            ]
-        if shape.in_place:
-            lines += ["dy = out"]
-    if shape.preconditioner:
-        lines += [f"gamma, r = view1(y_, {n}, 1)[0], view1(y_, {n + 1}, {n})"]
-        arguments = arguments.replace("y", "y, gamma, r, out", 1)
-    if shape.vectorized:
-        arguments = arguments.replace(", y", f", y.reshape(({n}, 1))", 1)
-    if copies:
-        arguments = arguments.replace("y", "y.copy()", 1)
-    call = (
-        [f"user({arguments})"]
-        if shape.in_place or shape.preconditioner
-        else [f"r = user({arguments})", *_store(shape, returned)]
-    )
-    if shape.derivative:
-        call = _along_direction(call, n, shape.time) if shape.direction else _by_columns(call, n, shape.time)
-    lines += ["try:", *("    " + line for line in call), "except Exception:", f"    return {RAISED}", f"return {OK}"]
-    return "\n".join("    " + line for line in lines) + "\n"
-
-
-def _by_columns(call, n, time):
-    """Source that calls with one imaginary step after the other, in each component of the state and last in t."""
-    step = repr(COMPLEX_STEP)
-    begin, end = [f"y[j] = complex(state[j], {step})"], ["y[j] = state[j]"]
-    end += [f"for i in range({n}):", f"    out[i, j] = dy[i].imag / {step}"]
-    if time:
-        begin = [f"s = complex(t, {step} if j == {n} else 0.0)", f"if j < {n}:", *("    " + line for line in begin)]
-        end = [f"if j < {n}:", *("    " + line for line in end), "else:", f"    rate = view1(out_, {n * n}, {n})"]
-        end += [f"    for i in range({n}):", f"        rate[i] = dy[i].imag / {step}"]
-    return [f"for j in range({n + time}):", *("    " + line for line in (*begin, *call, *end))]
-
-
-def _along_direction(call, n, time):
-    """Source that calls with one imaginary step along a direction."""
-    step = repr(COMPLEX_STEP)
-    begin = [f"along = view1(y_, {n}, {n + 1})", f"for i in range({n}):"]
-    begin += [f"    y[i] = complex(state[i], {step} * along[i])"]
-    begin += [f"s = complex(t, {step} * along[{n}])"] if time else []
-    return [*begin, *call, f"for i in range({n}):", f"    out[i] = dy[i].imag / {step}"]
-
-
-def _store(shape, returned):
-    """Source that stores the result `r` of Numba type `returned`."""
-    n, target = shape.n, "dy" if shape.derivative else "out"
-    numbers = (types.Number, types.Boolean)
-    complex_allowed = (shape.complex_state or shape.derivative) and shape.returns != "number"
-
-    def check(element):
-        if not isinstance(element, numbers):
-            raise Unsupported(f"it returns {returned}")
-        if isinstance(element, types.Complex) and not complex_allowed:
-            raise Unsupported("it returns complex numbers where real ones are expected")
-
-    if len(shape.expected) == 2:
-        if shape.returns == "matrix" and isinstance(returned, types.BaseTuple) and len(returned) == n * n:
-            for element in returned:
-                check(element)
-            return [f"out[{i // n}, {i % n}] = r[{i}]" for i in range(n * n)]
-        if not (isinstance(returned, types.Array) and returned.ndim == 2):
-            raise Unsupported(f"it returns {returned}")
-        check(returned.dtype)
-        rows, columns = shape.expected
-        store = [f"for i in range({rows}):", f"    for k in range({columns}):", "        out[i, k] = r[i, k]"]
-        if shape.returns == "band":
-            inside = f"range(max(0, k - {shape.uband}), min({n}, k + {shape.lband + 1}))"
-            store = [
-                f"for k in range({n}):",
-                f"    for i in {inside}:",
-                f"        out[{shape.uband} + i - k, k] = r[i, k]",
-            ]
-        return [f"if r.shape[0] != {rows} or r.shape[1] != {columns}:", f"    return {WRONG_SHAPE}", *store]
-    size = n if shape.returns == "vector" else 1
-    if isinstance(returned, types.BaseTuple) and len(returned) == size:
-        for element in returned:
-            check(element)
-        return [f"{target}[{i}] = r[{i}]" for i in range(size)]
-    if isinstance(returned, types.Array) and returned.ndim == (2 if shape.vectorized else 1):
-        check(returned.dtype)
-        item = "r[i, 0]" if shape.vectorized else "r[i]"
-        loop = [f"for i in range({size}):", f"    {target}[i] = {item}"]
-        return [f"if r.shape[0] != {size}:", f"    return {WRONG_SHAPE}", *loop]
-    if isinstance(returned, types.List):
-        check(returned.dtype)
-        loop = [f"for i in range({size}):", f"    {target}[i] = r[i]"]
-        return [f"if len(r) != {size}:", f"    return {WRONG_SHAPE}", *loop]
-    if isinstance(returned, numbers) and size == 1:
-        check(returned)
-        return [f"{target}[0] = r"]
-    raise Unsupported(f"it returns {returned}")
 
 
 def reason(function, error):
@@ -396,14 +217,3 @@ def reason(function, error):
     if not useful or "object at 0x" in useful[0]:  # something from the inside of Numba
         return where + f"Numba fails on it ({type(error).__name__})"
     return where + useful[0]
-
-
-def parameters_size(structure):
-    """How many numbers the arguments of a structure are."""
-    return sum(_width(kind) for kind in structure)
-
-
-def _width(kind):
-    name, *shape = kind
-    size = int(np.prod(shape[0])) if shape else 1
-    return size * (2 if name.startswith("complex") else 1)

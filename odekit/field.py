@@ -14,7 +14,8 @@ import numpy as np
 from . import _callback, _jacobian, _jit, _native, _wrap
 from ._arguments import pack
 from ._structure import UNKNOWN
-from ._wrap import OdekitPerformanceWarning, ScalarKernel, Shape, Unsupported
+from ._wrap import OdekitPerformanceWarning, ScalarKernel
+from ._wrapper_source import Shape, Unsupported
 from .solvers.problem import Kernels
 
 _NO_DIRECTIONS = np.empty(0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _callback, _jit
 from ._structure import UNKNOWN
-from ._wrap import Shape
+from ._wrapper_source import Shape
 from .field import UserField
 
 

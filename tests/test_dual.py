@@ -9,7 +9,7 @@ from numba import njit
 import odekit
 from odekit import _callback, _jit, vmath
 from odekit._arguments import pack
-from odekit._wrap import Unsupported
+from odekit._wrapper_source import Unsupported
 
 pytestmark = pytest.mark.skipif(_jit.JIT_DISABLED, reason="dual numbers are made for the compiler")
 

@@ -11,8 +11,9 @@ from numba import cfunc, njit, types
 from problems import decay, oscillator
 
 import odekit
-from odekit import _callback, _jit, _wrap
+from odekit import _callback, _jit
 from odekit._callback import call
+from odekit._wrapper_source import Shape
 from odekit.field import UserField
 from odekit.solvers import state
 
@@ -509,5 +510,5 @@ def test_a_shape_that_changes_later():
 
 
 def test_as_numbers_accepts_what_scipy_accepts():
-    shape = _wrap.Shape(1)
+    shape = Shape(1)
     assert _callback.as_numbers(3.0, shape).shape == (1,)

@@ -17,7 +17,7 @@ from numba.core.errors import NumbaWarning
 from .. import _jit, _wrap
 from .._capture import ignores_first_argument, names_used
 from .._jacobian import NOT_HOLOMORPHIC
-from .._wrap import COMPLEX_STEP, OK, RAISED
+from .._wrapper_source import COMPLEX_STEP, OK, RAISED, store
 from .._writes import writes_into
 from ..field import UserField
 from .tape import (
@@ -227,16 +227,16 @@ def _complex_kernel(user, timed):
         given.append({"bool": types.boolean, "int": types.int64, "float": element}[kind])
         expressions.append({"bool": f"q[{k}].real != 0.0", "int": f"int(q[{k}].real)", "float": f"q[{k}]"}[kind])
         k += 1
-    given = tuple(given) + _wrap._omitted(user.function, len(given))
+    given = tuple(given) + _wrap.omitted(user.function, len(given))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaWarning)
-        compiled = _wrap._compile_user(user.function, given)
+        compiled = _wrap.compile_user(user.function, given)
         returned = None if shape.in_place else compiled.overloads[given].signature.return_type
         y = f"y.reshape(({shape.n}, 1))" if shape.vectorized else "y"
         y = f"{y}.copy()" if shape.vectorized or writes_into(user.function) else y
         call = ", ".join(["s" if timed else "s.real", y] + (["dy"] if shape.in_place else []) + expressions)
-        lines = [f"user({call})"] if shape.in_place else [f"r = user({call})", *_wrap._store(shape, returned)]
-        name = f"complex_user_{next(_wrap._counter)}"
+        lines = [f"user({call})"] if shape.in_place else [f"r = user({call})", *store(shape, returned)]
+        name = _wrap.unique_name("complex_user")
         source = [
             f"def {name}(t_, y_, out_, p_):",
             f"    s, y, dy = view1c(y_, 0, 1)[0], view1c(y_, 2, {shape.n}), view1c(out_, 0, {shape.n})",
