@@ -19,32 +19,11 @@ import pathlib
 
 import h5py
 import numpy as np
-from h5py import h5s, h5t, h5z
+from h5py import h5t
 
-#: Largest sum of array sizes that is read unless the caller allows more.
-MAX_BYTES = 4 << 30
-#: This much is read whatever is stored of it, more if the file holds at least 1/4000 of what it declares (deflate
-#: shrinks to 1/1032 at best; a dataset without any stored chunk costs no space at all).
-_TRUSTED_BYTES, _LARGEST_RATIO = 16 << 20, 4000
-_MAX_CHUNK_BYTES = 64 << 20
-_MAX_ATTRIBUTES, _MAX_ATTRIBUTE_BYTES = 200, 16 << 20
-_MAX_MEMBERS, _MAX_RANK = 1000, 4
-_FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+from ._file_checks import MAX_BYTES, OdekitFileError, check_kind, check_members, safe_attributes, suspicion
+
 CHUNK_BYTES = 256 << 10
-#: netCDF's own bookkeeping
-_RESERVED = {
-    "CLASS",
-    "NAME",
-    "DIMENSION_LIST",
-    "REFERENCE_LIST",
-    "_NCProperties",
-    "_Netcdf4Dimid",
-    "_Netcdf4Coordinates",
-}
-
-
-class OdekitFileError(OSError, ValueError):
-    """A file is not what it should be: damaged, truncated, of another kind, or unsafe to read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,7 +183,7 @@ def read(path, kind, version, max_bytes=MAX_BYTES):
         If it is anything else, damaged, or unsafe.
     """
     with _opened(path, kind, version) as (path, file, attributes):
-        _check_members(path, file, max_bytes)
+        check_members(path, file, max_bytes)
         arrays = _read_arrays(file, file, ())
         if attributes.pop("sha256", None) != _digest(arrays, attributes):
             raise OdekitFileError(f"{path}: the content does not match its checksum; the file was damaged or edited")
@@ -242,7 +221,7 @@ def read_rows(path, kind, version, names, rows=slice(None), max_bytes=MAX_BYTES)
     OdekitFileError
     """
     with _opened(path, kind, version) as (path, file, attributes):
-        _check_members(path, file, None)
+        check_members(path, file, None)
         missing = [name for name in names if name not in file or file[name].ndim == 0]
         if missing:
             raise OdekitFileError(f"{path}: there is no array {missing[0]!r}")
@@ -268,88 +247,11 @@ def _opened(path, kind, version):
         if not h5py.is_hdf5(path):
             raise OdekitFileError(f"{path}: not an HDF5 file (or its beginning is damaged)")
         with h5py.File(path, "r") as file:
-            attributes = _read_attributes(path, file)
-            _check_kind(path, attributes, kind, version)
+            attributes = safe_attributes(path, file)
+            check_kind(path, attributes, kind, version)
             yield path, file, attributes
-
-
-@contextlib.contextmanager
-def suspicion(path):
-    """Whatever goes wrong inside is the file's fault."""
-    try:
-        yield
-    except OdekitFileError:
-        raise
-    except PermissionError:
-        raise
-    except Exception as error:  # h5py raises nearly every kind of exception on damaged files
-        raise OdekitFileError(f"{path}: damaged or not readable ({type(error).__name__}: {error})") from error
-
-
-def _read_attributes(path, file):
-    if len(file.attrs) > _MAX_ATTRIBUTES:
-        raise OdekitFileError(f"{path}: {len(file.attrs)} attributes, expected at most {_MAX_ATTRIBUTES}")
-    attributes = {}
-    for name in file.attrs:
-        if name in _RESERVED:
-            continue
-        attribute = file.attrs.get_id(name)
-        stored_type, size = attribute.get_type(), math.prod(map(int, attribute.shape)) * attribute.get_type().get_size()
-        if stored_type.get_class() == h5t.STRING and stored_type.is_variable_str():
-            continue  # added by others
-        if stored_type.get_class() == h5t.STRING and attribute.shape == () and size <= _MAX_ATTRIBUTE_BYTES:
-            attributes[name] = file.attrs[name].decode()
-        elif stored_type.get_class() in (h5t.INTEGER, h5t.FLOAT) and size <= _MAX_ATTRIBUTE_BYTES:
-            attributes[name] = file.attrs[name]
-        else:
-            raise OdekitFileError(f"{path}: attribute {name!r} is neither text nor a short vector of numbers")
-    return attributes
-
-
-def _check_kind(path, attributes, kind, version):
-    found, found_version = attributes.get("format"), str(attributes.get("format_version"))
-    if found != kind:
-        raise OdekitFileError(f"{path}: not an {kind} file (its format is {found!r})")
-    if found_version.split(".")[0] != version.split(".")[0]:
-        raise OdekitFileError(f"{path}: version {found_version} of the format {kind}, expected {version}")
-
-
-def _check_members(path, file, max_bytes):
-    """All is checked before anything is allocated."""
-    if len(file) > _MAX_MEMBERS:
-        raise OdekitFileError(f"{path}: {len(file)} members, expected at most {_MAX_MEMBERS}")
-    declared = stored = 0
-    for name in file:
-        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-            raise OdekitFileError(f"{path}: {name!r} is a link to somewhere else; links are not followed")
-        if file.get(name, getclass=True) is not h5py.Dataset:
-            raise OdekitFileError(f"{path}: {name!r} is not an array")
-        _check_dataset(path, name, file[name])
-        declared += math.prod(map(int, file[name].shape)) * file[name].id.get_type().get_size()
-        stored += file[name].id.get_storage_size()
-        if max_bytes is not None and declared > max_bytes:
-            raise OdekitFileError(f"{path}: {declared} bytes of data up to {name!r}, more than max_bytes = {max_bytes}")
-        if declared > _TRUSTED_BYTES and declared > _LARGEST_RATIO * stored:
-            raise OdekitFileError(f"{path}: {declared} bytes declared up to {name!r}, but only {stored} stored")
 
 
 def _read_arrays(file, names, rows):
     numbers = [name for name in names if file[name].id.get_type().get_class() != h5t.STRING]
     return {name: np.asarray(file[name][rows]) for name in numbers}
-
-
-def _check_dataset(path, name, dataset):
-    """Refuse a dataset that is unsafe to read."""
-    stored_type, plist = dataset.id.get_type(), dataset.id.get_create_plist()
-    if dataset.id.get_space().get_simple_extent_type() == h5s.NULL:
-        raise OdekitFileError(f"{path}: {name!r} is empty")
-    if stored_type.get_class() not in (h5t.INTEGER, h5t.FLOAT, h5t.STRING):
-        raise OdekitFileError(f"{path}: {name!r} holds neither numbers nor text")
-    if dataset.is_virtual or plist.get_external_count():
-        raise OdekitFileError(f"{path}: the data of {name!r} is in another file; that is not read")
-    if any(plist.get_filter(i)[0] not in _FILTERS for i in range(plist.get_nfilters())):
-        raise OdekitFileError(f"{path}: {name!r} is compressed by an unknown method, expected gzip")
-    if dataset.ndim > _MAX_RANK:
-        raise OdekitFileError(f"{path}: {name!r} has {dataset.ndim} dimensions, expected at most {_MAX_RANK}")
-    if dataset.chunks and math.prod(dataset.chunks) * stored_type.get_size() > _MAX_CHUNK_BYTES:
-        raise OdekitFileError(f"{path}: the chunks of {name!r} are too large")

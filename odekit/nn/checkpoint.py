@@ -47,7 +47,8 @@ def load(path, identity, batches):
     OdekitFileError
         If the file is damaged, or belongs to another training: the message names what differs.
     """
-    from .._files import OdekitFileError, read
+    from .._file_checks import OdekitFileError
+    from .._files import read
 
     if not os.path.exists(path):
         return None

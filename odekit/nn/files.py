@@ -82,7 +82,8 @@ def load(path):
     >>> bool((again.params == field.params).all())
     True
     """
-    from .._files import OdekitFileError, read
+    from .._file_checks import OdekitFileError
+    from .._files import read
 
     arrays, attributes = read(path, KIND, VERSION)
     try:

@@ -18,7 +18,7 @@ Examples
 (True, (2.0,))
 """
 
-from .._files import OdekitFileError
+from .._file_checks import OdekitFileError
 from .ensemble import StoredEnsemble, StoredTrajectory
 from .merged import merge
 from .opening import open_store

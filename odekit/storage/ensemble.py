@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .. import _files
-from .._files import MAX_BYTES, OdekitFileError
+from .._file_checks import MAX_BYTES, OdekitFileError
 from ..ensemble_solution import EnsembleSolution, summary
 from ..solution import Retcode
 from . import manifest as M

@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 
-from .._files import OdekitFileError, suspicion
+from .._file_checks import OdekitFileError, suspicion
 
 FILE = "manifest.json"
 LOCK = "lock"

@@ -3,7 +3,7 @@
 import pathlib
 
 from .. import _files
-from .._files import MAX_BYTES
+from .._file_checks import MAX_BYTES
 from . import folder, stream
 from . import manifest as M
 from .ensemble import StoredEnsemble

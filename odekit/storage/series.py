@@ -9,7 +9,8 @@ import dataclasses
 import numpy as np
 
 from .. import _files
-from .._files import OdekitFileError, Variable
+from .._file_checks import OdekitFileError
+from .._files import Variable
 from . import folder
 from .lazy import LazyArray
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from .. import _files
 from .._chunk import Results
-from .._files import OdekitFileError, Variable
+from .._file_checks import OdekitFileError
+from .._files import Variable
 from ..solvers import batch as B
 from . import folder
 from . import manifest as M

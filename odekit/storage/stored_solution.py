@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from .._files import MAX_BYTES, OdekitFileError, suspicion
+from .._file_checks import MAX_BYTES, OdekitFileError, suspicion
 from .._provenance import unflatten
 from ..solution import Retcode, Solution
 from ..solvers.integrate import SWITCH_REASONS, switch

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _files
-from .._files import OdekitFileError, Variable
+from .._file_checks import MAX_BYTES, OdekitFileError, suspicion
+from .._files import Variable
 from .._provenance import flatten
 from ..solution import Retcode
 from . import folder
@@ -141,7 +142,7 @@ class Rest(NamedTuple):
     state: dict | None
 
 
-def read_rest(path, layout, problem_digest, with_state, max_bytes=_files.MAX_BYTES):
+def read_rest(path, layout, problem_digest, with_state, max_bytes=MAX_BYTES):
     """Read the file of the checkpoint.
 
     Parameters
@@ -168,7 +169,7 @@ def read_rest(path, layout, problem_digest, with_state, max_bytes=_files.MAX_BYT
     else:
         found, about = _files.read_rows(file, REST_KIND, REST_VERSION, [*names, "parameters"], max_bytes=max_bytes)
         arrays = dict(zip([*names, "parameters"], found, strict=True))
-    with _files.suspicion(file):
+    with suspicion(file):
         if about.get("problem") != problem_digest:
             raise OdekitFileError(f"{file}: the checkpoint of another problem")
         chunks = json.loads(about["chunks"])

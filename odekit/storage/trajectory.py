@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 
-from .._files import MAX_BYTES, OdekitFileError, Variable, read, with_coordinates, write
+from .._file_checks import MAX_BYTES, OdekitFileError
+from .._files import Variable, read, with_coordinates, write
 from .._provenance import flatten, right_hand_side, unflatten, versions
 from ..solution import Retcode, Solution, Switch
 from .lazy import LazyArray, LazyColumns

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import odekit.nn
-from odekit._files import OdekitFileError, Variable, write
+from odekit._file_checks import OdekitFileError
+from odekit._files import Variable, write
 from odekit.nn import HNN, MLP, DerivativeModel, NeuralODE
 
 MODELS = [
