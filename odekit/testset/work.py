@@ -5,8 +5,11 @@ import time
 
 import numpy as np
 
+#: Relative tolerances of a work-precision diagram, from loose to tight.
+RTOLS = tuple(10.0**-k for k in range(3, 12))
 
-def work(problem, method, rtols=tuple(10.0**-k for k in range(3, 12)), atol_scale=1.0, repeats=5):
+
+def work(problem, method, rtols=RTOLS, atol_scale=1.0, repeats=5):
     """Error and time of a method over a range of tolerances.
 
     Parameters
