@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from .. import _jit
-from . import checks, files
+from . import checks
 from .field_kernels import FieldKernels, call, gradient_pull_into
 from .header import (
     BLOCK,
@@ -28,6 +28,7 @@ from .header import (
     scalar_address,
 )
 from .mlp import lanewise_vjp
+from .sampled import SampledModel
 
 view1 = _jit.view1
 
@@ -194,7 +195,7 @@ def field_kernels(evaluate, pull):
     return FieldKernels(*(functools.partial(find, *part) for part in parts))
 
 
-class NetworkField:
+class NetworkField(SampledModel):
     """What fields made of networks do from Python. A field gives `dim`, `kernels` and `pack`.
 
     Its parameters are those of its network `field`, or several vectors laid together by `JoinedParameters`.
@@ -263,14 +264,6 @@ class NetworkField:
 
         return self, *checked_data(self, x, dxdt), 1.0
 
-    def samples(self, x, dxdt):
-        """Number of samples in training data, for `fit`."""
-        return len(np.atleast_2d(x))
-
-    def select(self, rows, x, dxdt):
-        """Some of the training data, for `fit`."""
-        return np.atleast_2d(x)[rows], np.atleast_2d(dxdt)[rows]
-
     def solve(
         self, y0, t, method="dop853", rtol=1e-9, atol=1e-9, first_step=None, omega=None, *, store=None, resume=False, progress=False
     ):  # fmt: skip
@@ -315,10 +308,6 @@ class NetworkField:
         if needs_form(method):
             return symplectic(self, y0, t, method.lower(), first_step, omega)
         return NeuralODE(self, method, rtol, atol, first_step=first_step).solve(y0, t)
-
-    def save(self, path, *, overwrite=False):
-        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
-        files.save(path, self, overwrite)
 
 
 class JoinedParameters:

@@ -161,14 +161,6 @@ class DeLaN(JoinedParameters, NetworkField):
         field, inputs = _InverseDynamics(self), np.concatenate((x, acceleration), axis=1)
         return field, *checked_data(field, inputs, np.concatenate((force, np.zeros((len(x), 2 * k))), axis=1)), 3.0
 
-    def select(self, rows, *data):
-        """Some of the training data, for `fit`."""
-        return tuple(np.atleast_2d(part)[rows] for part in data)
-
-    def samples(self, x, *_):
-        """Number of samples in training data, for `fit`."""
-        return len(np.atleast_2d(x))
-
     def _states(self, x, acceleration):
         x, _ = checks.batch("x", x, self.dim)
         return x, checks.shaped("acceleration", np.atleast_2d(np.asarray(acceleration)), (len(x), self.dim // 2))

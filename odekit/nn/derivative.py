@@ -3,8 +3,9 @@
 import numpy as np
 
 from .. import _jit
-from . import checks, files
+from . import checks
 from .header import BLOCK, LANES, N_PARAMS
+from .sampled import SampledModel
 
 
 @_jit.core
@@ -77,7 +78,7 @@ def checked_data(field, x, dxdt):
     return x, checks.shaped("dxdt", np.atleast_2d(np.asarray(dxdt)), x.shape)
 
 
-class DerivativeModel:
+class DerivativeModel(SampledModel):
     """A field that is fitted to derivatives; the baseline of Hamiltonian networks.
 
     Parameters
@@ -122,18 +123,6 @@ class DerivativeModel:
     def derivative_data(self, x, dxdt):
         """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss."""
         return self.field, *checked_data(self.field, x, dxdt), 1.0
-
-    def samples(self, x, dxdt):
-        """Number of samples in training data, for `fit`."""
-        return len(np.atleast_2d(x))
-
-    def select(self, rows, x, dxdt):
-        """Some of the training data, for `fit`."""
-        return np.atleast_2d(x)[rows], np.atleast_2d(dxdt)[rows]
-
-    def save(self, path, *, overwrite=False):
-        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
-        files.save(path, self, overwrite)
 
     def __repr__(self):
         return f"DerivativeModel({self.field!r})"

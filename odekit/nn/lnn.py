@@ -266,14 +266,6 @@ class LNN(NetworkField):
                 f"{', '.join(f'{value:.3g}' for value in spectra[i])}; expected a regular one, which a larger ridge gives"
             )
 
-    def select(self, rows, x, acceleration):
-        """Some of the training data, for `fit`."""
-        return np.atleast_2d(x)[rows], np.atleast_2d(acceleration)[rows]
-
-    def samples(self, x, acceleration):
-        """Number of samples in training data, for `fit`."""
-        return len(np.atleast_2d(x))
-
     def _seen(self, x):
         """States as the network sees them, as a batch."""
         x, batched = checks.batch("x", x, self.dim)

@@ -3,10 +3,11 @@
 import numpy as np
 
 from .. import _jit
-from . import checks, files
+from . import checks
 from .header import BLOCK, LANE_BLOCK, LANES, N_PARAMS, SIZE, SLOT, THETA
 from .mlp import require_network
 from .neural_ode import NeuralODE
+from .sampled import SampledModel
 
 VALUE, COTANGENT, SQUARES = 0, 1, 2  # modes of the kernel
 
@@ -62,7 +63,7 @@ def _sweep(record, pull, p, depth, h, stride, x, wanted, mode, y, x_bar, grad):
     return total / (d * width)
 
 
-class ResNet:
+class ResNet(SampledModel):
     """Residual network of equal blocks, ``x_{k+1} = x_k + h f_k(x_k)``, with ``h = t1 / depth``.
 
     With shared weights it is Euler's method for y' = f(y) up to `t1`: `to_neural_ode` gives that model, and as the depth grows
@@ -215,18 +216,6 @@ class ResNet:
         target = checks.shaped("target", np.atleast_2d(np.asarray(target)), x.shape)
         loss, _, _, grad = self._run(checks.finite_array("x", x), target, SQUARES)
         return loss, grad
-
-    def samples(self, x, target):
-        """Number of samples in training data, for `fit`."""
-        return len(np.atleast_2d(x))
-
-    def select(self, rows, x, target):
-        """Some of the training data, for `fit`."""
-        return np.atleast_2d(x)[rows], np.atleast_2d(target)[rows]
-
-    def save(self, path, *, overwrite=False):
-        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
-        files.save(path, self, overwrite)
 
     def __repr__(self):
         return (
