@@ -1,9 +1,4 @@
-"""Banded matrices: LU factorisation with partial pivoting, real and complex.
-
-The Jacobian is kept as SciPy and LAPACK do: number ``uband + i - j`` of row i and column j is ``J[uband + i - j, j]``. The
-factors are kept column by column, with room for the lband further diagonals that pivoting fills: row i of column j is
-``lu[j, lband + uband + i - j]``. Elimination and both triangular solves then work along contiguous memory. The diagonal of U
-is replaced by its reciprocal.
+"""Banded matrices: their Jacobian, and the kernels of their linear systems.
 
 A matrix whose band is narrow only after its rows and columns have been put into another order is solved in that order.
 """
@@ -14,107 +9,8 @@ import numpy as np
 
 from ... import _jit
 from .. import jacobian, state
-from . import MAX_MATRICES, Structure, columns, factors_place, kernel_address, narrow
-from .dense import magnitude, pivots_view
-
-#: The band is turned over in blocks of so many columns: a cache line of the Jacobian.
-BLOCK = 8
-
-
-@_jit.core
-def shifted(J, lband, uband, shift, scale, lu):
-    """Write ``shift I - scale J`` into the room of its factors."""
-    n = J.shape[1]
-    width = lband + uband
-    for first in range(0, n, BLOCK):
-        last = min(first + BLOCK, n)
-        for j in range(first, last):
-            for d in range(lband):
-                lu[j, d] = 0.0
-        for d in range(width + 1):
-            for j in range(max(first, uband - d), min(last, n + uband - d)):
-                lu[j, lband + d] = -scale * J[d, j]
-        for j in range(first, last):
-            lu[j, width] += shift
-
-
-@_jit.core
-def eliminate(lu, pivots, lband, uband):
-    """Right-looking elimination; stops at a pivot that is zero or NaN.
-
-    Parameters
-    ----------
-    lu : ndarray, shape (n, 2 * lband + uband + 1)
-        The matrix, on return its factors.
-    pivots : ndarray of int32, shape (n,)
-    lband, uband : int
-
-    Returns
-    -------
-    int
-        Diagonals of U above the main one, or -1 where the matrix is singular.
-    """
-    n, d = lu.shape[0], lband + uband
-    last, reach = 0, uband  # columns up to `last` are touched by the rows that have been pivots
-    for k in range(n):
-        below, pivot_column = min(lband, n - 1 - k), lu[k]
-        best, row = magnitude(pivot_column[d]), 0
-        for i in range(1, below + 1):
-            size = magnitude(pivot_column[d + i])
-            if size > best:
-                best, row = size, i
-        if not best > 0.0:
-            return -1
-        pivots[k] = k + row
-        last = max(last, min(k + row + uband, n - 1))
-        reach = max(reach, last - k)
-        if row != 0:
-            for j in range(k, last + 1):
-                column = lu[j]
-                at = d + k - j
-                column[at], column[at + row] = column[at + row], column[at]
-        inverse = 1.0 / pivot_column[d]
-        pivot_column[d] = inverse
-        multipliers = pivot_column[d + 1 :]
-        for i in range(below):
-            multipliers[i] *= inverse
-        for j in range(k + 1, last + 1):
-            at = d + k - j
-            factor, target = lu[j, at], lu[j, at + 1 :]
-            for i in range(below):
-                target[i] -= factor * multipliers[i]
-    return reach
-
-
-@_jit.core
-def solve(lu, pivots, lband, uband, reach, b):
-    """Solve a factorised system in place.
-
-    Parameters
-    ----------
-    lu, pivots, lband, uband
-        As for `eliminate`.
-    reach : int
-        From `eliminate`.
-    b : ndarray, shape (n,)
-        Right-hand side; on return the solution.
-    """
-    n, d = lu.shape[0], lband + uband
-    for k in range(n):
-        row = pivots[k]
-        x = b[row]
-        if row != k:
-            b[row] = b[k]
-            b[k] = x
-        column = lu[k]
-        for i in range(1, min(lband, n - 1 - k) + 1):
-            b[k + i] -= column[d + i] * x
-    for j in range(n - 1, -1, -1):
-        column = lu[j]
-        x = b[j] * column[d]
-        b[j] = x
-        for i in range(max(0, j - reach), j):
-            b[i] -= column[d + i - j] * x
+from . import MAX_MATRICES, Structure, band_lu, columns, factors_place, kernel_address, narrow
+from .dense import pivots_view
 
 
 @_jit.core
@@ -190,12 +86,10 @@ def {name}(fn, iw, w, p, b, matrix):
     shift, imaginary, scale = w[SHIFTS + 3 * matrix], w[SHIFTS + 3 * matrix + 1], w[SHIFTS + 3 * matrix + 2]
     if {has_complex} and matrix > 0:
         lu_c = view2c(w, place, n, 2 * lband + uband + 1)
-        shifted(J, lband, uband, complex(shift, imaginary), scale, lu_c)
-        reach = eliminate(lu_c, pivots, lband, uband)
+        reach = factor_complex(J, lband, uband, complex(shift, imaginary), scale, lu_c, pivots)
     else:
         lu = view2(w, place, n, 2 * lband + uband + 1)
-        shifted(J, lband, uband, shift, scale, lu)
-        reach = eliminate(lu, pivots, lband, uband)
+        reach = factor(J, lband, uband, shift, scale, lu, pivots)
     iw[iw[O_BAND] + matrix] = reach
     return ACCEPTED if reach >= 0 else SINGULAR
 """
@@ -211,11 +105,11 @@ def {name}(fn, iw, w, p, b, matrix):
             x_c = view1c(w, iw[O_DERIVATIVE], n)
             for i in range(n):
                 x_c[i] = b_c[iw[order + i]]
-            solve(lu_c, pivots, lband, uband, reach, x_c)
+            solve_complex(lu_c, pivots, lband, uband, reach, x_c)
             for i in range(n):
                 b_c[iw[order + i]] = x_c[i]
         else:
-            solve(lu_c, pivots, lband, uband, reach, b_c)
+            solve_complex(lu_c, pivots, lband, uband, reach, b_c)
     else:
         lu, b_r = view2(w, place, n, 2 * lband + uband + 1), view1(b, 0, n)
         if {reordered}:
@@ -233,18 +127,25 @@ _NAMES = "N LBAND UBAND O_BAND O_IMPLICIT O_DERIVATIVE IW_HEADER SHIFTS ACCEPTED
 _NAMESPACE = {
     **{name: getattr(state, name) for name in _NAMES.split()},
     **{view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")},
-    **{f.__name__: f for f in (factors_place, shifted, eliminate)},
+    "factors_place": factors_place,
     "pivots_view": pivots_view,
     "MAX_MATRICES": MAX_MATRICES,
 }
 
 
 @functools.cache
-def _kernels(has_complex, reordered, solve_core, widths):
-    """Cores of the factorisation and of the solve; without complex matrices nothing is compiled for them."""
+def _kernels(has_complex, reordered, widths):
+    """Cores of the factorisation and of the solve; without complex matrices nothing is compiled for them.
+
+    `widths` are those of a narrow band, else empty.
+    """
     ending = "_complex" * has_complex
-    names = f"factor_banded{ending}", f"solve_banded{ending}{'_reordered' * reordered}{widths}"
-    namespace = {**_NAMESPACE, "solve": solve_core}
+    numbers = "".join(f"_{width}" for width in widths)
+    names = f"factor_banded{ending}{numbers}", f"solve_banded{ending}{'_reordered' * reordered}{numbers}"
+    namespace = {**_NAMESPACE}
+    for kind in ("", "_complex"):
+        narrow_ones = (narrow.factor(*widths, bool(kind)), narrow.solve(*widths, bool(kind))) if widths else None
+        namespace["factor" + kind], namespace["solve" + kind] = narrow_ones or (band_lu.factor, band_lu.solve)
     return [
         _jit.exec_source(source.format(name=name, has_complex=has_complex, reordered=reordered), name, namespace)
         for source, name in zip((_FACTOR, _SOLVE), names, strict=True)
@@ -348,9 +249,6 @@ class Banded(Structure):
 
     def addresses(self, complex_matrices):
         """Addresses of the kernels, by their places in ``fn``."""
-        is_narrow = narrow.suits(self.n, self.lband, self.uband)
-        core, widths = (
-            (narrow.solve(self.lband, self.uband), f"_{self.lband}_{self.uband}") if is_narrow else (solve, "")
-        )
-        factor, solve_core = _kernels(complex_matrices > 0, self.order is not None, core, widths)
-        return {state.FACTOR: kernel_address(factor), state.SOLVE: kernel_address(solve_core)}
+        widths = (self.lband, self.uband) if narrow.suits(self.n, self.lband, self.uband) else ()
+        factor, solve = _kernels(complex_matrices > 0, self.order is not None, widths)
+        return {state.FACTOR: kernel_address(factor), state.SOLVE: kernel_address(solve)}
