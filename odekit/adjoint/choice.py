@@ -7,6 +7,8 @@ from .implicit import ImplicitAdjoint
 from .implicit_scheme import METHODS
 from .interpolating import InterpolatingAdjoint
 from .reversible import ReversibleAdjoint
+from .rosenbrock import METHODS as ROSENBROCK
+from .rosenbrock import bends
 from .sensitivity import ForwardSensitivity
 
 #: Adjoints by their names.
@@ -22,17 +24,19 @@ ADJOINTS = {
 EXPLICIT_ONLY, IMPLICIT_ONLY = (DiscreteAdjoint, ReversibleAdjoint, BacksolveAdjoint), (ImplicitAdjoint,)
 
 
-def choose(adjoint, method):
+def choose(adjoint, method, field):
     """The adjoint behind a name, or the object itself.
 
-    "auto" is the exact adjoint of the method's family: "discrete" for explicit, "implicit" for implicit methods, and
-    "interpolating" for those whose transpose is not written down here (rosenbrock23, rodas5p, bdf). See docs/adjoints.md.
+    "auto" is the exact adjoint of the method's family: "discrete" for explicit, "implicit" for implicit methods; and
+    "interpolating" for bdf, and for rosenbrock23 and rodas5p where the field has no second derivatives. See docs/adjoints.md.
 
     Parameters
     ----------
     adjoint : str or object with a method ``gradient``
     method : str
         Name of an integration method.
+    field : object
+        See `odekit.adjoint.tape`.
 
     Returns
     -------
@@ -41,11 +45,12 @@ def choose(adjoint, method):
     Raises
     ------
     ValueError
-        For an unknown name, or a method that the adjoint does not take.
+        For an unknown name, or a method or a field that the adjoint does not take.
     """
     explicit = method in EXPLICIT
     if isinstance(adjoint, str) and adjoint == "auto":
-        return DiscreteAdjoint() if explicit else ImplicitAdjoint() if method in METHODS else InterpolatingAdjoint()
+        exact = method in METHODS or (method in ROSENBROCK and bends(field))
+        return DiscreteAdjoint() if explicit else ImplicitAdjoint() if exact else InterpolatingAdjoint()
     if isinstance(adjoint, str) and adjoint in ADJOINTS:
         adjoint = ADJOINTS[adjoint]()
     if isinstance(adjoint, (str, type)) or not hasattr(adjoint, "gradient"):
@@ -53,8 +58,7 @@ def choose(adjoint, method):
         raise ValueError(f"adjoint={adjoint!r} is unknown; expected one of {known}, or an object of odekit.adjoint")
     if isinstance(adjoint, EXPLICIT_ONLY) and not explicit:
         raise ValueError(f"{type(adjoint).__name__} takes explicit methods, but method={method!r}; adjoint='auto' fits")
-    if isinstance(adjoint, IMPLICIT_ONLY) and method not in METHODS:
-        raise ValueError(
-            f"{type(adjoint).__name__} takes {', '.join(METHODS)}, but method={method!r}; adjoint='auto' fits"
-        )
+    if isinstance(adjoint, IMPLICIT_ONLY) and method not in (*METHODS, *ROSENBROCK):
+        known = ", ".join((*METHODS, *ROSENBROCK))
+        raise ValueError(f"{type(adjoint).__name__} takes {known}, but method={method!r}; adjoint='auto' fits")
     return adjoint

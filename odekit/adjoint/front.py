@@ -120,7 +120,7 @@ def gradient(
             raise ValueError(f"cotangent must have shape {(y0.size, t.size)}, but its shape is {value.shape}")
         return np.ascontiguousarray(value.T)[:, None]
 
-    g = choose(adjoint, method).gradient(
+    g = choose(adjoint, method, field).gradient(
         field, y0[None], t, seeds, method=method, rtol=float(rtol), atol=float(atol), first_step=first_step, with_times=with_times,
         max_steps=max_steps,
     )  # fmt: skip

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from . import coupled, implicit_steps
+from . import coupled, implicit_steps, rosenbrock
 from .backward import locate
 from .implicit_scheme import FIXED_ORDER, METHODS, implicit_scheme
 from .interpolating import rate, rates_along
@@ -14,12 +14,15 @@ from .sweeps import SolveError
 
 @dataclasses.dataclass(frozen=True)
 class ImplicitAdjoint:
-    """The transpose of implicit Runge-Kutta steps: exact to rounding, one transposed factorisation per stage.
+    """The transpose of implicit steps: exact to rounding, by transposed factorisations.
 
     The integrator chooses the steps; their equations are then solved to rounding, because the gradient of a Newton iteration
     that stopped early would be that of the iteration. The outputs are those of the steps so solved. Each stage of each step is
     stored; every trajectory of a batch has linear systems of its own, of the size of its state. For backward_euler, trbdf2,
     kvaerno3, kencarp4, kvaerno5, radau5 (also for radau, whose order varies), radau9, radau13, implicit_midpoint, gauss4 and gauss6.
+
+    Rosenbrock's methods, rosenbrock23 and rodas5p, have no iteration, but the Jacobian is part of their steps: their transpose
+    needs second derivatives of the field, see `odekit.adjoint.tape`.
 
     The derivatives in the output times are those of the exact solution, ``g f(t, y)``.
     """
@@ -28,8 +31,11 @@ class ImplicitAdjoint:
         self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
     ):
         """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
+        if method in rosenbrock.METHODS:
+            return rosenbrock.gradient(field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps)
         if method not in METHODS:
-            raise ValueError(f"the implicit adjoint knows {', '.join(METHODS)}, but method={method!r}")
+            known = ", ".join((*METHODS, *rosenbrock.METHODS))
+            raise ValueError(f"the implicit adjoint knows {known}, but method={method!r}")
         method = FIXED_ORDER.get(method, method)
         a, (width, d), n_params = implicit_scheme(method), y0.shape, field.params.size
         _, trajectory = coupled.trajectories(field, y0, t, method, rtol, atol, first_step, max_steps)

@@ -1,4 +1,4 @@
-"""What an adjoint knows of a differentiable field: three kernels, and a header in front of the vector `p` that they take.
+"""What an adjoint knows of a differentiable field: its kernels, and a header in front of the vector `p` that they take.
 
 A *field* has ``dim``, ``params``, ``kernels`` and ``pack(lanes, slots)``. Its kernels have the signature of
 `odekit._jit.SCALAR_SIGNATURE`; the state is y[d, W] in C order, one column per lane.
@@ -7,6 +7,14 @@ A *field* has ``dim``, ``params``, ``kernels`` and ``pack(lanes, slots)``. Its k
 * ``record(t, y, dy, p)``: the same for one block, and slot ``p[SLOT]`` of the tape holds what `pull` needs.
 * ``pull(t, v, out, p)``: transpose of the derivative at the recorded point. `v` is the cotangent of dy; ``out`` receives the
   cotangent of y, then that of the parameters, which is added to what stands there; that of t is added to ``p[TIME_BAR]``.
+
+The exact adjoint of Rosenbrock steps, which contain the Jacobian, needs two more kernels, and a field that has them takes
+``pack(lanes, slots, directions=most)``. Their argument begins with the number k of directions, the parts of these along t, the state
+y[d, W], and the parts of the directions along y, k times [d, W]:
+
+* ``tangents(t, given, out, p)``: `out` receives the field and its derivatives along the directions, each [d, W].
+* ``pull_tangents(t, given, out, p)``: transpose of the derivative of all that. Behind the directions stand the cotangents of the
+  field and of its k derivatives; `out` is as for `pull`, and that of t is left out.
 
 In a call with ``p[TIMES]`` every lane has a time of its own, and `t` means nothing; it has at most ``p[BLOCK]`` lanes then. A kernel
 that depends on the time asks `lane_time` for it and gives its cotangent to `add_time_bar`; its field then has ``lane_times = True``.

@@ -168,8 +168,8 @@ def {name}(t, v, out, p):
 
 
 @functools.cache
-def field_kernels(evaluate, pull):
-    """Kernels of a field from its two functions for one block of lanes.
+def field_kernels(evaluate, pull, tangents=None, pull_tangents=None):
+    """Kernels of a field from its functions for one block of lanes.
 
     Parameters
     ----------
@@ -177,6 +177,8 @@ def field_kernels(evaluate, pull):
         ``evaluate(t, y, dy, p, keep)``; with `keep` it writes the tape. Returns a status.
     pull : compiled kernel
         ``pull(t, v, out, p)``, see `odekit.adjoint.tape`.
+    tangents, pull_tangents : compiled kernel, optional
+        Likewise.
 
     Returns
     -------
@@ -192,6 +194,7 @@ def field_kernels(evaluate, pull):
         return scalar_address(_jit.exec_source(template.format(name=name), name, namespace, True))
 
     parts = (_VALUE, evaluate, "value"), (_RECORD, evaluate, "record"), (_PULL, pull, "pull")
+    parts += tuple((_PULL, core, core.__name__) for core in (tangents, pull_tangents) if core is not None)
     return FieldKernels(*(functools.partial(find, *part) for part in parts))
 
 

@@ -13,7 +13,7 @@ import functools
 
 import numpy as np
 
-from . import checks, tangents
+from . import checks
 from .composite import (
     OPTION,
     JoinedParameters,
@@ -24,6 +24,7 @@ from .composite import (
 from .delan_kernels import FLOOR, SMOOTH, VECTORS, forward, forward_pull, inverse, inverse_pull
 from .derivative import checked_data, derivative_loss
 from .field_kernels import call
+from .header import tangents_room
 from .mlp import require_network
 
 
@@ -124,7 +125,7 @@ class DeLaN(JoinedParameters, NetworkField):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
         k, sizes = self.dim // 2, self.triangle.sizes
         parts = (self.triangle.pack, functools.partial(self.potential.pack, gradient=True))
-        tape, scratch = tangents.room(sizes, k)
+        tape, scratch = tangents_room(sizes, k)
         dim = self.dim if dim is None else dim
         fixed = k * (k + 1) + VECTORS * k
         p = pack(dim, parts, lanes, slots, slot=4 * k + tape, scratch=scratch + 2 * k + k * (1 + k), fixed=fixed)

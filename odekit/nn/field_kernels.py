@@ -26,6 +26,7 @@ from .header import (
 from .input_gradient import gradient, gradient_backward
 from .matmul import add_matmul, matmul
 from .network import backward, forward, load, multiply_by_slope, store, tape_of, view1, view2
+from .network_tangents import network_pull_tangents, network_tangents
 
 
 @_jit.core
@@ -209,26 +210,32 @@ def address(core):
 
 
 class FieldKernels:
-    """Addresses of the kernels of a field: `value`, `record` and `pull`. Each is compiled when it is first asked for.
+    """Addresses of the kernels of a field, see `odekit.adjoint.tape`. Each is compiled when it is first asked for.
 
     Parameters
     ----------
     value, record, pull : callable
         Return the addresses.
+    tangents, pull_tangents : callable, optional
+        The same; `None` for a field whose second derivatives are not written down.
     """
 
-    def __init__(self, value, record, pull):
-        self._find = value, record, pull
+    def __init__(self, value, record, pull, tangents=None, pull_tangents=None):
+        self._find = value, record, pull, tangents, pull_tangents
 
     value = functools.cached_property(lambda self: self._find[0]())
     record = functools.cached_property(lambda self: self._find[1]())
     pull = functools.cached_property(lambda self: self._find[2]())
+    bends = property(lambda self: self._find[4] is not None, doc="Whether the last two are there.")
+    tangents = functools.cached_property(lambda self: self._find[3] and self._find[3]())
+    pull_tangents = functools.cached_property(lambda self: self._find[4] and self._find[4]())
 
 
 @functools.cache
 def network_kernels():
     """Kernels of a network as a vector field."""
-    return FieldKernels(*(functools.partial(address, core) for core in (network_value, network_record, network_pull)))
+    cores = network_value, network_record, network_pull, network_tangents, network_pull_tangents
+    return FieldKernels(*(functools.partial(address, core) for core in cores))
 
 
 @functools.cache

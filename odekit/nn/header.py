@@ -64,9 +64,27 @@ def parameter_count(sizes, final_bias):
     return sum(b * (a + 1) for a, b in itertools.pairwise(sizes)) - (0 if final_bias else sizes[-1])
 
 
+def tangents_room(sizes, directions):
+    """Numbers per lane that the passes of `odekit.nn.tangents` need: the tape of `up`, then the scratch memory of `down`.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Of the layers.
+    directions : int
+
+    Returns
+    -------
+    tape, scratch : int
+    """
+    columns = 1 + directions
+    tape = columns * (sizes[0] + sizes[-1]) + (columns + directions + 3) * sum(sizes[1:-1])
+    return tape, 2 * columns * max(sizes)
+
+
 def pack(
-    sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, *, slope, keeps
-):
+    sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, directions=0, *, slope, keeps
+):  # fmt: skip
     """Build the vector `p` of a network.
 
     Parameters
@@ -84,6 +102,8 @@ def pack(
     gradient : bool
         Whether the tape must hold what the kernels of the input gradient store.
     symplectic : bool
+    directions : int
+        Most directions of a call of the kernels `tangents` and `pull_tangents`.
     slope, keeps : int
         Address of the kernel of its slope, and what that needs on the tape, see `KEEPS`.
 
@@ -99,7 +119,10 @@ def pack(
     tape = theta + params.size
     scratch = tape + slots * slot_size
     # two layers of cotangents, two numbers per hidden feature, two input tiles, an output tile
-    size = scratch + block * (2 * widest + 2 * hidden + 2 * sizes[0] + sizes[-1])
+    room = 2 * widest + 2 * hidden + 2 * sizes[0] + sizes[-1]
+    if directions:
+        room = max(room, sum(tangents_room(sizes, directions)) + (1 + directions) * sizes[0])
+    size = scratch + block * room
     p = np.empty(size)
     p[:SIZES] = 0.0
     p[LANES], p[BLOCK] = lanes, block

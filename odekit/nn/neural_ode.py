@@ -75,7 +75,7 @@ class NeuralODE:
         self.adjoint = adjoint
         self.step_control = checks.choice("step_control", step_control, STEP_CONTROLS)
         self.first_step = None if first_step is None else checks.positive("first_step", first_step)
-        self._adjoint = choose(adjoint, self.method)
+        self._adjoint = choose(adjoint, self.method, field)
         if self.step_control == "per_sample" and not isinstance(self._adjoint, DiscreteAdjoint):
             raise ValueError(
                 f"step_control='per_sample' goes with the explicit methods and adjoint='discrete', but method={self.method!r} and "
@@ -88,6 +88,8 @@ class NeuralODE:
             )
         self.regularisers = tuple(regularisers)
         self._terms = Terms(self.regularisers, field, self.method, self.step_control)
+        if self._terms.energies:  # they make another field of it
+            self._adjoint = choose(adjoint, self.method, self._terms.traced(field))
         if METHODS[self.method].error_order == 0 and first_step is None:
             raise ValueError(
                 f"method={method!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"

@@ -1,5 +1,7 @@
 """Networks between quantities of very different size and speed (Kim et al., Chaos 31 (2021) 093122)."""
 
+import functools
+
 import numpy as np
 
 from .. import _jit
@@ -8,6 +10,7 @@ from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, OWN_THETA, NetworkField,
 from .field_kernels import network_pull, network_record, network_value
 from .header import LANES, N_PARAMS, SIZE, TIME_BAR
 from .mlp import require_network
+from .network_tangents import network_pull_tangents, network_tangents
 
 view1 = _jit.view1
 
@@ -45,6 +48,52 @@ def scaled_pull(t, v, out, p):
     for i in range(d):
         for j in range(i * lanes, (i + 1) * lanes):
             out[j] = (out[j] - p[OPTION] * u[j]) / scale[i]
+    return 0
+
+
+@_jit.core
+def _scale(given, count, p, inner):
+    """State and directions as the network sees them, from the argument of a kernel with `count` directions."""
+    d, lanes, scale = int(p[DIM]), int(p[LANES]), view1(p, int(p[OWN_THETA]), int(p[DIM]))
+    for i in range(1 + count):
+        inner[i] = given[i]
+    for c in range(1 + count):
+        for i in range(d):
+            for j in range(1 + count + (c * d + i) * lanes, 1 + count + (c * d + i + 1) * lanes):
+                inner[j] = given[j] / scale[i]
+
+
+@_jit.core
+def scaled_tangents(t, given, out, p):
+    """The field and its derivatives along directions."""
+    d, lanes, at, count = int(p[DIM]), int(p[LANES]), enter(p, FIRST), int(given[0])
+    scale, rate = view1(p, int(p[OWN_THETA]), d), view1(p, int(p[OWN_THETA]) + d, d)
+    inner = view1(p, int(p[OWN_SCRATCH]), 1 + count + (1 + count) * d * lanes)
+    _scale(given, count, p, inner)
+    network_tangents(t, inner, out, view1(p, at, int(p[SIZE]) - at))
+    for c in range(1 + count):
+        for i in range(d):
+            for j in range((c * d + i) * lanes, (c * d + i + 1) * lanes):
+                out[j] = rate[i] * scale[i] * (out[j] - p[OPTION] * inner[1 + count + j])
+    return 0
+
+
+@_jit.core
+def scaled_pull_tangents(t, given, out, p):
+    """Transpose of the derivative of all that."""
+    d, lanes, at, count = int(p[DIM]), int(p[LANES]), enter(p, FIRST), int(given[0])
+    scale, rate = view1(p, int(p[OWN_THETA]), d), view1(p, int(p[OWN_THETA]) + d, d)
+    cotangents = 1 + count + (1 + count) * d * lanes
+    inner = view1(p, int(p[OWN_SCRATCH]), cotangents + (1 + count) * d * lanes)
+    _scale(given, count, p, inner)
+    for c in range(1 + count):
+        for i in range(d):
+            for j in range(cotangents + (c * d + i) * lanes, cotangents + (c * d + i + 1) * lanes):
+                inner[j] = rate[i] * scale[i] * given[j]
+    network_pull_tangents(t, inner, out, view1(p, at, int(p[SIZE]) - at))
+    for i in range(d):
+        for j in range(i * lanes, (i + 1) * lanes):
+            out[j] = (out[j] - p[OPTION] * inner[cotangents + j]) / scale[i]
     return 0
 
 
@@ -104,12 +153,16 @@ class ScaledField(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(scaled, scaled_pull)
+        return field_kernels(scaled, scaled_pull, scaled_tangents, scaled_pull_tangents)
 
-    def pack(self, lanes, slots=1):
+    def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
-        constants = np.concatenate((self.scale, self.rate))
-        p = pack(self.dim, (self.field.pack,), lanes, slots, constants, scratch=self.dim)
+        constants, network = (
+            np.concatenate((self.scale, self.rate)),
+            functools.partial(self.field.pack, directions=directions),
+        )
+        scratch = 2 * (1 + directions) * self.dim
+        p = pack(self.dim, (network,), lanes, slots, constants, scratch=scratch, fixed=1 + directions)
         p[N_PARAMS] -= constants.size  # they stand behind the parameters, but are none
         p[OPTION] = self.leak
         return p

@@ -11,24 +11,6 @@ from .matmul import add_outer, matmul, matmul_transposed
 from .network import view1, view2
 
 
-def room(sizes, directions):
-    """Numbers per lane that a pass needs: the tape of `up`, then the scratch memory of `down`.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Of the layers.
-    directions : int
-
-    Returns
-    -------
-    tape, scratch : int
-    """
-    columns = 1 + directions
-    tape = columns * (sizes[0] + sizes[-1]) + (columns + directions + 3) * sum(sizes[1:-1])
-    return tape, 2 * columns * max(sizes)
-
-
 @_jit.core
 def output(p, tape, lanes, directions):
     """Offset of the output, [n_out, (1 + directions) lanes], that `up` leaves on the tape."""
