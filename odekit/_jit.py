@@ -45,10 +45,11 @@ from ._address import (
     view2c,
     view3,
 )
+from ._parts import part
 
 __all__ = [
     "JIT_DISABLED", "SCALAR_CTYPE", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
-    "memory_float", "memory_int", "state_view_intrinsics", "view1", "view1c", "view1i", "view2", "view2c", "view3",
+    "memory_float", "memory_int", "part", "state_view_intrinsics", "view1", "view1c", "view1i", "view2", "view2c", "view3",
 ]  # fmt: skip
 
 #: Reassociation-free fast math: fused multiply-add and reciprocals, but NaN and infinity keep their meaning, because
@@ -59,6 +60,8 @@ KERNEL_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmat
 #: For steppers and drivers, which see arrays only through the views below: no reference counts (66 calls in a step of tsit5
 #: otherwise, half of its time), and an allocation is an error when they are compiled.
 CORE_OPTIONS = {**KERNEL_OPTIONS, "_nrt": False}
+#: The same for what only other kernels call, see `odekit._parts`.
+PART_OPTIONS = {key: value for key, value in CORE_OPTIONS.items() if key != "cache"}
 
 _PACKAGE = pathlib.Path(__file__).parent
 _GENERATED = "<odekit "  # how the file name of generated source begins
@@ -94,7 +97,7 @@ def package_stamp(networks=False):
     str
     """
     digest = hashlib.sha256()
-    names = ("_jit.py", "_address.py", "_solver_type.py", "compiled.py")
+    names = ("_jit.py", "_address.py", "_parts.py", "_solver_type.py", "compiled.py")
     sources = [*(_PACKAGE / name for name in names), *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [path for folder in NETWORK_FOLDERS for path in _PACKAGE.glob(f"{folder}/*.py")]
@@ -147,12 +150,12 @@ if _PackageCacheLocator not in caching.CacheImpl._locator_classes:
     caching.CacheImpl._locator_classes.insert(0, _PackageCacheLocator)
 
 
-#: Decorator of every kernel that other kernels or Python call directly: ``@kernel``.
+#: Decorator of every kernel that Python calls directly: ``@kernel``.
 kernel = njit(**KERNEL_OPTIONS)
-#: The same for kernels that neither allocate nor return arrays: ``@core``.
-core = njit(**CORE_OPTIONS)
+#: For what other kernels call, and what neither allocates nor returns arrays: ``@core``.
+core = part(**PART_OPTIONS)
 #: The same for parts of a hot loop: a call would pass every array as seven numbers.
-inlined_core = njit(**CORE_OPTIONS, forceinline=True)
+inlined_core = part(**PART_OPTIONS, forceinline=True)
 #: The same for functions that return views, which no call without reference counts can: their source is put in place of the call.
 view_maker = njit(**CORE_OPTIONS, inline="always")
 

@@ -12,7 +12,7 @@ from .. import _jit, vmath
 from ..vmath.exponential import fast_expm1
 from .header import ORDER, scalar_address
 
-_scalar = _jit.njit(**{**_jit.CORE_OPTIONS, "forceinline": True})
+_scalar = _jit.inlined_core
 
 
 @_scalar

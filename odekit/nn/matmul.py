@@ -143,7 +143,7 @@ def transpose(a, b):
 
 
 # Reassociation makes the sum a vector reduction; its order is still fixed for a given number of lanes.
-@_jit.njit(**{**_jit.CORE_OPTIONS, "fastmath": _jit.FASTMATH | {"reassoc"}})
+@_jit.part(**{**_jit.PART_OPTIONS, "fastmath": _jit.FASTMATH | {"reassoc"}})
 def add_row_sums(a, c):
     """c += sum of each row of a."""
     for i in range(a.shape[0]):

@@ -5,13 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from .. import _jit
 
 # Only contraction: a reciprocal in place of a division would cost an ulp, and signed zeros matter here.
-elementary = njit(**{**_jit.KERNEL_OPTIONS, "fastmath": {"contract"}, "forceinline": True})
+elementary = _jit.part(**{**_jit.PART_OPTIONS, "fastmath": {"contract"}, "forceinline": True})
 
 LN2_HI = 6.93147180369123816490e-01  # log(2) rounded to 32 bits: n * LN2_HI is exact (fdlibm, e_exp.c)
 LN2_LO = 1.90821492927058770002e-10

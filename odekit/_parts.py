@@ -1,0 +1,84 @@
+"""Parts of kernels: compiled into what calls them, never by themselves.
+
+Numba optimises every function that another one calls, gives it a wrapper for Python, compiles both to machine code, and then
+does the same again with what the caller has inlined: for a tree of calls that is most of the time of a cold start, spent on
+code that nobody runs. A part stops before that: it stays as it was written down, is linked into its caller, and is optimised
+and compiled there, once. Called from Python it is compiled like any other function.
+"""
+
+import functools
+
+from numba import njit
+from numba.core import config
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.registry import CPUDispatcher
+
+
+class _PartLibrary(JITCodeLibrary):
+    """LLVM code that waits for the library which it is linked into."""
+
+    def finalize(self):
+        """Collect what it calls: no optimisation, no machine code."""
+        self._raise_if_finalized()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout
+
+
+class _PartCompiler(Compiler):
+    """Numba's pipeline, ending in such a library."""
+
+    def compile_extra(self, func):
+        """Compile a Python function."""
+        self.state.flags.no_compile = True
+        self.state.library = _PartLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        return super().compile_extra(func)
+
+
+_NO_WRAPPERS = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+class _PartDispatcher(CPUDispatcher):
+    """A compiled function that other compiled functions call."""
+
+    def __init__(self, py_func, locals=None, targetoptions=None):
+        super().__init__(py_func, locals or {}, targetoptions, pipeline_class=_PartCompiler)
+
+    def add_overload(self, cres):
+        """Tell callers which library to link."""
+        entry = object()  # by which Numba knows it, in place of the address that it has not got
+        self.targetctx.insert_user_function(entry, cres.fndesc, [cres.library])
+        self.overloads[tuple(cres.signature.args)] = cres._replace(entry_point=entry)
+
+    @functools.cached_property
+    def _whole(self):
+        options = {key: value for key, value in self.targetoptions.items() if key not in _NO_WRAPPERS}
+        return njit(**options, cache=True)(self.py_func)
+
+    def __call__(self, *args):
+        """Call it from Python."""
+        return self._whole(*args)
+
+    @property
+    def stats(self):
+        """Hits and misses of the cache when it was called from Python."""
+        return self._whole.stats
+
+
+def part(**options):
+    """Decorator for parts of kernels.
+
+    Parameters
+    ----------
+    **options
+        Of ``numba.njit``, but for the cache: a part is kept on disk with the kernels that it is in.
+    """
+    if config.DISABLE_JIT:
+        return njit(**options)
+    return lambda function: _PartDispatcher(function, targetoptions={**options, **_NO_WRAPPERS})
