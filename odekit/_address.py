@@ -9,7 +9,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import config
-from numba.extending import intrinsic
+from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array, populate_array
 
 JIT_DISABLED = bool(config.DISABLE_JIT)
@@ -23,6 +23,24 @@ functions = {}
 float64_array = types.Array(types.float64, 1, "C")
 DOUBLE = ir.DoubleType()
 LONG = ir.IntType(64)
+
+
+class SingleMemory(types.Array):
+    """Type of float64 memory whose header is read number by number, and of which `view1` and `view2` give float32 numbers.
+
+    So one source serves networks of both precisions: offsets count numbers of the network's own precision.
+    """
+
+    def __init__(self):
+        super().__init__(types.float64, 1, "C", name="SingleMemory")
+
+
+register_model(SingleMemory)(models.ArrayModel)
+single_memory = SingleMemory()
+
+
+class Single(np.ndarray):
+    """The same with the JIT disabled."""
 
 
 def _data(context, builder, kind, value):
@@ -40,8 +58,11 @@ def _call_scalar(typingctx, address, t, y, dy, p):
     signature = types.int32(types.int64, types.float64, y, dy, p)
 
     def codegen(context, builder, signature, args):
-        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[2:], args[2:], strict=True)]
         pointer = DOUBLE.as_pointer()
+        arrays = [
+            builder.bitcast(_data(context, builder, ty, v), pointer)
+            for ty, v in zip(signature.args[2:], args[2:], strict=True)
+        ]
         return call_at(builder, args[0], ir.IntType(32), [DOUBLE, pointer, pointer, pointer], [args[1], *arrays])
 
     return signature, codegen
@@ -98,16 +119,22 @@ def _call_matrix(typingctx, address, fn, iw, w, p, b, matrix):
     return signature, codegen
 
 
-def view_intrinsic(element, ndim):
-    """An intrinsic ``view(base, offset, shape...)`` on the float64 array or pointer `base`."""
+def view_intrinsic(element, ndim, follow=False):
+    """An intrinsic ``view(base, offset, shape...)`` on the float64 array or pointer `base`.
+
+    With `follow`, views of a float32 array or of `SingleMemory` are of float32 numbers, which the offset counts.
+    """
 
     def build(typingctx, base, offset, *shape):
-        array_type = types.Array(element, ndim, "C")
+        single = follow and (isinstance(base, SingleMemory) or getattr(base, "dtype", None) == types.float32)
+        array_type = types.Array(types.float32 if single else element, ndim, "C")
         signature = array_type(base, types.int64, *[types.int64] * ndim)
 
         def codegen(context, builder, signature, args):
-            start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
-            return build_view(context, builder, array_type, start, args[2:])
+            data = _data(context, builder, signature.args[0], args[0])
+            if single:
+                data = builder.bitcast(data, ir.FloatType().as_pointer())
+            return build_view(context, builder, array_type, builder.gep(data, [args[1]]), args[2:])
 
         return signature, codegen
 
@@ -116,6 +143,27 @@ def view_intrinsic(element, ndim):
     if ndim == 2:
         return intrinsic(lambda typingctx, base, offset, m, n: build(typingctx, base, offset, m, n))
     return intrinsic(lambda typingctx, base, offset, k, m, n: build(typingctx, base, offset, k, m, n))
+
+
+UNCHECKED = 2**40  # length of views whose length nothing looks at
+
+
+@intrinsic
+def _single(typingctx, base):
+    def codegen(context, builder, signature, args):
+        data = _data(context, builder, signature.args[0], args[0])
+        return build_view(context, builder, single_memory, data, [ir.Constant(LONG, UNCHECKED)])
+
+    return single_memory(base), codegen
+
+
+@intrinsic
+def _tail(typingctx, memory, offset):
+    def codegen(context, builder, signature, args):
+        start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+        return build_view(context, builder, signature.return_type, start, [ir.Constant(LONG, UNCHECKED)])
+
+    return memory(memory, types.int64), codegen
 
 
 def memory_intrinsic(element):
@@ -204,13 +252,26 @@ if JIT_DISABLED:
 
     def view1(base, offset, n):
         """View of `n` numbers from `offset` on."""
+        base = base.view(np.ndarray).view(np.float32) if isinstance(base, Single) else base
         return base[offset : offset + n]
 
     view1i = view1
 
     def view2(base, offset, m, n):
         """View of an (m, n) matrix from `offset` on."""
-        return base[offset : offset + m * n].reshape(m, n)
+        return view1(base, offset, m * n).reshape(m, n)
+
+    def view1d(base, offset, n):
+        """View of `n` float64 numbers from `offset` on, whatever the precision of the rest."""
+        return base[offset : offset + n].view(np.ndarray)
+
+    def single(base):
+        """The same memory as that of a network in single precision."""
+        return base.view(Single)
+
+    def tail(base, offset):
+        """The memory from a float64 number on, of the same precision."""
+        return base[offset:]
 
     def view3(base, offset, k, m, n):
         """View of a (k, m, n) array from `offset` on."""
@@ -227,7 +288,9 @@ if JIT_DISABLED:
 else:
     call_scalar, call_step = _call_scalar, _call_step
     call_matrix, call_solve = _call_matrix, _call_solve
-    view1, view2, view3 = (view_intrinsic(types.float64, ndim) for ndim in (1, 2, 3))
+    view1, view2 = (view_intrinsic(types.float64, ndim, follow=True) for ndim in (1, 2))
+    view1d, view3 = view_intrinsic(types.float64, 1), view_intrinsic(types.float64, 3)
+    single, tail = _single, _tail
     view1i = view_intrinsic(types.int64, 1)
     memory_float, memory_int = memory_intrinsic(types.float64), memory_intrinsic(types.int64)
     view1c, view2c = view_intrinsic(types.complex128, 1), view_intrinsic(types.complex128, 2)

@@ -37,9 +37,12 @@ from ._address import (
     functions,
     memory_float,
     memory_int,
+    single,
     state_view_intrinsics,
+    tail,
     view1,
     view1c,
+    view1d,
     view1i,
     view2,
     view2c,
@@ -49,7 +52,8 @@ from ._parts import part
 
 __all__ = [
     "JIT_DISABLED", "SCALAR_CTYPE", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
-    "memory_float", "memory_int", "part", "state_view_intrinsics", "view1", "view1c", "view1i", "view2", "view2c", "view3",
+    "memory_float", "memory_int", "part", "single", "state_view_intrinsics", "tail", "view1", "view1c", "view1d", "view1i", "view2",
+    "view2c", "view3",
 ]  # fmt: skip
 
 #: Reassociation-free fast math: fused multiply-add and reciprocals, but NaN and infinity keep their meaning, because

@@ -10,7 +10,7 @@ from ..solvers import state as S
 from . import barrier, lanes, lanes_back
 from .lane_blocks import LANE_COUNT, work_size
 from .sweeps import MAX_STEPS, SolveError, attempts_per_call, reason_code, sentence, worker_count
-from .tape import N_PARAMS, SIZE, TAPE, THETA, TIMES
+from .tape import N_PARAMS, SIZE, TIMES, parameters_in, prefix_of
 
 #: Trajectories of a group: twice as many as lanes, so that lanes are refilled and groups are many enough to share.
 GROUP = 2 * LANE_COUNT
@@ -37,7 +37,7 @@ class Group:
         stages, d, most = scheme.slots, self.d, self.lanes
         packed = field.pack(most, stages)
         self.p = np.zeros(packed.size + 2 * most + 2 * d)
-        self.prefix = packed[: int(packed[TAPE])].copy()
+        self.prefix = prefix_of(packed, field).copy()
         self.prefix[TIMES], self.prefix[SIZE] = packed.size, self.p.size
         self.work = np.zeros(work_size(stages, d, most))
         self.control = np.zeros(lanes.CONTROL_SIZE, dtype=np.int64)
@@ -56,11 +56,10 @@ class Group:
     def _log(self, rows):
         return np.empty(rows), np.empty((rows, self.d)), np.empty(rows, dtype=np.int64)
 
-    def load(self, params, logged):
-        """Take up new parameters and an empty log, or none."""
+    def load(self, field, logged):
+        """Take up the parameters of the field and an empty log, or none."""
         self.p[: self.prefix.size] = self.prefix
-        theta = int(self.prefix[THETA])
-        self.p[theta : theta + params.size] = params
+        parameters_in(self.p, field)[...] = field.params
         self.control[:] = self.first, self.last, 0, 0
         rows = FIRST_CAPACITY * (self.last - self.first) + 2 * self.lanes
         if not logged:
@@ -139,7 +138,7 @@ class LaneSweeps:
         self.ends[:, 0] = t[0]
 
         def work(group):
-            group.load(field.params, logged)
+            group.load(field, logged)
             lanes.begin(
                 value, group.p, method, group.first, group.last, group.lanes, t[0], t[-1], step, rtol, atol, y0, self.f0, self.h0,
                 self.counts, group.work,

@@ -6,7 +6,7 @@ from ..solution import Retcode, describe
 from ..solvers import driver as D
 from ..solvers import state as S
 from . import backward, barrier, blocks, forward
-from .tape import N_PARAMS, SLOT_SIZE, TAPE, THETA
+from .tape import N_PARAMS, SLOT_SIZE, parameters_in, precision, prefix_of
 
 MAX_STEPS = 100_000
 FIRST_CAPACITY = 64  # steps
@@ -98,8 +98,8 @@ class Sweeps:
         self.workers = worker_count(field, width, self.groups, threads)
         header, stages = field.pack(block, 1), scheme.slots
         per_step = (stages - 1) * int(header[SLOT_SIZE])
-        self.stored = min(int(budget // (8 * per_step * self.n_blocks)), MAX_STEPS)
-        self.prefix = header[: int(header[TAPE])]
+        self.stored = min(int(budget // (precision(field).itemsize * per_step * self.n_blocks)), MAX_STEPS)
+        self.prefix = prefix_of(header, field)
         per_block = self.stored * (stages - 1) + stages
         # the blocks of a thread share its vector, so that it has the parameters but once; each has its own slots there
         threads_blocks = [
@@ -166,8 +166,7 @@ class Sweeps:
         SolveError
         """
         kernels, method = field.kernels, self.scheme
-        theta = int(self.prefix[THETA])
-        self.p[:, theta : theta + field.params.size] = field.params
+        parameters_in(self.p, field)[...] = field.params
         outputs = np.empty((t.size, *y0.shape))
         outputs[0] = y0
         rates = np.empty(outputs.shape) if with_rates else np.empty((0, *y0.shape))

@@ -19,6 +19,9 @@ y[d, W], and the parts of the directions along y, k times [d, W]:
 In a call with ``p[TIMES]`` every lane has a time of its own, and `t` means nothing; it has at most ``p[BLOCK]`` lanes then. A kernel
 that depends on the time asks `lane_time` for it and gives its cotangent to `add_time_bar`; its field then has ``lane_times = True``.
 
+A field may compute in single precision: its ``dtype`` is then float32, and THETA, TAPE, SLOT_SIZE and SCRATCH count float32 numbers.
+State, slopes and cotangents stay float64.
+
 Neither the integrators nor the adjoints know what is behind them: a network, or a user's function.
 """
 
@@ -57,6 +60,22 @@ def add_time_bar(p, lane, value):
     p[TIME_BAR] += value
     if p[TIMES] != 0.0:
         p[int(p[TIMES]) + int(p[LANES]) + lane] += value
+
+
+def precision(field):
+    """Type of the numbers that a field computes with."""
+    return np.dtype(getattr(field, "dtype", "float64"))
+
+
+def parameters_in(p, field):
+    """The parameters in the vector p of a field, or in several vectors (k, size), as a view."""
+    theta = int(p[..., THETA].flat[0])
+    return p.view(precision(field))[..., theta : theta + field.params.size]
+
+
+def prefix_of(packed, field):
+    """What stands before the tape in the vector that a field has packed: header and parameters."""
+    return packed[: int(packed[TAPE]) * precision(field).itemsize // packed.itemsize]
 
 
 def scalar_address(function):

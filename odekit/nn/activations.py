@@ -9,90 +9,106 @@ import functools
 import numpy as np
 
 from .. import _jit, vmath
+from ..vmath import single
 from ..vmath.exponential import fast_expm1
 from .header import ORDER, scalar_address
 
 _scalar = _jit.inlined_core
 
 
-@_scalar
-def _tanh(x):
-    # within 2.5 ulp, and a third faster than `vmath.tanh`, which is within 1.5: a network is not that exact
-    argument = 2.0 * abs(x)
-    argument = 40.0 if argument > 40.0 else argument  # tanh(20) rounds to 1
-    e = fast_expm1(argument)
-    a = np.copysign(e / (e + 2.0), x)
-    s = (1.0 - a) * (1.0 + a)
-    return a, s, -2.0 * a * s
+def _define(v, expm1, number):
+    """The activations in one precision.
+
+    Parameters
+    ----------
+    v : module
+        `odekit.vmath` or `odekit.vmath.single`.
+    expm1 : callable
+        Fast, for positive numbers.
+    number : type
+        Of the numbers: a constant that is none of them would make double precision of single.
+
+    Returns
+    -------
+    dict of function
+        By name: value, first and second derivative.
+    """
+    zero, one, two, far = number(0.0), number(1.0), number(2.0), number(800.0)
+    end = number(40.0)  # tanh(20) rounds to 1
+
+    @_scalar
+    def tanh(x):
+        # within 2.5 ulp, and a third faster than `v.tanh`, which is within 1.5: a network is not that exact
+        argument = two * abs(x)
+        argument = end if argument > end else argument
+        e = expm1(argument)
+        a = np.copysign(e / (e + two), x)
+        s = (one - a) * (one + a)
+        return a, s, -two * a * s
+
+    @_scalar
+    def softplus(x):
+        s = v.sigmoid(x)
+        return v.softplus(x), s, s * v.sigmoid(-x)
+
+    @_scalar
+    def sigmoid(x):
+        a, rest = v.sigmoid(x), v.sigmoid(-x)
+        s = a * rest
+        return a, s, s * (rest - a)
+
+    @_scalar
+    def silu(x):
+        a, rest = v.sigmoid(x), v.sigmoid(-x)
+        y = -far if x < -far else x
+        y = far if y > far else y
+        return v.silu(x), a * (one + y * rest), a * rest * (two + y * (rest - a))
+
+    @_scalar
+    def relu(x):
+        value = zero if x < zero else x
+        return value, (one if x > zero else zero), zero
+
+    @_scalar
+    def elu(x):
+        e = v.exp(x)
+        return (x if x > zero else v.expm1(x)), (one if x > zero else e), (zero if x > zero else e)
+
+    @_scalar
+    def sin(x):
+        a = v.sin(x)
+        return a, v.cos(x), -a
+
+    @_scalar
+    def sin_of_large_angle(x):  # reduces any angle, but does not vectorise
+        a = np.sin(x)
+        return a, np.cos(x), -a
+
+    functions = tanh, softplus, sigmoid, silu, relu, elu, sin, sin_of_large_angle
+    return {function.__name__: function for function in functions}
 
 
-@_scalar
-def _softplus(x):
-    s = vmath.sigmoid(x)
-    return vmath.softplus(x), s, s * vmath.sigmoid(-x)
-
-
-@_scalar
-def _sigmoid(x):
-    a, rest = vmath.sigmoid(x), vmath.sigmoid(-x)
-    s = a * rest
-    return a, s, s * (rest - a)
-
-
-@_scalar
-def _silu(x):
-    a, rest = vmath.sigmoid(x), vmath.sigmoid(-x)
-    y = -800.0 if x < -800.0 else x
-    y = 800.0 if y > 800.0 else y
-    return vmath.silu(x), a * (1.0 + y * rest), a * rest * (2.0 + y * (rest - a))
-
-
-@_scalar
-def _relu(x):
-    value = 0.0 if x < 0.0 else x
-    return value, (1.0 if x > 0.0 else 0.0), 0.0
-
-
-@_scalar
-def _elu(x):
-    e = vmath.exp(x)
-    return (x if x > 0.0 else vmath.expm1(x)), (1.0 if x > 0.0 else e), (0.0 if x > 0.0 else e)
-
-
-@_scalar
-def _sin(x):
-    a = vmath.sin(x)
-    return a, vmath.cos(x), -a
-
-
-@_scalar
-def _sin_of_large_angle(x):  # reduces any angle, but does not vectorise
-    a = np.sin(x)
-    return a, np.cos(x), -a
+_DEFINITIONS = {  # by the bytes of a number
+    8: (vmath, fast_expm1, np.float64),
+    4: (single, single.expm1, np.float32),
+}
+_functions = functools.cache(lambda itemsize: _define(*_DEFINITIONS[itemsize]))
 
 
 @_jit.core
-def _has_large_angle(z):
+def _has_large_angle(z, limit):
     count = 0
     for i in range(z.size):
-        count += 1 if abs(z[i]) > vmath.ANGLE_LIMIT else 0
+        count += 1 if abs(z[i]) > limit else 0
     return count > 0
 
 
-#: Activations by name.
-FUNCTIONS = {
-    "tanh": _tanh,
-    "softplus": _softplus,
-    "sigmoid": _sigmoid,
-    "silu": _silu,
-    "relu": _relu,
-    "elu": _elu,
-    "sin": _sin,
-}
+#: Names of the activations.
+FUNCTIONS = ("tanh", "softplus", "sigmoid", "silu", "relu", "elu", "sin")
 
 
 #: Slopes that follow from the value, without a digit lost; of the others the tape keeps the slope itself.
-SLOPES = {"tanh": "(1.0 - a[i]) * (1.0 + a[i])", "relu": "(1.0 if a[i] > 0.0 else 0.0)"}
+SLOPES = {"tanh": "(one - a[i]) * (one + a[i])", "relu": "(one if a[i] > zero else zero)"}
 
 
 def keeps(name):
@@ -100,37 +116,55 @@ def keeps(name):
     return 1 if name in SLOPES else 2
 
 
+def _compiled(name, lines, dtype, **namespace):
+    """Address of a kernel from its lines, whose memory holds numbers of this type."""
+    single = np.dtype(dtype).itemsize == 4
+    name = f"{name}_single" if single else name
+    lines = [
+        f"def {name}(size, a, b, p):",
+        *(["    a, b = single(a), single(b)"] if single else []),
+        *lines,
+        "    return 0",
+    ]
+    v, _, number = _DEFINITIONS[np.dtype(dtype).itemsize]
+    namespace |= {"view1": _jit.view1, "single": _jit.single, "zero": number(0.0), "one": number(1.0), "ORDER": ORDER}
+    namespace |= {"has_large_angle": _has_large_angle, "limit": v.ANGLE_LIMIT}
+    return scalar_address(_jit.exec_source("\n".join(lines) + "\n", name, namespace, True))
+
+
 @functools.cache
-def slope_address(name):
+def slope_address(name, dtype="float64"):
     """Address of a kernel ``(size, a, delta, p)`` that multiplies `delta` by the slopes at the activations `a` on the tape.
 
     Parameters
     ----------
     name : str
-        A key of `FUNCTIONS`.
+        One of `FUNCTIONS`.
+    dtype : str
+        float64 or float32.
 
     Returns
     -------
     int
     """
-    lines = [f"def slope_{name}(size, a, delta, p):", "    n = int(size)"]
-    lines += [f"    a, slope, delta = view1(a, 0, n), view1(a, {keeps(name) - 1} * n, n), view1(delta, 0, n)"]
-    lines += ["    for i in range(n):", f"        delta[i] *= {SLOPES.get(name, 'slope[i]')}", "    return 0"]
-    return scalar_address(_jit.exec_source("\n".join(lines) + "\n", f"slope_{name}", {"view1": _jit.view1}, True))
+    lines = ["    n = int(size)"]
+    lines += [f"    a, slope, delta = view1(a, 0, n), view1(a, {keeps(name) - 1} * n, n), view1(b, 0, n)"]
+    lines += ["    for i in range(n):", f"        delta[i] *= {SLOPES.get(name, 'slope[i]')}"]
+    return _compiled(f"slope_{name}", lines, dtype)
 
 
-def _loops(function, indent):
+def _loops(name, indent):
     """Source of three loops, for the value, with the first, and with both derivatives."""
     lines = []
     for order in range(3):
         lines += [f"{'if' if order == 0 else 'elif'} order == {order}:", "    for i in range(z.size):"]
-        lines += [f"        f, f1, f2 = {function.__name__}(z[i])", "        z[i] = f"]
+        lines += [f"        f, f1, f2 = {name}(z[i])", "        z[i] = f"]
         lines += ["        first[i] = f1", "        second[i] = f2"][:order]
     return [indent + line for line in lines]
 
 
 @functools.cache
-def address(name):
+def address(name, dtype="float64"):
     """Address of the kernel of an activation.
 
     The kernel ``(size, z, derivatives, p)`` has the scalar signature: z becomes the activation of z; with ``p[ORDER]`` 1
@@ -139,17 +173,17 @@ def address(name):
     Parameters
     ----------
     name : str
-        A key of `FUNCTIONS`.
+        One of `FUNCTIONS`.
+    dtype : str
+        float64 or float32.
 
     Returns
     -------
     int
     """
-    lines = [f"def activation_{name}(size, z, derivatives, p):", "    n, order = int(size), int(p[ORDER])"]
-    lines += ["    z, first, second = view1(z, 0, n), view1(derivatives, 0, n), view1(derivatives, n, n)"]
+    lines = ["    n, order = int(size), int(p[ORDER])"]
+    lines += ["    z, first, second = view1(a, 0, n), view1(b, 0, n), view1(b, n, n)"]
     if name == "sin":
-        lines += ["    if has_large_angle(z):", *_loops(_sin_of_large_angle, "        "), "        return 0"]
-    lines += [*_loops(FUNCTIONS[name], "    "), "    return 0"]
-    namespace = {"ORDER": ORDER, "view1": _jit.view1, "has_large_angle": _has_large_angle}
-    namespace |= {function.__name__: function for function in (*FUNCTIONS.values(), _sin_of_large_angle)}
-    return scalar_address(_jit.exec_source("\n".join(lines) + "\n", f"activation_{name}", namespace, True))
+        lines += ["    if has_large_angle(z, limit):", *_loops("sin_of_large_angle", "        "), "        return 0"]
+    lines += _loops(name, "    ")
+    return _compiled(f"activation_{name}", lines, dtype, **_functions(np.dtype(dtype).itemsize))

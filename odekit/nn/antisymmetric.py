@@ -34,10 +34,10 @@ def antisymmetric(t, y, dy, p, keep):
     size = d * lanes
     _matrix(p)
     z, flat = view2(dy, 0, d, lanes), view1(dy, 0, size)
-    b = theta + d * d
+    bias = view1(p, theta + d * d, 2 * d)
     for i in range(d):
         for j in range(lanes):
-            z[i, j] = p[b + i] + (lane_time(p, t, j) * p[b + d + i] if p[OPTION] != 0.0 else 0.0)
+            z[i, j] = bias[i] + (lane_time(p, t, j) * bias[d + i] if p[OPTION] != 0.0 else 0.0)
     add_matmul(view2(p, int(p[OWN_SCRATCH]), d, d), view2(y, 0, d, lanes), z)
     for i in range(size):
         flat[i] = vmath.tanh(flat[i])
@@ -69,11 +69,11 @@ def antisymmetric_pull(t, v, out, p):
             w_bar[i, j] += outer[i, j] - outer[j, i]
     add_row_sums(cotangent, view1(out, size + d * d, d))
     if p[OPTION] != 0.0:
-        v_bar = view1(out, size + d * d + d, d)
+        v_bar, along = view1(out, size + d * d + d, d), view1(p, int(p[OWN_THETA]) + d * d + d, d)
         for i in range(d):
             for j in range(lanes):
                 v_bar[i] += lane_time(p, t, j) * cotangent[i, j]
-                add_time_bar(p, j, cotangent[i, j] * p[int(p[OWN_THETA]) + d * d + d + i])
+                add_time_bar(p, j, cotangent[i, j] * along[i])
     return 0
 
 

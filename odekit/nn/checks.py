@@ -61,6 +61,51 @@ def choice(name, value, known):
     return value
 
 
+def precision(dtype):
+    """float64 or float32, by its name."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in ("float64", "float32"):
+        raise ValueError(f"dtype={dtype!r} is unknown; expected float64 or float32")
+    return name
+
+
+def double(**networks):
+    """Refuse networks in single precision, by their names."""
+    for name, network in networks.items():
+        if network.dtype != "float64":
+            raise ValueError(
+                f"{name} must have dtype='float64', because equations are solved with it, but it has dtype={network.dtype!r}"
+            )
+
+
+def precise_enough(field, method, explicit, rtol, atol):
+    """Refuse what a field in single precision cannot give: solutions of equations, and tolerances below its roundoff."""
+    if getattr(field, "dtype", "float64") == "float64":
+        return
+    if not explicit:
+        raise ValueError(
+            f"method={method!r} solves equations with the field, which needs dtype='float64'; with dtype='float32' take tsit5 or another "
+            "explicit method"
+        )
+    roundoff = float(np.finfo(np.float32).eps)
+    if max(rtol, atol) < roundoff:
+        raise ValueError(
+            f"rtol={rtol:g} and atol={atol:g} are below the roundoff {roundoff:.1g} of a field with dtype='float32'; take 1e-6 or more, or "
+            "dtype='float64'"
+        )
+
+
+def one_precision(*networks):
+    """The precision that networks have in common."""
+    kinds = sorted({network.dtype for network in networks})
+    if len(kinds) > 1:
+        raise ValueError(f"the networks must have the same dtype, but they have {' and '.join(kinds)}")
+    return kinds[0]
+
+
 def positive(name, value):
     """A finite positive number."""
     number = float(value) if np.isscalar(value) and not isinstance(value, (str, bytes)) else float("nan")

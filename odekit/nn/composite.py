@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _jit
 from . import checks
-from .field_kernels import FieldKernels, call, gradient_pull_into
+from .field_kernels import FieldKernels, call, gradient_pull_into, in_precision
 from .header import (
     BLOCK,
     LANE_BLOCK,
@@ -25,12 +25,14 @@ from .header import (
     THETA,
     TIME_BAR,
     TIMES,
+    numbers_per_double,
+    rounded_up,
     scalar_address,
 )
 from .mlp import lanewise_vjp
 from .sampled import SampledModel
 
-view1 = _jit.view1
+view1, tail = _jit.view1, _jit.tail
 
 # places of the header of a composite field, beside those that the adjoints know
 DIM = 3  # of the state
@@ -55,7 +57,13 @@ def enter(p, place):
 def part(p, place):
     """The vector of the part that `place` names, after telling it which lanes and which slot are in use."""
     at = enter(p, place)
-    return view1(p, at, int(p[SIZE]) - at)
+    return tail(p, at)
+
+
+@_jit.core
+def shift_of(p, network):
+    """What is added to an offset in p for that of the same number in the vector of a part."""
+    return int(network[SCRATCH]) - int(p[SCRATCH])  # the same memory
 
 
 @_jit.core
@@ -72,7 +80,7 @@ def own_tape(p):
     return int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE]) + int(p[OWN])
 
 
-def pack(dim, parts, lanes, slots, params=(), slot=0, scratch=0, fixed=0):
+def pack(dim, parts, lanes, slots, params=(), slot=0, scratch=0, fixed=0, dtype="float64"):
     """Build the vector `p` of a composite field.
 
     Parameters
@@ -89,36 +97,41 @@ def pack(dim, parts, lanes, slots, params=(), slot=0, scratch=0, fixed=0):
         Numbers per lane that the field itself keeps in a slot, and that it needs as scratch memory.
     fixed : int
         Further numbers of scratch memory, whatever the lanes.
+    dtype : str
+        That of the parts.
 
     Returns
     -------
     ndarray
     """
-    block = min(lanes, LANE_BLOCK)
+    block, ratio = min(lanes, LANE_BLOCK), numbers_per_double(dtype)
     inner = [make(block) for make in parts]
-    prefixes = [int(q[THETA]) for q in inner]
+    prefixes = [int(q[THETA]) // ratio for q in inner]
     counts = [int(q[N_PARAMS]) for q in inner]
     tapes = [int(q[SLOT_SIZE]) for q in inner]
-    theta = OWN_HEADER + sum(prefixes)
-    tape = theta + sum(counts) + len(params)
+    theta = ratio * (OWN_HEADER + sum(prefixes))
+    tape = rounded_up(theta + sum(counts) + len(params), ratio)
     slot_size = sum(tapes) + slot * block
-    own = tape + slots * slot_size
-    shared = own + (2 * dim + scratch) * block + fixed
-    size = shared + max((q.size - int(q[SCRATCH]) for q in inner), default=0)
-    p = np.empty(size)
+    own = rounded_up(tape + slots * slot_size, ratio)
+    own_scratch = own + 2 * dim * block * ratio  # two states in double precision first
+    shared = own_scratch + scratch * block + fixed
+    size = shared + max((ratio * q.size - int(q[SCRATCH]) for q in inner), default=0)
+    p = np.empty(rounded_up(size, ratio) // ratio)
+    numbers = p.view(dtype)
     p[:OWN_HEADER] = 0.0
     p[LANES], p[BLOCK], p[DIM], p[N_PARAMS] = lanes, block, dim, sum(counts) + len(params)
-    p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, shared, size
-    p[OWN], p[OWN_SCRATCH], p[OWN_THETA] = sum(tapes), own + 2 * dim * block, theta + sum(counts)
-    p[theta + sum(counts) : tape] = params
+    p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, shared, p.size
+    p[OWN], p[OWN_SCRATCH], p[OWN_THETA] = sum(tapes), own_scratch, theta + sum(counts)
+    numbers[theta + sum(counts) : theta + sum(counts) + len(params)] = params
     offset, at, kept = OWN_HEADER, theta, tape
     for i, q in enumerate(inner):
         p[FIRST + i] = offset
         header = p[offset : offset + prefixes[i]]
         header[:] = q[: prefixes[i]]
-        header[THETA], header[TAPE], header[SCRATCH] = at - offset, kept - offset, shared - offset
-        header[SLOT_SIZE], header[SIZE] = slot_size, size - offset
-        p[at : at + counts[i]] = q[prefixes[i] : prefixes[i] + counts[i]]
+        shift = ratio * offset
+        header[THETA], header[TAPE], header[SCRATCH] = at - shift, kept - shift, shared - shift
+        header[SLOT_SIZE], header[SIZE] = slot_size, p.size - offset
+        numbers[at : at + counts[i]] = q.view(dtype)[int(q[THETA]) : int(q[THETA]) + counts[i]]
         offset, at, kept = offset + prefixes[i], at + counts[i], kept + tapes[i]
     return p
 
@@ -141,12 +154,13 @@ def scatter(x, rows, width, start, lanes, out):
 
 _VALUE = """\
 def {name}(t, y, dy, p):
-    y, dy, p = view1(y, 0, SOME), view1(dy, 0, SOME), view1(p, 0, SOME)
+    {line}
+    y, dy = view1(y, 0, SOME), view1(dy, 0, SOME)
     width, block, d = int(p[LANES]), int(p[BLOCK]), int(p[DIM])
     if width <= block:
         return core(t, y, dy, p, False)
-    place = int(p[OWN_SCRATCH]) - 2 * d * block
-    x, f = view1(p, place, d * block), view1(p, place + d * block, d * block)
+    place = int(p[OWN_SCRATCH]) // RATIO - 2 * d * block
+    x, f = view1d(p, place, d * block), view1d(p, place + d * block, d * block)
     status = 0
     for start in range(0, width, block):
         lanes = min(block, width - start)
@@ -159,16 +173,18 @@ def {name}(t, y, dy, p):
 """
 _RECORD = """\
 def {name}(t, y, dy, p):
-    return core(t, view1(y, 0, SOME), view1(dy, 0, SOME), view1(p, 0, SOME), True)
+    {line}
+    return core(t, view1(y, 0, SOME), view1(dy, 0, SOME), p, True)
 """
 _PULL = """\
 def {name}(t, v, out, p):
-    return core(t, view1(v, 0, SOME), view1(out, 0, SOME), view1(p, 0, SOME))
+    {line}
+    return core(t, view1(v, 0, SOME), view1(out, 0, SOME), p)
 """
 
 
 @functools.cache
-def field_kernels(evaluate, pull, tangents=None, pull_tangents=None):
+def field_kernels(evaluate, pull, tangents=None, pull_tangents=None, dtype="float64"):
     """Kernels of a field from its functions for one block of lanes.
 
     Parameters
@@ -179,6 +195,8 @@ def field_kernels(evaluate, pull, tangents=None, pull_tangents=None):
         ``pull(t, v, out, p)``, see `odekit.adjoint.tape`.
     tangents, pull_tangents : compiled kernel, optional
         Likewise.
+    dtype : str
+        That of the parts.
 
     Returns
     -------
@@ -186,12 +204,12 @@ def field_kernels(evaluate, pull, tangents=None, pull_tangents=None):
     """
 
     def find(template, core, kind):
-        name = f"{kind}_{core.__name__}"
+        name, line = in_precision(f"{kind}_{core.__name__}", dtype)
         namespace = {
-            "core": core, "view1": view1, "gather": gather, "scatter": scatter, "LANES": LANES, "BLOCK": BLOCK, "DIM": DIM,
-            "OWN_SCRATCH": OWN_SCRATCH, "SOME": 2**40,
+            "core": core, "view1": view1, "view1d": _jit.view1d, "single": _jit.single, "gather": gather, "scatter": scatter,
+            "LANES": LANES, "BLOCK": BLOCK, "DIM": DIM, "OWN_SCRATCH": OWN_SCRATCH, "RATIO": numbers_per_double(dtype), "SOME": 2**40,
         }  # fmt: skip
-        return scalar_address(_jit.exec_source(template.format(name=name), name, namespace, True))
+        return scalar_address(_jit.exec_source(template.format(name=name, line=line), name, namespace, True))
 
     parts = (_VALUE, evaluate, "value"), (_RECORD, evaluate, "record"), (_PULL, pull, "pull")
     parts += tuple((_PULL, core, core.__name__) for core in (tangents, pull_tangents) if core is not None)
@@ -210,6 +228,11 @@ class NetworkField(SampledModel):
     lane_times = True
     #: Whether the field is that of a Hamiltonian.
     hamiltonian = False
+
+    @property
+    def dtype(self):
+        """Precision of the networks, float64 or float32."""
+        return self.field.dtype
 
     @property
     def params(self):
@@ -268,7 +291,7 @@ class NetworkField(SampledModel):
         return self, *checked_data(self, x, dxdt), 1.0
 
     def solve(
-        self, y0, t, method="dop853", rtol=1e-9, atol=1e-9, first_step=None, omega=None, *, store=None, resume=False, progress=False
+        self, y0, t, method="dop853", rtol=None, atol=None, first_step=None, omega=None, *, store=None, resume=False, progress=False
     ):  # fmt: skip
         """Trajectories of the learned system.
 
@@ -278,7 +301,8 @@ class NetworkField(SampledModel):
         t : array_like, (T,)
         method : str
             Any method that is valid for the field: explicit symplectic ones only for energies T(p) + V(q).
-        rtol, atol : float
+        rtol, atol : float, optional
+            1e-9; in single precision 1e-6.
         first_step : float, optional
             First step, or the step of a method without an error estimate.
         omega : float, optional
@@ -306,6 +330,8 @@ class NetworkField(SampledModel):
         from .neural_ode import NeuralODE
         from .rollout import needs_form, stored, symplectic
 
+        usual = 1e-9 if self.dtype == "float64" else 1e-6
+        rtol, atol = usual if rtol is None else rtol, usual if atol is None else atol
         if store is not None or resume:
             return stored(self, y0, t, store, resume, method, rtol, atol, first_step, omega, progress)
         if needs_form(method):
@@ -317,6 +343,11 @@ class JoinedParameters:
     """Several networks with one flat vector of parameters, of which theirs become views."""
 
     PARTS = ()
+
+    @property
+    def dtype(self):
+        """Precision of the networks, float64 or float32."""
+        return getattr(self, self.PARTS[0]).dtype
 
     @property
     def params(self):
@@ -331,6 +362,7 @@ class JoinedParameters:
         networks = [getattr(self, name) for name in self.PARTS]
         if len({id(network) for network in networks}) < len(networks):
             raise ValueError(f"{' and '.join(self.PARTS)} must be different networks, but are the same object")
+        checks.one_precision(*networks)
         self._params, start = np.concatenate([network.params for network in networks]), 0
         for network in networks:
             network._params = self._params[start : start + network.params.size]

@@ -8,9 +8,9 @@ import numpy as np
 
 from .. import _jit, vmath
 from . import checks
-from .composite import DIM, FIRST, OWN_SCRATCH, OWN_THETA, NetworkField, enter, field_kernels, pack
+from .composite import DIM, FIRST, OWN_SCRATCH, OWN_THETA, NetworkField, field_kernels, gather, pack, part, shift_of
 from .field_kernels import tile
-from .header import KEEPS, LANES, LAYERS, N_PARAMS, SCRATCH, SIZE, SIZES, THETA, TIME_BAR
+from .header import KEEPS, LANES, LAYERS, N_PARAMS, SCRATCH, SIZES, THETA, TIME_BAR
 from .mlp import MLP
 from .network import backward, forward, load, store, tape_of
 
@@ -23,57 +23,61 @@ def gate_count(sizes):
 
 
 @_jit.core
-def make_weights(t, p, at, plain):
-    """Weights and biases at time t, from those of the network at `at` and the gates of p, to the offset `plain`."""
-    theta, gates, layers = at + int(p[at + THETA]), int(p[OWN_THETA]), int(p[at + LAYERS])
-    for k in range(1, layers + 1):
-        n, n_below = int(p[at + SIZES + k]), int(p[at + SIZES + k - 1])
+def make_weights(t, p, network, plain):
+    """Weights and biases at time t, from those of the network and the gates of p, to the offset `plain` of p."""
+    theta, place = int(network[THETA]), int(p[OWN_THETA])
+    for k in range(1, int(network[LAYERS]) + 1):
+        n, n_below = int(network[SIZES + k]), int(network[SIZES + k - 1])
+        size, gates = n * n_below, view1(p, place, 3 * n)
+        w, made = view1(network, theta, size + n), view1(p, plain, size + n)
         for i in range(n):
-            s = vmath.sigmoid(p[gates + i] * t + p[gates + n + i])
+            s = w.dtype.type(vmath.sigmoid(gates[i] * t + gates[n + i]))
             row = i * n_below
             for j in range(row, row + n_below):
-                p[plain + j] = s * p[theta + j]
-            p[plain + n * n_below + i] = s * p[theta + n * n_below + i] + p[gates + 2 * n + i] * t
-        theta, plain, gates = theta + n * (n_below + 1), plain + n * (n_below + 1), gates + 3 * n
+                made[j] = s * w[j]
+            made[size + i] = s * w[size + i] + gates[2 * n + i] * t
+        theta, plain, place = theta + size + n, plain + size + n, place + 3 * n
 
 
 @_jit.core
-def pull_weights(t, p, at, bar, g):
+def pull_weights(t, p, network, bar, g):
     """Transpose of `make_weights`: from the cotangents at the offset `bar` to those of all parameters, added to g; and of t."""
-    theta, gates, layers = at + int(p[at + THETA]), int(p[OWN_THETA]), int(p[at + LAYERS])
-    place, own = 0, int(p[at + N_PARAMS])
-    for k in range(1, layers + 1):
-        n, n_below = int(p[at + SIZES + k]), int(p[at + SIZES + k - 1])
+    count, place, start, own = int(network[N_PARAMS]), int(p[OWN_THETA]), 0, int(network[N_PARAMS])
+    w, bars = view1(network, int(network[THETA]), count), view1(p, bar, count)
+    for k in range(1, int(network[LAYERS]) + 1):
+        n, n_below = int(network[SIZES + k]), int(network[SIZES + k - 1])
+        gates = view1(p, place, 3 * n)
         for i in range(n):
-            s = vmath.sigmoid(p[gates + i] * t + p[gates + n + i])
-            row, b = place + i * n_below, place + n * n_below + i
-            s_bar = p[bar + b] * p[theta + b]
+            s = vmath.sigmoid(gates[i] * t + gates[n + i])
+            row, b = start + i * n_below, start + n * n_below + i
+            s_bar = bars[b] * w[b]
             for j in range(row, row + n_below):
-                s_bar += p[bar + j] * p[theta + j]
-                g[j] += s * p[bar + j]
-            g[b] += s * p[bar + b]
+                s_bar += bars[j] * w[j]
+                g[j] += s * bars[j]
+            g[b] += s * bars[b]
             z_bar = s_bar * s * (1.0 - s)
             g[own + i] += t * z_bar
             g[own + n + i] += z_bar
-            g[own + 2 * n + i] += t * p[bar + b]
-            p[TIME_BAR] += p[gates + i] * z_bar + p[gates + 2 * n + i] * p[bar + b]
-        place, own, gates = place + n * (n_below + 1), own + 3 * n, gates + 3 * n
+            g[own + 2 * n + i] += t * bars[b]
+            p[TIME_BAR] += gates[i] * z_bar + gates[2 * n + i] * bars[b]
+        start, own, place = start + n * (n_below + 1), own + 3 * n, place + 3 * n
 
 
 @_jit.core
 def clear(p, start, count):
-    """p[start : start + count] = 0."""
-    for i in range(start, start + count):
-        p[i] = 0.0
+    """The numbers from `start` on become 0."""
+    numbers = view1(p, start, count)
+    for i in range(count):
+        numbers[i] = 0.0
 
 
 @_jit.core
 def squashed(t, y, dy, p, keep):
     """dy = network(t, y)."""
-    lanes, at, plain = int(p[LANES]), enter(p, FIRST), int(p[OWN_SCRATCH])
-    make_weights(t, p, at, plain)
-    network, theta = view1(p, at, int(p[SIZE]) - at), p[at + THETA]
-    network[THETA] = plain - at
+    lanes, network, plain = int(p[LANES]), part(p, FIRST), int(p[OWN_SCRATCH])
+    make_weights(t, p, network, plain)
+    theta = network[THETA]
+    network[THETA] = plain + shift_of(p, network)
     tape = tape_of(network)
     load(network, tape, y, 0, lanes, lanes, t)
     forward(network, tape, lanes, int(network[KEEPS]) - 1 if keep else 0, dy, int(p[DIM]))
@@ -84,20 +88,20 @@ def squashed(t, y, dy, p, keep):
 @_jit.core
 def squashed_pull(t, v, out, p):
     """Transpose of its derivative."""
-    lanes, at, plain, d = int(p[LANES]), enter(p, FIRST), int(p[OWN_SCRATCH]), int(p[DIM])
-    count = int(p[at + N_PARAMS])
+    lanes, network, plain, d = int(p[LANES]), part(p, FIRST), int(p[OWN_SCRATCH]), int(p[DIM])
+    count = int(network[N_PARAMS])
     bar = plain + count
-    make_weights(t, p, at, plain)
+    make_weights(t, p, network, plain)
     clear(p, bar, count)
-    network, theta = view1(p, at, int(p[SIZE]) - at), p[at + THETA]
-    network[THETA] = plain - at
+    theta = network[THETA]
+    network[THETA] = plain + shift_of(p, network)
     x_bar = view2(network, tile(network, 0, lanes), d, lanes)
-    backward(
-        network, tape_of(network), lanes, view2(v, 0, d, lanes), x_bar, int(network[SCRATCH]), view1(p, bar, count)
-    )
+    cotangent = view2(network, tile(network, 2, lanes), d, lanes)
+    gather(v, d, lanes, 0, lanes, view1(network, tile(network, 2, lanes), d * lanes))
+    backward(network, tape_of(network), lanes, cotangent, x_bar, int(network[SCRATCH]), view1(p, bar, count))
     store(x_bar, d, out, 0, lanes)
     network[THETA] = theta
-    pull_weights(t, p, at, bar, view1(out, d * lanes, int(p[N_PARAMS])))
+    pull_weights(t, p, network, bar, view1(out, d * lanes, int(p[N_PARAMS])))
     return 0
 
 
@@ -115,7 +119,7 @@ class ConcatSquash(NetworkField):
         As for `MLP`.
     rng : None, int or numpy.random.Generator
         Source of the initial weights; b, h and c are 0 at first, g is normal.
-    init : str
+    init, dtype : str
         As for `MLP`.
 
     Attributes
@@ -142,9 +146,9 @@ class ConcatSquash(NetworkField):
 
     lane_times = False  # the weights are those of one time
 
-    def __init__(self, sizes, activation="tanh", rng=None, *, init="glorot"):
+    def __init__(self, sizes, activation="tanh", rng=None, *, init="glorot", dtype="float64"):
         rng = np.random.default_rng(rng)
-        self.network = MLP(sizes, activation, rng, init=init)
+        self.network = MLP(sizes, activation, rng, init=init, dtype=dtype)
         self.sizes, self.activation, self.init = self.network.sizes, activation, init
         self._join(np.zeros(gate_count(self.sizes)))
         for name, vector in self.weights().items():
@@ -158,6 +162,11 @@ class ConcatSquash(NetworkField):
     def __setstate__(self, state):  # copies and pickles of views are no views
         self.__dict__.update(state)
         self._join(self._params[self.network.params.size :])
+
+    @property
+    def dtype(self):
+        """Precision, float64 or float32."""
+        return self.network.dtype
 
     @property
     def params(self):
@@ -204,7 +213,7 @@ class ConcatSquash(NetworkField):
         MLP
             With parameters of its own.
         """
-        network, w = MLP(self.sizes, self.activation, 0, init=self.init), self.weights()
+        network, w = MLP(self.sizes, self.activation, 0, init=self.init, dtype=self.dtype), self.weights()
         for k in range(1, len(self.sizes)):
             s = 1.0 / (1.0 + np.exp(-(w[f"g{k}"] * float(t) + w[f"h{k}"])))
             network.weights()[f"W{k}"][...] = s[:, None] * w[f"W{k}"]
@@ -223,11 +232,12 @@ class ConcatSquash(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(squashed, squashed_pull)
+        return field_kernels(squashed, squashed_pull, self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
-        return pack(self.dim, (self.network.pack,), lanes, slots, self.gates, fixed=2 * self.network.params.size)
+        fixed = 2 * self.network.params.size
+        return pack(self.dim, (self.network.pack,), lanes, slots, self.gates, fixed=fixed, dtype=self.dtype)
 
     def __repr__(self):
         return f"ConcatSquash({list(self.sizes)}, activation={self.activation!r}, {self._params.size} parameters)"

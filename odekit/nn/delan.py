@@ -107,6 +107,7 @@ class DeLaN(JoinedParameters, NetworkField):
                 "a DeLaN needs a network of k inputs and k (k + 1) / 2 outputs and one of k inputs and 1 output, but their sizes "
                 f"are {list(triangle.sizes)} and {list(potential.sizes)}"
             )
+        checks.double(triangle=triangle, potential=potential)
         self.floor = checks.positive("floor", floor)
         self.triangle, self.potential = triangle, potential
         self._join()

@@ -103,7 +103,7 @@ class DissipativeHNN(JoinedParameters, NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(dissipative, dissipative_pull)
+        return field_kernels(dissipative, dissipative_pull, self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
@@ -111,7 +111,7 @@ class DissipativeHNN(JoinedParameters, NetworkField):
             functools.partial(self.conserved.pack, gradient=True, symplectic=True),
             functools.partial(self.dissipated.pack, gradient=True),
         )
-        return pack(self.dim, parts, lanes, slots, scratch=self.dim)
+        return pack(self.dim, parts, lanes, slots, scratch=self.dim, dtype=self.dtype)
 
     def energy(self, x, t=0.0):
         """Learned Hamiltonian at x (d,) or (B, d)."""

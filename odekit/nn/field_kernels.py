@@ -5,6 +5,8 @@
 
 import functools
 
+import numpy as np
+
 from .. import _jit
 from ..adjoint.tape import add_time_bar
 from .header import (
@@ -72,7 +74,11 @@ def network_pull(t, v, out, p):
     lanes = int(p[LANES])
     d = int(p[SIZES]) - int(p[TIMED])
     x_bar = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
-    cotangent = view2(v, 0, int(p[SIZES + int(p[LAYERS])]), lanes)
+    n_out = int(p[SIZES + int(p[LAYERS])])
+    cotangent = view2(p, tile(p, 2, lanes), n_out, lanes)
+    for i in range(n_out):
+        for j in range(lanes):
+            cotangent[i, j] = v[i * lanes + j]
     backward(p, tape_of(p), lanes, cotangent, x_bar, int(p[SCRATCH]), view1(out, d * lanes, int(p[N_PARAMS])))
     store(x_bar, d, out, 0, lanes)
     _add_time_bar(p, x_bar, d)
@@ -83,13 +89,14 @@ def network_pull(t, v, out, p):
 def network_tangent(t, y, out, p):
     """Directional derivative of the network.
 
-    `y` holds y, its direction and, with ``p[TANGENT_PARAMS]``, that of the parameters; `out` receives the value and its
+    `y` holds y and its direction, ``p[TANGENT_PARAMS]`` says where that of the parameters is; `out` receives the value and its
     directional derivative.
     """
     width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
     layers, parameters = int(p[LAYERS]), int(p[THETA])
     d, n_out = int(p[SIZES]) - int(p[TIMED]), int(p[SIZES + layers])
-    directions = 2 * d * width
+    q = _jit.tail(p, int(p[TANGENT_PARAMS]))
+    directions = int(q[THETA])
     for start in range(0, width, block):
         lanes = min(block, width - start)
         load(p, tape, y, start, width, lanes, t)
@@ -105,11 +112,12 @@ def network_tangent(t, y, out, p):
             above = view2(p, turn, n, lanes)
             matmul(view2(p, parameters + theta, n, n_below), tangent, above)
             if p[TANGENT_PARAMS] != 0.0:
-                add_matmul(view2(y, directions + theta, n, n_below), below, above)
+                add_matmul(view2(q, directions + theta, n, n_below), below, above)
                 if theta + n * n_below < int(p[N_PARAMS]):
+                    bias = view1(q, directions + theta + n * n_below, n)
                     for i in range(n):
                         for j in range(lanes):
-                            above[i, j] += y[directions + theta + n * n_below + i]
+                            above[i, j] += bias[i]
             if k < layers:
                 size = n * lanes
                 below = view2(p, place, n, lanes)
@@ -189,24 +197,29 @@ def gradient_pull(t, v, out, p):
 _UNCHECKED = 2**40  # length of views whose length nothing looks at
 
 
+def in_precision(name, dtype):
+    """Name of a generated kernel for fields of a precision, and the line with which such a kernel begins."""
+    return (f"{name}_single", "p = single(p)") if np.dtype(dtype).itemsize == 4 else (name, "p = view1(p, 0, SOME)")
+
+
 @functools.cache
-def address(core):
+def address(core, dtype="float64"):
     """Address of one of the kernels above.
 
     Parameters
     ----------
     core : compiled kernel
+    dtype : str
+        Of the networks that it sees.
 
     Returns
     -------
     int
     """
-    name = f"field_{core.__name__}"
-    source = (
-        f"def {name}(t, y, dy, p):\n"
-        f"    return core(t, view1(y, 0, SOME), view1(dy, 0, SOME), view1(p, 0, SOME))  # {name}\n"
-    )
-    return scalar_address(_jit.exec_source(source, name, {"core": core, "view1": view1, "SOME": _UNCHECKED}, True))
+    name, line = in_precision(f"field_{core.__name__}", dtype)
+    source = f"def {name}(t, y, dy, p):\n    {line}\n    return core(t, view1(y, 0, SOME), view1(dy, 0, SOME), p)  # {name}\n"
+    namespace = {"core": core, "view1": view1, "single": _jit.single, "SOME": _UNCHECKED}
+    return scalar_address(_jit.exec_source(source, name, namespace, True))
 
 
 class FieldKernels:
@@ -232,17 +245,17 @@ class FieldKernels:
 
 
 @functools.cache
-def network_kernels():
+def network_kernels(dtype):
     """Kernels of a network as a vector field."""
     cores = network_value, network_record, network_pull, network_tangents, network_pull_tangents
-    return FieldKernels(*(functools.partial(address, core) for core in cores))
+    return FieldKernels(*(functools.partial(address, core, dtype) for core in cores))
 
 
 @functools.cache
-def gradient_kernels():
+def gradient_kernels(dtype):
     """Kernels of the input gradient of a scalar network."""
     return FieldKernels(
-        *(functools.partial(address, core) for core in (gradient_value, gradient_record, gradient_pull))
+        *(functools.partial(address, core, dtype) for core in (gradient_value, gradient_record, gradient_pull))
     )
 
 

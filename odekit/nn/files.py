@@ -6,9 +6,9 @@ KIND, VERSION = "odekit-model", "1.0"
 DEPTH = 4  # how deep models may be nested
 #: Settings of each class in a file, by name: arguments of its constructor and attributes of the object.
 SETTINGS = {
-    "MLP": ("sizes", "activation", "final_bias", "init", "time_dependent"),
+    "MLP": ("sizes", "activation", "final_bias", "init", "time_dependent", "dtype"),
     "NeuralODE": ("method", "rtol", "atol", "adjoint", "step_control", "first_step"),
-    "ConcatSquash": ("sizes", "activation", "init"),
+    "ConcatSquash": ("sizes", "activation", "init", "dtype"),
     "HNN": (),
     "DerivativeModel": (),
     "SecondOrderODE": (),

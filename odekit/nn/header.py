@@ -2,6 +2,9 @@
 
 Sizes stand in the header as floats (exact up to 2**53), so that one compiled kernel serves every architecture. All offsets
 are into `p`; matrices are in C order with one column per lane.
+
+The header is float64 always. Behind it, a network in single precision has float32 numbers, and the offsets count these; kernels see
+`p` as memory of that kind (`odekit._jit.single`), whose views are float32.
 """
 
 import itertools
@@ -45,7 +48,7 @@ ACTIVATION = 4  # address of the activation's kernel (an address has at most 48 
 FINAL_BIAS = 5  # 1: the last layer has a bias
 TIMED = 6  # 1: t is appended to the features
 SYMPLECTIC = 7  # 1: the gradient of a scalar network is turned by J = ((0, 1), (-1, 0))
-TANGENT_PARAMS = 14  # 1: a directional derivative has a direction in the parameters too
+TANGENT_PARAMS = 14  # 0, or the offset of the vector of a network whose parameters are the direction of a derivative
 WIDEST = 15  # features of the widest layer
 HIDDEN = 16  # features of all hidden layers together
 ORDER = 17  # derivatives that the activation's kernel writes
@@ -82,8 +85,19 @@ def tangents_room(sizes, directions):
     return tape, 2 * columns * max(sizes)
 
 
+def numbers_per_double(dtype):
+    """Numbers of a precision in the room of one float64 number."""
+    return 8 // np.dtype(dtype).itemsize
+
+
+def rounded_up(n, multiple):
+    """The next multiple of `multiple`."""
+    return -(-n // multiple) * multiple
+
+
 def pack(
-    sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, directions=0, *, slope, keeps
+    sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, directions=0, *, slope, keeps,
+    dtype="float64",
 ):  # fmt: skip
     """Build the vector `p` of a network.
 
@@ -106,6 +120,8 @@ def pack(
         Most directions of a call of the kernels `tangents` and `pull_tangents`.
     slope, keeps : int
         Address of the kernel of its slope, and what that needs on the tape, see `KEEPS`.
+    dtype : str
+        float64 or float32.
 
     Returns
     -------
@@ -115,22 +131,23 @@ def pack(
     hidden = sum(sizes[1:-1])
     widest = max(sizes)
     slot_size = block * (sizes[0] + (5 if gradient else keeps) * hidden)
-    theta = SIZES + len(sizes)
-    tape = theta + params.size
+    ratio = numbers_per_double(dtype)
+    theta = ratio * (SIZES + len(sizes))
+    tape = rounded_up(theta + params.size, ratio)
     scratch = tape + slots * slot_size
     # two layers of cotangents, two numbers per hidden feature, two input tiles, an output tile
     room = 2 * widest + 2 * hidden + 2 * sizes[0] + sizes[-1]
     if directions:
         room = max(room, sum(tangents_room(sizes, directions)) + (1 + directions) * sizes[0])
     size = scratch + block * room
-    p = np.empty(size)
+    p = np.empty(rounded_up(size, ratio) // ratio)
     p[:SIZES] = 0.0
     p[LANES], p[BLOCK] = lanes, block
     p[LAYERS], p[ACTIVATION], p[FINAL_BIAS], p[TIMED] = len(sizes) - 1, activation, final_bias, timed
     p[SYMPLECTIC], p[N_PARAMS] = symplectic, params.size
     p[SLOPE], p[KEEPS] = slope, keeps
-    p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, scratch, size
+    p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, scratch, p.size
     p[SIZES : SIZES + len(sizes)] = sizes
     p[WIDEST], p[HIDDEN] = widest, hidden
-    p[theta:tape] = params
+    p.view(dtype)[theta : theta + params.size] = params
     return p

@@ -56,7 +56,7 @@ class HNN(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field, see `odekit.nn.field_kernels`."""
-        return kernels.gradient_kernels()
+        return kernels.gradient_kernels(self.field.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `MLP.pack`."""

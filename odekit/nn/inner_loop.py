@@ -10,8 +10,8 @@ import time
 import numpy as np
 
 from .. import _jit
+from ..adjoint.tape import parameters_in
 from .derivative import squared_error, work_size
-from .header import THETA
 from .optimizers import Optimizer, apply_update
 
 #: Seconds of a compiled call: Ctrl-C is heard, and the progress bar moves, that often.
@@ -46,7 +46,7 @@ def clipped_norm(grad, longest):
 
 @_jit.core
 def steps(
-    record, pull, p, x, target, rows, ends, code, settings, rates, done, longest, last_update, factor, params, good, grad, first,
+    record, pull, p, weights, x, target, rows, ends, code, settings, rates, done, longest, last_update, factor, params, good, grad, first,
     second, batch_x, batch_target, work, losses, norms, where,
 ):  # fmt: skip
     """Steps of a training, until a loss or a gradient is not finite.
@@ -57,6 +57,8 @@ def steps(
         Addresses of the kernels of the field.
     p : ndarray
         Its vector for a batch.
+    weights : ndarray, (n_params,)
+        The parameters in it, in the field's precision.
     x, target : ndarray, [d, N]
     rows, ends : ndarray of int
         Samples of one step after the other, and where each ends.
@@ -78,7 +80,7 @@ def steps(
         Receives the number of losses that are known; fewer than steps where one is not finite.
 
     """
-    d, begin, theta = x.shape[0], 0, int(p[THETA])
+    d, begin = x.shape[0], 0
     for s in range(ends.size):
         width = ends[s] - begin
         inputs, wanted = _jit.view2(batch_x, 0, d, width), _jit.view2(batch_target, 0, d, width)
@@ -87,7 +89,7 @@ def steps(
                 inputs[i, j], wanted[i, j] = x[i, rows[begin + j]], target[i, rows[begin + j]]
         begin = ends[s]
         for i in range(params.size):
-            p[theta + i] = params[i]
+            weights[i] = params[i]
             grad[i] = 0.0
         loss = factor * squared_error(record, pull, p, 0.0, inputs, wanted, grad, work)
         for i in range(grad.size):
@@ -135,6 +137,7 @@ class InnerLoop:
         self.model, self.optimizer, self.kernels = model, optimizer, field.kernels
         self.longest = math.inf if clip_norm is None else float(clip_norm)
         self.p, self.grad = field.pack(batch), np.empty(model.params.size)
+        self.weights = parameters_in(self.p, field)
         self.batch_x, self.batch_target = np.empty((2, self.x.shape[0] * batch))
         self.work = np.empty(work_size(self.p, self.x.shape[0]))
         self.length = 1  # steps of the next call
@@ -169,7 +172,7 @@ class InnerLoop:
         begin = time.perf_counter()
         try:
             steps(
-                self.kernels.record, self.kernels.pull, self.p, self.x, self.target, np.concatenate(chosen), ends, self.optimizer.code,
+                self.kernels.record, self.kernels.pull, self.p, self.weights, self.x, self.target, np.concatenate(chosen), ends, self.optimizer.code,
                 self.optimizer.settings(), rates, state.step, self.longest, last_update, self.factor, self.model.params, good, self.grad,
                 *(state.arrays[name] for name in self.optimizer.memory), self.batch_x, self.batch_target, self.work, losses, norms,
                 where,

@@ -35,9 +35,10 @@ def gradient(p, tape, lanes, order, g):
         errors -= 0 if k == 1 else 2 * size
         e = g if k == 1 else view2(p, errors, n, lanes)
         if k == layers:
+            weight = view1(p, theta, n)
             for i in range(n):
                 for j in range(lanes):
-                    e[i, j] = p[theta + i]
+                    e[i, j] = weight[i]
         else:
             n_above = int(p[SIZES + k])
             theta -= n_above * (n + 1)

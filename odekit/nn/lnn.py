@@ -190,6 +190,7 @@ class LNN(NetworkField):
                 "an LNN needs a network of 2 k inputs (q, v), a hidden layer and 1 output, but its sizes are "
                 f"{list(field.sizes)}"
             )
+        checks.double(field=field)
         if field.activation not in third_derivatives.THIRD:
             raise ValueError(
                 f"an LNN needs an activation with three derivatives, one of {', '.join(third_derivatives.THIRD)}, but its "

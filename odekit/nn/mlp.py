@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..adjoint.tape import parameters_in
 from . import activations, checks, files, header
 from . import field_kernels as kernels
 from .initialise import INITIALISATIONS
@@ -24,6 +25,9 @@ class MLP:
         glorot, he or orthogonal.
     time_dependent : bool
         Whether the time is appended to the input features.
+    dtype : str
+        float64, or float32: the network then computes in single precision, with twice the numbers in a vector register.
+        `params`, gradients and the integrator's state stay float64, so that small updates are not lost [1]_.
 
     Attributes
     ----------
@@ -34,7 +38,11 @@ class MLP:
     Raises
     ------
     ValueError
-        For fewer than two layers, an unknown activation or initialisation.
+        For fewer than two layers, an unknown activation, initialisation or dtype.
+
+    References
+    ----------
+    .. [1] P. Micikevicius et al., "Mixed precision training", ICLR 2018.
 
     Examples
     --------
@@ -47,7 +55,7 @@ class MLP:
     """
 
     def __init__(
-        self, sizes, activation="tanh", rng=None, *, final_bias=True, init="glorot", time_dependent=False
+        self, sizes, activation="tanh", rng=None, *, final_bias=True, init="glorot", time_dependent=False, dtype="float64"
     ):  # fmt: skip
         try:
             self.sizes = tuple(checks.count(f"sizes[{i}]", n) for i, n in enumerate(sizes))
@@ -57,6 +65,7 @@ class MLP:
             raise ValueError(f"sizes must name at least an input and an output layer, but it is {sizes!r}")
         self.activation = checks.choice("activation", activation, activations.FUNCTIONS)
         self.init = checks.choice("init", init, INITIALISATIONS)
+        self.dtype = checks.precision(dtype)
         self.final_bias, self.time_dependent = bool(final_bias), bool(time_dependent)
         self._layers = (self.sizes[0] + self.time_dependent, *self.sizes[1:])
         self._params = np.zeros(header.parameter_count(self._layers, self.final_bias))
@@ -119,7 +128,7 @@ class MLP:
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field, see `odekit.nn.field_kernels`."""
-        return kernels.network_kernels()
+        return kernels.network_kernels(self.dtype)
 
     def pack(self, lanes, slots=1, **options):
         """The vector `p` that the kernels of the field take.
@@ -138,8 +147,9 @@ class MLP:
         ndarray
         """
         return header.pack(
-            self._layers, activations.address(self.activation), self.final_bias, self.time_dependent, self._params, lanes, slots,
-            slope=activations.slope_address(self.activation), keeps=activations.keeps(self.activation), **options,
+            self._layers, activations.address(self.activation, self.dtype), self.final_bias, self.time_dependent, self._params, lanes,
+            slots, slope=activations.slope_address(self.activation, self.dtype), keeps=activations.keeps(self.activation),
+            dtype=self.dtype, **options,
         )  # fmt: skip
 
     # from Python ---------------------------------------------------------------------------------------------------------
@@ -199,11 +209,14 @@ class MLP:
         x, batched = checks.batch("x", x, self.sizes[0])
         dx = checks.shaped("dx", np.atleast_2d(np.asarray(dx)), x.shape)
         p = self.pack(len(x))
-        p[header.TANGENT_PARAMS] = dparams is not None
-        extra = np.empty(0) if dparams is None else checks.shaped("dparams", dparams, self._params.shape)
+        if dparams is not None:
+            q = self.pack(1)
+            parameters_in(q, self)[...] = checks.shaped("dparams", dparams, self._params.shape)
+            p[header.TANGENT_PARAMS], p[header.SIZE] = p.size, p.size + q.size
+            p = np.concatenate((p, q))
         out = np.empty((2, self.sizes[-1], len(x)))
-        arguments = np.concatenate((_lanes(x), _lanes(dx), extra))
-        kernels.call(kernels.address(kernels.network_tangent), float(t), arguments, out.ravel(), p)
+        arguments = np.concatenate((_lanes(x), _lanes(dx)))
+        kernels.call(kernels.address(kernels.network_tangent, self.dtype), float(t), arguments, out.ravel(), p)
         y, dy = np.ascontiguousarray(out.transpose(0, 2, 1))
         return (y, dy) if batched else (y[0], dy[0])
 
@@ -223,7 +236,7 @@ class MLP:
         x, batched = checks.batch("x", x, self.sizes[0])
         out = np.empty((self.sizes[0], len(x)))
         p = self.pack(len(x), gradient=True)
-        kernels.call(kernels.gradient_kernels().value, float(t), _lanes(x), out.ravel(), p)
+        kernels.call(kernels.gradient_kernels(self.dtype).value, float(t), _lanes(x), out.ravel(), p)
         return out.T.copy() if batched else out[:, 0].copy()
 
     def gradient_vjp(self, x, u, t=0.0):
@@ -248,7 +261,7 @@ class MLP:
         def pack(lanes):
             return self.pack(lanes, gradient=True)
 
-        return lanewise_vjp(kernels.gradient_kernels(), pack, x, u, t, d, d, self._params.size)
+        return lanewise_vjp(kernels.gradient_kernels(self.dtype), pack, x, u, t, d, d, self._params.size)
 
     def _require_scalar(self):
         if self.sizes[-1] != 1:
@@ -259,7 +272,8 @@ class MLP:
         files.save(path, self, overwrite)
 
     def __repr__(self):
-        return f"MLP({list(self.sizes)}, activation={self.activation!r}, {self._params.size} parameters)"
+        single = "" if self.dtype == "float64" else f", dtype={self.dtype!r}"
+        return f"MLP({list(self.sizes)}, activation={self.activation!r}{single}, {self._params.size} parameters)"
 
 
 def require_network(name, value):

@@ -92,11 +92,11 @@ def forward(p, tape, lanes, order, out, n_out):
         theta += n * (n_below + 1)
         place += (1 + order) * z.size
     if n_out > 0:
-        last = view2(out, 0, n_out, lanes)
-        bias = int(p[FINAL_BIAS])
+        last, bias = view2(out, 0, n_out, lanes), view1(p, theta + n_out * below.shape[0], n_out)
         for i in range(n_out):
+            start = bias[i] if p[FINAL_BIAS] != 0.0 else 0.0
             for j in range(lanes):
-                last[i, j] = p[theta + n_out * below.shape[0] + i] if bias else 0.0
+                last[i, j] = start
         add_matmul(view2(p, theta, n_out, below.shape[0]), below, last)
 
 

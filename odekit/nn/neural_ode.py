@@ -72,6 +72,7 @@ class NeuralODE:
         known = [name for name, m in METHODS.items() if not m.separable]
         self.method = checks.choice("method", method.lower() if isinstance(method, str) else method, known)
         self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
+        checks.precise_enough(field, self.method, self.method in EXPLICIT, self.rtol, self.atol)
         self.adjoint = adjoint
         self.step_control = checks.choice("step_control", step_control, STEP_CONTROLS)
         self.first_step = None if first_step is None else checks.positive("first_step", first_step)

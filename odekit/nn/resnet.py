@@ -168,8 +168,10 @@ class ResNet(SampledModel):
         p = self.field.pack(min(len(x), LANE_BLOCK), self.depth)
         stride, grad = 0, np.zeros(self.params.size)
         if not self.shared:
-            p, stride = np.concatenate((p, self._params)), self.field.params.size
-            p[THETA], p[SIZE] = p.size - self._params.size, p.size
+            stride, numbers = self.field.params.size, p.view(self.field.dtype)
+            place, odd = numbers.size, np.zeros(self._params.size % 2)
+            p = np.concatenate((numbers, self._params, odd), dtype=numbers.dtype).view(np.float64)
+            p[THETA], p[SIZE] = place, p.size
         x, wanted = np.ascontiguousarray(x.T), np.ascontiguousarray(wanted.T)
         y, x_bar, addresses = np.empty_like(x), np.empty_like(x), self.field.kernels
         loss = _sweep(

@@ -8,7 +8,7 @@ from .. import _jit
 from . import checks
 from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, OWN_THETA, NetworkField, enter, field_kernels, pack
 from .field_kernels import network_pull, network_record, network_value
-from .header import LANES, N_PARAMS, SIZE, TIME_BAR
+from .header import LANES, N_PARAMS, TIME_BAR
 from .mlp import require_network
 from .network_tangents import network_pull_tangents, network_tangents
 
@@ -19,7 +19,7 @@ view1 = _jit.view1
 def scaled(t, y, dy, p, keep):
     """dy = rate scale (network(y / scale) - leak y / scale)."""
     d, lanes, at = int(p[DIM]), int(p[LANES]), enter(p, FIRST)
-    network, x = view1(p, at, int(p[SIZE]) - at), view1(p, int(p[OWN_SCRATCH]), d * lanes)
+    network, x = _jit.tail(p, at), view1(p, int(p[OWN_SCRATCH]), d * lanes)
     scale, rate = view1(p, int(p[OWN_THETA]), d), view1(p, int(p[OWN_THETA]) + d, d)
     for i in range(d):
         for j in range(i * lanes, (i + 1) * lanes):
@@ -38,7 +38,7 @@ def scaled(t, y, dy, p, keep):
 def scaled_pull(t, v, out, p):
     """Transpose of its derivative."""
     d, lanes, at = int(p[DIM]), int(p[LANES]), enter(p, FIRST)
-    network, u = view1(p, at, int(p[SIZE]) - at), view1(p, int(p[OWN_SCRATCH]), d * lanes)
+    network, u = _jit.tail(p, at), view1(p, int(p[OWN_SCRATCH]), d * lanes)
     scale, rate = view1(p, int(p[OWN_THETA]), d), view1(p, int(p[OWN_THETA]) + d, d)
     for i in range(d):
         for j in range(i * lanes, (i + 1) * lanes):
@@ -70,7 +70,7 @@ def scaled_tangents(t, given, out, p):
     scale, rate = view1(p, int(p[OWN_THETA]), d), view1(p, int(p[OWN_THETA]) + d, d)
     inner = view1(p, int(p[OWN_SCRATCH]), 1 + count + (1 + count) * d * lanes)
     _scale(given, count, p, inner)
-    network_tangents(t, inner, out, view1(p, at, int(p[SIZE]) - at))
+    network_tangents(t, inner, out, _jit.tail(p, at))
     for c in range(1 + count):
         for i in range(d):
             for j in range((c * d + i) * lanes, (c * d + i + 1) * lanes):
@@ -90,7 +90,7 @@ def scaled_pull_tangents(t, given, out, p):
         for i in range(d):
             for j in range(cotangents + (c * d + i) * lanes, cotangents + (c * d + i + 1) * lanes):
                 inner[j] = rate[i] * scale[i] * given[j]
-    network_pull_tangents(t, inner, out, view1(p, at, int(p[SIZE]) - at))
+    network_pull_tangents(t, inner, out, _jit.tail(p, at))
     for i in range(d):
         for j in range(i * lanes, (i + 1) * lanes):
             out[j] = (out[j] - p[OPTION] * inner[cotangents + j]) / scale[i]
@@ -153,7 +153,7 @@ class ScaledField(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(scaled, scaled_pull, scaled_tangents, scaled_pull_tangents)
+        return field_kernels(scaled, scaled_pull, scaled_tangents, scaled_pull_tangents, self.dtype)
 
     def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
@@ -162,7 +162,7 @@ class ScaledField(NetworkField):
             functools.partial(self.field.pack, directions=directions),
         )
         scratch = 2 * (1 + directions) * self.dim
-        p = pack(self.dim, (network,), lanes, slots, constants, scratch=scratch, fixed=1 + directions)
+        p = pack(self.dim, (network,), lanes, slots, constants, scratch=scratch, fixed=1 + directions, dtype=self.dtype)
         p[N_PARAMS] -= constants.size  # they stand behind the parameters, but are none
         p[OPTION] = self.leak
         return p

@@ -4,7 +4,7 @@ from .. import _jit
 from . import checks
 from .composite import DIM, FIRST, NetworkField, enter, field_kernels, pack
 from .field_kernels import network_pull, network_record, network_value
-from .header import LANES, SIZE, TIME_BAR
+from .header import LANES, TIME_BAR
 from .mlp import require_network
 
 view1 = _jit.view1
@@ -15,7 +15,7 @@ def second_order(t, y, dy, p, keep):
     """dy = (v, network(q, v))."""
     half = (int(p[DIM]) // 2) * int(p[LANES])
     at = enter(p, FIRST)
-    network, below = view1(p, at, int(p[SIZE]) - at), view1(dy, half, half)
+    network, below = _jit.tail(p, at), view1(dy, half, half)
     for i in range(half):
         dy[i] = y[half + i]
     if keep:
@@ -28,7 +28,7 @@ def second_order_pull(t, v, out, p):
     """Transpose of its derivative."""
     half = (int(p[DIM]) // 2) * int(p[LANES])
     at = enter(p, FIRST)
-    network = view1(p, at, int(p[SIZE]) - at)
+    network = _jit.tail(p, at)
     network_pull(t, view1(v, half, half), out, network)
     for i in range(half):
         out[half + i] += v[i]
@@ -84,11 +84,11 @@ class SecondOrderODE(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(second_order, second_order_pull)
+        return field_kernels(second_order, second_order_pull, self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
-        return pack(self.dim, (self.field.pack,), lanes, slots)
+        return pack(self.dim, (self.field.pack,), lanes, slots, dtype=self.dtype)
 
     def accelerations(self, x, t=0.0):
         """Accelerations at x (d,) or (B, d), as the network gives them."""

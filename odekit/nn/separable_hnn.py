@@ -66,8 +66,8 @@ def separable_pull(t, v, out, p):
 
 
 @functools.cache
-def _halves():
-    return address(velocity), address(force)
+def _halves(dtype):
+    return address(velocity, dtype), address(force, dtype)
 
 
 class SeparableHNN(JoinedParameters, NetworkField):
@@ -123,17 +123,17 @@ class SeparableHNN(JoinedParameters, NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(separable, separable_pull)
+        return field_kernels(separable, separable_pull, self.dtype)
 
     @property
     def halves(self):
         """Addresses of the kernels of dq/dt and dp/dt."""
-        return _halves()
+        return _halves(self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
         parts = [functools.partial(network.pack, gradient=True) for network in (self.kinetic, self.potential)]
-        return pack(self.dim, parts, lanes, slots, scratch=self.dim // 2)
+        return pack(self.dim, parts, lanes, slots, scratch=self.dim // 2, dtype=self.dtype)
 
     def energy(self, x, t=0.0):
         """Learned Hamiltonian at x (d,) or (B, d)."""

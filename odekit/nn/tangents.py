@@ -36,9 +36,10 @@ def up(p, tape, lanes, directions):
         matmul(view2(p, theta, n, n_below), view2(p, below, n_below, columns), y)
         theta += n * n_below
         if k < layers or p[FINAL_BIAS] != 0.0:
+            bias = view1(p, theta, n)
             for i in range(n):
                 for j in range(lanes):
-                    y[i, j] += p[theta + i]
+                    y[i, j] += bias[i]
         if k == layers:
             return
         theta += n

@@ -11,7 +11,7 @@ import numpy as np
 from .. import _jit
 from ..adjoint.tape import add_time_bar, lane_time
 from . import checks
-from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, enter, field_kernels, own_tape, pack
+from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, field_kernels, own_tape, pack, part, shift_of
 from .concatsquash import ConcatSquash, clear, make_weights, pull_weights
 from .header import (
     ACTIVATION,
@@ -22,7 +22,6 @@ from .header import (
     LAYERS,
     N_PARAMS,
     ORDER,
-    SIZE,
     SIZES,
     THETA,
     TIMED,
@@ -39,9 +38,9 @@ NOISES = ("rademacher", "gaussian")
 
 
 @_jit.core
-def _context(p, at, d):
+def _context(network, d):
     """Features of the context: the inputs of the network that are neither z nor the time."""
-    return int(p[at + SIZES]) - int(p[at + TIMED]) - d
+    return int(network[SIZES]) - int(network[TIMED]) - d
 
 
 @_jit.core
@@ -54,23 +53,22 @@ def _direction(s, p, probe, i, j, d, context, lanes):
 
 
 @_jit.core
-def _weights(t, p, at):
+def _weights(t, p, network):
     """Offset of the weights at time t."""
     if p[GATED] == 0.0:
-        return at + int(p[at + THETA])
-    make_weights(t, p, at, int(p[GATED]))
+        return int(network[THETA]) - shift_of(p, network)
+    make_weights(t, p, network, int(p[GATED]))
     return int(p[GATED])
 
 
 @_jit.core
 def traced(t, s, ds, p, keep):
     """(z, trace, and with p[OPTION] also |f|^2 and |J|^2)' along the network f; directions are constant."""
-    lanes, at, place = int(p[LANES]), enter(p, FIRST), own_tape(p)
-    q = view1(p, at, int(p[SIZE]) - at)
+    lanes, q, place = int(p[LANES]), part(p, FIRST), own_tape(p)
     layers, n_in = int(q[LAYERS]), int(q[SIZES])
     d = int(q[SIZES + layers])
     probes = d if p[PROBES] == 0.0 else int(p[PROBES])
-    width, context = (1 + probes) * lanes, _context(p, at, d)
+    width, context = (1 + probes) * lanes, _context(q, d)
     first = d + 1 + 2 * int(p[OPTION])
     below = view2(p, place, n_in, width)
     for i in range(n_in):
@@ -80,16 +78,17 @@ def traced(t, s, ds, p, keep):
             for c in range(probes):
                 below[i, (c + 1) * lanes + j] = _direction(s, p, c, i, j, d, context, lanes) if i < d else 0.0
     place += n_in * width
-    theta = _weights(t, p, at)
+    theta = _weights(t, p, q)
     q[ORDER] = 2
     for k in range(1, layers + 1):
         n, n_below = int(q[SIZES + k]), below.shape[0]
         z = view2(p, place, n, width)
         matmul(view2(p, theta, n, n_below), below, z)
         if k < layers or q[FINAL_BIAS] != 0.0:
+            bias = view1(p, theta + n * n_below, n)
             for i in range(n):
                 for j in range(lanes):
-                    z[i, j] += p[theta + n * n_below + i]
+                    z[i, j] += bias[i]
         theta += n * (n_below + 1)
         place += n * width
         if k < layers:
@@ -130,8 +129,22 @@ def traced(t, s, ds, p, keep):
 @_jit.core
 def traced_pull(t, v, out, p):
     """Transpose of its derivative; the directions are held."""
-    lanes, at, start = int(p[LANES]), enter(p, FIRST), own_tape(p)
-    q = view1(p, at, int(p[SIZE]) - at)
+    network, states = part(p, FIRST), int(p[DIM]) * int(p[LANES])
+    parameters, count = _weights(t, p, network), int(network[N_PARAMS])
+    if p[GATED] == 0.0:
+        _pull_along(t, v, out, p, parameters, view1(out, states, count))
+        return 0
+    bar = parameters + count
+    clear(p, bar, count)
+    _pull_along(t, v, out, p, parameters, view1(p, bar, count))
+    pull_weights(t, p, network, bar, view1(out, states, int(p[N_PARAMS])))
+    return 0
+
+
+@_jit.core
+def _pull_along(t, v, out, p, parameters, grad):
+    """The same for the weights at the offset `parameters`; their cotangents are added to `grad`."""
+    lanes, q, start = int(p[LANES]), part(p, FIRST), own_tape(p)
     layers, n_in, widest = int(q[LAYERS]), int(q[SIZES]), int(q[WIDEST])
     d = int(q[SIZES + layers])
     probes = d if p[PROBES] == 0.0 else int(p[PROBES])
@@ -141,11 +154,7 @@ def traced_pull(t, v, out, p):
         theta += int(q[SIZES + k]) * (int(q[SIZES + k - 1]) + 1)
         place += int(q[SIZES + k]) * (2 * width + 3 * lanes if k < layers else width)
     theta -= 0 if q[FINAL_BIAS] != 0.0 else d
-    scratch, parameters, gated = int(p[OWN_SCRATCH]), _weights(t, p, at), p[GATED] != 0.0
-    count, first = int(q[N_PARAMS]), d + 1 + 2 * int(p[OPTION])
-    if gated:
-        clear(p, parameters + count, count)
-    grad = view1(p, parameters + count, count) if gated else view1(out, states, count)
+    scratch, first = int(p[OWN_SCRATCH]), d + 1 + 2 * int(p[OPTION])
     scale = 1.0 if p[PROBES] == 0.0 else 1.0 / probes
     place -= d * width
     value, inputs = view2(p, place, d, width), view2(p, start, n_in, width)
@@ -165,7 +174,7 @@ def traced_pull(t, v, out, p):
         theta -= n * n_below + (n if biased else 0)
         if biased:
             for i in range(n):
-                total = 0.0
+                total = bar.dtype.type(0.0)
                 for j in range(lanes):
                     total += bar[i, j]
                 grad[theta + n * n_below + i] += total
@@ -193,13 +202,10 @@ def traced_pull(t, v, out, p):
     for i in range(n_in):
         row = (i if i < d else first + i - d) * lanes
         for j in range(lanes):
-            if i < d + _context(p, at, d):
+            if i < d + _context(q, d):
                 out[row + j] = bar[i, j]
             else:
                 add_time_bar(p, j, bar[i, j])
-    if gated:
-        pull_weights(t, p, at, parameters + count, view1(out, states, int(p[N_PARAMS])))
-    return 0
 
 
 class TraceField(NetworkField):
@@ -238,7 +244,7 @@ class TraceField(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(traced, traced_pull)
+        return field_kernels(traced, traced_pull, self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
@@ -248,7 +254,7 @@ class TraceField(NetworkField):
         n_in, hidden, widest = int(inner[SIZES]), int(inner[HIDDEN]), int(inner[WIDEST])
         slot, scratch = channels * (n_in + 2 * hidden + self.outputs) + 3 * hidden, 3 * channels * widest
         gates, fixed = (self.field.gates, 2 * network.params.size) if gated else ((), 0)
-        p = pack(self.dim, (network.pack,), lanes, slots, gates, slot, scratch, fixed)
+        p = pack(self.dim, (network.pack,), lanes, slots, gates, slot, scratch, fixed, self.dtype)
         p[GATED] = p[OWN_SCRATCH] + scratch * p[BLOCK] if gated else 0.0
         p[PROBES], p[OPTION] = self.probes, self.regularised
         return p
