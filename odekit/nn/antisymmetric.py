@@ -113,6 +113,8 @@ class AntisymmetricField(NetworkField):
     (2, 1, 8)
     """
 
+    dtype = "float64"
+
     def __init__(self, dim, gamma=0.0, rng=None, *, scale=1.0, time_dependent=False):
         self._dim = checks.count("dim", dim)
         self.gamma = float(gamma)

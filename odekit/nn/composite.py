@@ -184,7 +184,7 @@ def {name}(t, v, out, p):
 
 
 @functools.cache
-def field_kernels(evaluate, pull, tangents=None, pull_tangents=None, dtype="float64"):
+def field_kernels(evaluate, pull, tangents=None, pull_tangents=None, *, dtype="float64"):
     """Kernels of a field from its functions for one block of lanes.
 
     Parameters

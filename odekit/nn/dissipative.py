@@ -103,7 +103,7 @@ class DissipativeHNN(JoinedParameters, NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(dissipative, dissipative_pull, self.dtype)
+        return field_kernels(dissipative, dissipative_pull, dtype=self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""

@@ -27,6 +27,8 @@ def _gemm_intrinsic(transpose_a, transpose_b):
 
     @intrinsic
     def gemm(typingctx, m, n, k, a, a_row, a_column, b, b_row, b_column, beta, c, c_row, c_column):
+        if a.dtype != b.dtype:
+            return None  # there is no such product
         i8 = types.int64
         signature = types.void(i8, i8, i8, a, i8, i8, b, i8, i8, types.float64, c, i8, i8)
         mixed, single = a.dtype != c.dtype, a.dtype == types.float32

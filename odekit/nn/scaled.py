@@ -153,7 +153,7 @@ class ScaledField(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(scaled, scaled_pull, scaled_tangents, scaled_pull_tangents, self.dtype)
+        return field_kernels(scaled, scaled_pull, scaled_tangents, scaled_pull_tangents, dtype=self.dtype)
 
     def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""

@@ -84,7 +84,7 @@ class SecondOrderODE(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(second_order, second_order_pull, self.dtype)
+        return field_kernels(second_order, second_order_pull, dtype=self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""

@@ -123,7 +123,7 @@ class SeparableHNN(JoinedParameters, NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(separable, separable_pull, self.dtype)
+        return field_kernels(separable, separable_pull, dtype=self.dtype)
 
     @property
     def halves(self):

@@ -244,7 +244,7 @@ class TraceField(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(traced, traced_pull, self.dtype)
+        return field_kernels(traced, traced_pull, dtype=self.dtype)
 
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""

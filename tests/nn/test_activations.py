@@ -10,12 +10,12 @@ from .reference import FUNCTIONS
 POINTS = np.concatenate((np.linspace(-30, 30, 601), [-1e-300, 1e-300, -700.0, 700.0]))
 
 
-def evaluate(name, z, order=2):
+def evaluate(name, z, order=2, dtype="float64"):
     """Value, first and second derivative of an activation."""
     p = np.zeros(4 * z.size + 64)
     p[header.ORDER], p[header.SIZE] = order, p.size
-    values, derivatives = z.copy(), np.full(2 * z.size, np.nan)
-    assert call(activations.address(name), float(z.size), values, derivatives, p) == 0
+    values, derivatives = z.astype(dtype), np.full(2 * z.size, np.nan, dtype=dtype)
+    assert call(activations.address(name, dtype), float(z.size), values.view(float), derivatives.view(float), p) == 0
     return values, derivatives[: z.size], derivatives[z.size :]
 
 
