@@ -28,6 +28,23 @@ def time_loss_and_grad():
     model.loss_and_grad(y0, TIMES, target)
 
 
+class Precision:
+    """Loss and gradient of a large batch in double and in single precision."""
+
+    params = ["float64", "float32"]
+    param_names = ["dtype"]
+
+    def setup(self, dtype):
+        """The same task for both."""
+        rng = np.random.default_rng(0)
+        self.model = nn.NeuralODE(nn.MLP([2, 64, 64, 2], rng=0, dtype=dtype), "dopri5")
+        self.y0, self.target = rng.normal(size=(512, 2)), rng.normal(size=(TIMES.size, 512, 2))
+        self.time_loss_and_grad(dtype)
+
+    def time_loss_and_grad(self, dtype):
+        self.model.loss_and_grad(self.y0, TIMES, self.target)
+
+
 def peakmem_loss_and_grad():
     model, y0, target = task()
     model.loss_and_grad(y0, TIMES, target)
