@@ -46,7 +46,9 @@ def solve_ivp(
         ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000, if the
         Jacobian has no structure): ``tsit5`` and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is at most 1e-6.
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``vern7``,
-        ``dop853``, ``vern9``. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
+        ``dop853``, ``vern9``. Explicit and stabilised, for large systems with a spectrum near the negative real axis (diffusion on
+        a large grid): ``rock4``, and ``rock2`` for tolerances above some 1e-5; they make no matrix, and interpolate between
+        steps by cubic polynomials. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
         ``kahanli8`` for separable systems, ``tao2``, ``tao4``, ``tao6``, ``tao8`` for Hamiltonian ones, ``implicit_midpoint``,
         ``gauss4``, ``gauss6`` for all. Implicit, for stiff problems: ``backward_euler``, ``trbdf2``, ``kvaerno3``,
         ``kencarp4``, ``kvaerno5``, ``rosenbrock23``, ``rodas5p``, ``radau`` (order 5, 9 or 13, as the iteration

@@ -7,9 +7,9 @@ from odekit.testset import PROBLEMS
 
 
 class Brusselator:
-    """Time and error of the implicit methods that take a band or a pattern."""
+    """Time and error of the implicit methods that take a band or a pattern, and of the stabilised explicit ones."""
 
-    params = [("BRUSS1D", "BRUSS2D"), ("bdf", "kvaerno5")]
+    params = [("BRUSS1D", "BRUSS2D"), ("bdf", "kvaerno5", "rock2", "rock4")]
     param_names = ["problem", "method"]
     number = 1
     timeout = 300

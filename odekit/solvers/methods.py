@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, choice, esdirk, explicit, gauss, radau, radau_stages, rosenbrock, symplectic, tao
+from . import bdf, choice, esdirk, explicit, gauss, radau, radau_stages, rosenbrock, stabilised, symplectic, tao
 from .hermite import DEGREE_OF_HERMITE, hermite
 from .rosenbrock_tables import ROSENBROCK
+from .stabilised_tables import STABILISED
 from .tables import ESDIRK, EXPLICIT
 
 
@@ -44,7 +45,7 @@ class Method:
     settings : tuple of (int, int)
         Places in ``iw`` that belong to the method, and what stands there before its first step.
     kernels : callable
-        Returns a dictionary: places in ``fn``, and addresses of further kernels that the stepper calls.
+        Returns a dictionary: places in ``fn``, and addresses of further kernels that the stepper calls, or of its coefficients.
     """
 
     name: str
@@ -144,6 +145,21 @@ def _radau(name, fewest, most, mass=False):
     )
 
 
+def _stabilised(table):
+    return Method(
+        table.name,
+        table.order,
+        table.embedded_order,
+        False,
+        DEGREE_OF_HERMITE,
+        0.0,
+        lambda: stabilised.step(table),
+        lambda: hermite,
+        lambda n: stabilised.workspace(table, n),
+        kernels=lambda: stabilised.addresses(table),
+    )
+
+
 def _splitting(table):
     return Method(
         table.name,
@@ -197,6 +213,7 @@ METHODS = {
     **{name: _rosenbrock(table) for name, table in ROSENBROCK.items()},
     **{name: _radau(name, *stages) for name, stages in _RADAU.items()},
     "bdf": _bdf(),
+    **{name: _stabilised(table) for name, table in STABILISED.items()},
     **{name: _splitting(table) for name, table in symplectic.SPLITTINGS.items()},
     **{name: _tao(name) for name in tao.COMPOSITIONS},
     **{name: _gauss(name) for name in gauss.NODES},

@@ -33,7 +33,8 @@ VELOCITY, FORCE = 12, 13  # halves of a separable system, see `odekit.solvers.sy
 FACTOR, SOLVE = 14, 15  # of the linear systems, whatever their structure: see `odekit.solvers.linalg`
 PRECONDITIONER = 16  # see `odekit.solvers.linalg.krylov`; 0: none
 DOMAIN = 17  # whether a state is outside the domain, scalar kernel that writes one number (0: inside); 0: no such limit
-FN_SIZE = 18
+COEFFICIENTS = 18  # of an array of float64 that the stepper reads, see `odekit.solvers.stabilised`
+FN_SIZE = 19
 
 # iw: sizes, flags, counters ------------------------------------------------------------------------------------------
 W_SIZE = 0
@@ -110,6 +111,7 @@ STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the ne
 EXPONENT = 15  # 1 / (q + 1) for the error estimate, of order q, of the explicit method of an automatic pair
 OUTSIDE = 14  # what the domain's kernel said last
 BINDING = 17  # frequency that binds the two copies of `odekit.solvers.tao`
+SPECTRAL_RADIUS = 18  # bound of the |eigenvalues| of the Jacobian that the user gives; 0: it is estimated
 LINEAR_TOLERANCE = 16  # norm of the residual that an iterative linear solver may leave
 #: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
 SHIFTS = 20

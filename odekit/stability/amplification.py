@@ -13,6 +13,7 @@ import numpy as np
 from ..solvers import bdf, gauss
 from ..solvers.methods import METHODS, resolve
 from ..solvers.rosenbrock_tables import ROSENBROCK
+from ..solvers.stabilised_tables import STABILISED
 from ..solvers.tables import ESDIRK, EXPLICIT
 
 #: Orders of the methods whose order varies: all of them, and the one that is meant by default.
@@ -34,7 +35,8 @@ def amplification(method, z, order=None):
     Returns
     -------
     ndarray, shape of `z`
-        For bdf, whose steps depend on several old values: the factor of largest modulus.
+        For bdf, whose steps depend on several old values: the factor of largest modulus. For rock2 and rock4: that of the
+        fewest stages whose region reaches to ``-abs(z)``, as for a spectrum on the negative real axis.
 
     Raises
     ------
@@ -64,6 +66,8 @@ def amplification(method, z, order=None):
         table = ROSENBROCK[name]
         # (1 / gamma - z) u_i = z (y + sum A_ij u_j) + sum C_ij u_j
         return 1.0 + z * _sum_of_stages(z, np.ones(table.stages), table.A, table.b, table.C, 1.0 / table.gamma)
+    if name in STABILISED:
+        return _stabilised(STABILISED[name].degrees, z)
     if name.startswith("radau"):
         stages = ((order or METHODS[name].order) + 1) // 2
         return _pade(stages - 1, stages, z)
@@ -86,6 +90,23 @@ def _sum_of_stages(z, start, A, b, C, inverse_gamma):
         else:
             stages.append((start[i] + z * inner) / (1.0 - z * A[i, i]))
     return sum(weight * stage for weight, stage in zip(b, stages, strict=True))
+
+
+def _stabilised(degrees, z):
+    """The recurrence, then the finishing method, with the number of stages that each z asks for."""
+    chosen = np.searchsorted([degree.reach for degree in degrees[:-1]], np.abs(z))
+    factors = np.empty_like(z)
+    for k in np.unique(chosen):
+        degree, part = degrees[k], z[chosen == k]
+        mu = degree.recurrence
+        old, new = np.ones_like(part), 1.0 + mu[0] * part
+        for j in range(1, len(mu), 2):
+            old, new = new, (mu[j] * part + 1.0 + mu[j + 1]) * new - mu[j + 1] * old
+        rows = np.zeros((len(degree.b), len(degree.b)))
+        rows[np.tril_indices(len(degree.b), -1)] = degree.a
+        finish = _sum_of_stages(part, np.ones(len(degree.b)), rows, degree.b, np.zeros(len(degree.b)), 0.0)
+        factors[chosen == k] = new * (1.0 + part * finish)
+    return factors
 
 
 def _pade(top, bottom, z):

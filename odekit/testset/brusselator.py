@@ -82,27 +82,32 @@ def _square(t, y, a, b, alpha, source):
 
     ``f = source`` in a disc from t = 1.1 on. The state is u, then v; on the grid of m by m points x runs first.
     """
-    half = y.size // 2
-    m = round(np.sqrt(half))
+    m = round(np.sqrt(y.size // 2))
     spacing = 1.0 / (m - 1)
     diffusion = alpha / spacing**2
     dy = np.empty_like(y)
+    grid, slope = y.reshape((2, m, m)), dy.reshape((2, m, m))
     for j in range(m):
-        above, below = m * ((j + 1) % m), m * ((j - 1) % m)
-        row = m * j
+        above, below = j + 1 if j < m - 1 else 0, j - 1 if j > 0 else m - 1
+        for s in range(2):  # neighbours in the row: no closed ring in the inner loop, which stays a plain one
+            for i in range(1, m - 1):
+                slope[s, j, i] = grid[s, j, i + 1] + grid[s, j, i - 1]
+            slope[s, j, 0] = grid[s, j, 1] + grid[s, j, m - 1]
+            slope[s, j, m - 1] = grid[s, j, 0] + grid[s, j, m - 2]
         for i in range(m):
-            k, right, left = row + i, row + (i + 1 if i < m - 1 else 0), row + (i - 1 if i > 0 else m - 1)
-            u, v = y[k], y[half + k]
-            near_u = y[right] + y[left] + y[above + i] + y[below + i]
-            near_v = y[half + right] + y[half + left] + y[half + above + i] + y[half + below + i]
+            u, v = grid[0, j, i], grid[1, j, i]
+            near_u = slope[0, j, i] + grid[0, above, i] + grid[0, below, i]
+            near_v = slope[1, j, i] + grid[1, above, i] + grid[1, below, i]
             reaction = u * u * v
-            dy[k] = b + reaction - (a + 1.0) * u + diffusion * (near_u - 4.0 * u)
-            dy[half + k] = a * u - reaction + diffusion * (near_v - 4.0 * v)
+            slope[0, j, i] = b + reaction - (a + 1.0) * u + diffusion * (near_u - 4.0 * u)
+            slope[1, j, i] = a * u - reaction + diffusion * (near_v - 4.0 * v)
     if t >= 1.1:
         for j in range(m):
-            for i in range(m):
-                if (i * spacing - 0.3) ** 2 + (j * spacing - 0.6) ** 2 <= 0.01:
-                    dy[m * j + i] += source
+            beside = (j * spacing - 0.6) ** 2
+            if beside <= 0.01:
+                for i in range(m):
+                    if (i * spacing - 0.3) ** 2 + beside <= 0.01:
+                        slope[0, j, i] += source
     return dy
 
 

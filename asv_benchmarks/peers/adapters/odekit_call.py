@@ -6,7 +6,7 @@ from . import odekit_loop
 
 NAME = "odekit.solve_ivp"
 RHS = odekit_loop.RHS
-LARGE = ("bdf", "kencarp4", "radau", "rodas5p", "auto")
+LARGE = ("bdf", "kencarp4", "radau", "rodas5p", "rock2", "rock4", "auto")
 
 
 def methods(case):
