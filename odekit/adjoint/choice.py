@@ -1,5 +1,6 @@
 """Adjoints by name, and the choice among them."""
 
+from ..solvers.stabilised_tables import STABILISED
 from ..solvers.tables import EXPLICIT
 from .backsolve import BacksolveAdjoint
 from .discrete import DiscreteAdjoint
@@ -28,7 +29,7 @@ def choose(adjoint, method, field):
     """The adjoint behind a name, or the object itself.
 
     "auto" is the exact adjoint of the method's family: "discrete" for explicit, "implicit" for implicit methods; and
-    "interpolating" for bdf, and for rosenbrock23 and rodas5p where the field has no second derivatives. See docs/adjoints.md.
+    "interpolating" for bdf, rock2 and rock4, and for rosenbrock23 and rodas5p where the field has no second derivatives. See docs/adjoints.md.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def choose(adjoint, method, field):
         known = ", ".join(("auto", *ADJOINTS))
         raise ValueError(f"adjoint={adjoint!r} is unknown; expected one of {known}, or an object of odekit.adjoint")
     if isinstance(adjoint, EXPLICIT_ONLY) and not explicit:
-        raise ValueError(f"{type(adjoint).__name__} takes explicit methods, but method={method!r}; adjoint='auto' fits")
+        kind = "explicit methods of one table" if method in STABILISED else "explicit methods"
+        raise ValueError(f"{type(adjoint).__name__} takes {kind}, but method={method!r}; adjoint='auto' fits")
     if isinstance(adjoint, IMPLICIT_ONLY) and method not in (*METHODS, *ROSENBROCK):
         known = ", ".join((*METHODS, *ROSENBROCK))
         raise ValueError(f"{type(adjoint).__name__} takes {known}, but method={method!r}; adjoint='auto' fits")

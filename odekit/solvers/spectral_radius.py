@@ -20,7 +20,7 @@ SAFETY = 1.1  #: ... for which this makes up. (rock4.f: a change of 5 % and a fa
 
 @_jit.core
 def noise(v):
-    """Fill v with numbers that look random: some of every mode. (A smooth start such as f knows nothing of the fast ones.)"""
+    """Fill v with numbers that look random: some of every mode, where a smooth start knows nothing of the fast ones."""
     x = 1
     for i in range(v.size):
         x = (x * 1103515245 + 12345) % 2147483648  # the generator of the C standard
