@@ -4,6 +4,8 @@ A dual number ``x + sum_k d_k e_k``, with ``e_j e_k = 0``, carries the derivativ
 operation. Which directions a number depends on is part of its type: what is zero by structure costs nothing, and branches,
 ``abs`` and ``max`` differentiate as they should, which they do not by complex step. Numbers live in registers, so that LLVM
 vectorises a loop around such a function as it does around the function itself.
+
+The parts may be dual numbers themselves: the derivatives of the derivatives are second ones.
 """
 
 import functools
@@ -26,11 +28,13 @@ class Dual(types.Type):
     ----------
     mask : int
         Bit k: it has a derivative in direction k.
+    base : numba type
+        Of the value and of each derivative: float64, or a type of dual numbers.
     """
 
-    def __init__(self, mask):
-        self.mask = mask
-        super().__init__(f"dual({mask:b})")
+    def __init__(self, mask, base=types.float64):
+        self.mask, self.base = mask, base
+        super().__init__(f"dual({mask:b})" if base == types.float64 else f"dual({mask:b}, {base})")
 
     @property
     def directions(self):
@@ -40,17 +44,17 @@ class Dual(types.Type):
     @property
     def bitwidth(self):
         """Size in memory."""
-        return 64 * (1 + len(self.directions))
+        return self.base.bitwidth * (1 + len(self.directions))
 
     def unify(self, typingctx, other):
         """Where two branches meet: what holds both."""
         if isinstance(other, Dual):
-            return Dual(self.mask | other.mask)
+            return Dual(self.mask | other.mask, self.base) if self.base == other.base else None
         return self if isinstance(other, NUMBERS) else None
 
     def can_convert_to(self, typingctx, other):
         """A number may be taken for one that has more directions."""
-        if isinstance(other, Dual) and self.mask | other.mask == other.mask:
+        if isinstance(other, Dual) and self.mask | other.mask == other.mask and self.base == other.base:
             return Conversion.safe
         return None
 
@@ -60,26 +64,63 @@ class Dual(types.Type):
 
 
 NUMBERS = (types.Float, types.Integer, types.Boolean)
-_DOUBLE, _ZERO = ir.DoubleType(), ir.Constant(ir.DoubleType(), 0.0)
+_DOUBLE = ir.DoubleType()
+_ZERO, _ONE = ir.Constant(_DOUBLE, 0.0), ir.Constant(_DOUBLE, 1.0)
 
 
 @register_default(Dual)
 class _DualModel(models.StructModel):
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, [(f"d{k}", types.float64) for k in (-1, *kind.directions)])
+        super().__init__(manager, kind, [(f"d{k}", kind.base) for k in (-1, *kind.directions)])
 
 
-def _parts(context, builder, kind, x):
-    """The value and the derivatives by direction."""
+class _Nested:
+    """Arithmetic of dual numbers under the names that the builder has for floats."""
+
+    def __init__(self, context, builder, base):
+        self.context, self.builder, self.base = context, builder, base
+        self.one = context.cast(builder, _ONE, types.float64, base)
+
+    def _call(self, function, *values):
+        sig = signature(self.base, *[self.base] * len(values))
+        return self.context.get_function(function, sig)(self.builder, values)
+
+    def fadd(self, a, b):
+        return self._call(operator.add, a, b)
+
+    def fsub(self, a, b):
+        return self._call(operator.sub, a, b)
+
+    def fmul(self, a, b):
+        return self._call(operator.mul, a, b)
+
+    def fdiv(self, a, b):
+        return self._call(operator.truediv, a, b)
+
+    def fneg(self, a):
+        return self._call(operator.neg, a)
+
+
+def _over(context, builder, kind):
+    """What computes with the parts of a dual number."""
+    return builder if kind.base == types.float64 else _Nested(context, builder, kind.base)
+
+
+def _parts(context, builder, kind, x, base=types.float64):
+    """The value and the derivatives by direction; of a number that is not dual, as `base`."""
     if not isinstance(kind, Dual):
-        return context.cast(builder, x, kind, types.float64), {}
+        return context.cast(builder, x, kind, base), {}
     pieces = cgutils.unpack_tuple(builder, x, 1 + len(kind.directions))
     return pieces[0], dict(zip(kind.directions, pieces[1:], strict=True))
 
 
+def _zero(context, kind):
+    return _ZERO if kind.base == types.float64 else context.get_constant_null(kind.base)
+
+
 def _built(context, builder, kind, value, derivatives):
     """A dual number from its parts; derivatives that are missing are zero."""
-    pieces = [value, *(derivatives.get(k, _ZERO) for k in kind.directions)]
+    pieces = [value, *(derivatives.get(k, _zero(context, kind)) for k in kind.directions)]
     result = ir.Constant(context.get_value_type(kind), ir.Undefined)
     for place, piece in enumerate(pieces):
         result = builder.insert_value(result, piece, place)
@@ -91,7 +132,7 @@ def _built(context, builder, kind, value, derivatives):
 @lower_cast(types.Integer, Dual)
 @lower_cast(types.Boolean, Dual)
 def _cast(context, builder, source, target, x):
-    return _built(context, builder, target, *_parts(context, builder, source, x))
+    return _built(context, builder, target, *_parts(context, builder, source, x, target.base))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -125,7 +166,7 @@ def _mul(builder, a, da, b, db):
 
 def _truediv(builder, a, da, b, db):
     quotient = builder.fdiv(a, b)
-    inverse = builder.fdiv(ir.Constant(_DOUBLE, 1.0), b)
+    inverse = builder.fdiv(getattr(builder, "one", _ONE), b)
     return quotient, [(inverse, da), (builder.fneg(builder.fmul(quotient, inverse)), db)]
 
 
@@ -135,8 +176,11 @@ def arguments(args):
         return None
     if not all(isinstance(a, (Dual, *NUMBERS)) for a in args):
         return None
+    bases = {a.base for a in args if isinstance(a, Dual)}
+    if len(bases) > 1:
+        return None
     mask = functools.reduce(operator.or_, (a.mask for a in args if isinstance(a, Dual)))
-    return [a if isinstance(a, Dual) else types.float64 for a in args], Dual(mask)
+    return [a if isinstance(a, Dual) else types.float64 for a in args], Dual(mask, bases.pop())
 
 
 class Arithmetic(AbstractTemplate):
@@ -165,9 +209,11 @@ def pairs():
 
 def _register_arithmetic(rule, *functions):
     def lowered(context, builder, sig, args):
-        parts = [_parts(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True)]
-        value, terms = rule(builder, *parts[0], *parts[1])
-        return _built(context, builder, sig.return_type, value, _linear(builder, terms))
+        kind = sig.return_type
+        parts = [_parts(context, builder, given, x, kind.base) for given, x in zip(sig.args, args, strict=True)]
+        over = _over(context, builder, kind)
+        value, terms = rule(over, *parts[0], *parts[1])
+        return _built(context, builder, kind, value, _linear(over, terms))
 
     for function in functions:
         infer_global(function)(type("DualArithmetic", (Arithmetic,), {"key": function}))
@@ -175,9 +221,16 @@ def _register_arithmetic(rule, *functions):
             lower_builtin(function, *pair)(lowered)
 
 
+def _plain(context, builder, kind, x):
+    """The value of the value, down to the float."""
+    while isinstance(kind, Dual):
+        x, kind = _parts(context, builder, kind, x)[0], kind.base
+    return context.cast(builder, x, kind, types.float64)
+
+
 def _register_comparison(function, symbol):
     def lowered(context, builder, sig, args):
-        a, b = (_parts(context, builder, kind, x)[0] for kind, x in zip(sig.args, args, strict=True))
+        a, b = (_plain(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True))
         compare = builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered
         return compare(symbol, a, b)
 
@@ -206,8 +259,9 @@ infer_global(operator.pos)(type("DualPositive", (_Sign,), {"key": operator.pos})
 @lower_builtin(operator.neg, Dual)
 def _negative(context, builder, sig, args):
     value, derivatives = _parts(context, builder, sig.args[0], args[0])
-    negated = {k: builder.fneg(d) for k, d in derivatives.items()}
-    return _built(context, builder, sig.return_type, builder.fneg(value), negated)
+    over = _over(context, builder, sig.return_type)
+    negated = {k: over.fneg(d) for k, d in derivatives.items()}
+    return _built(context, builder, sig.return_type, over.fneg(value), negated)
 
 
 @lower_builtin(operator.pos, Dual)
@@ -233,11 +287,21 @@ def seed(typingctx, x, direction, directions):
 
 
 @intrinsic
+def pair(typingctx, x, dx):
+    """The dual number with the value x and the derivative dx in direction 0; both may be dual numbers of one type."""
+    if not isinstance(x, (Dual, types.Float)) or x != dx:
+        return None
+    kind = Dual(1, x)
+    return kind(x, dx), lambda context, builder, signature, args: _built(context, builder, kind, args[0], {0: args[1]})
+
+
+@intrinsic
 def value(typingctx, x):
     """The value of a number, dual or not."""
     if not isinstance(x, (Dual, *NUMBERS)):
         return None
-    return types.float64(x), lambda context, builder, signature, args: _parts(context, builder, x, args[0])[0]
+    base = x.base if isinstance(x, Dual) else types.float64
+    return base(x), lambda context, builder, signature, args: _parts(context, builder, x, args[0])[0]
 
 
 @intrinsic
@@ -245,12 +309,13 @@ def derivative(typingctx, x, direction):
     """The derivative of a number, dual or not, in a direction."""
     if not (isinstance(x, (Dual, *NUMBERS)) and isinstance(direction, types.IntegerLiteral)):
         return None
-    place = direction.literal_value
+    place, base = direction.literal_value, x.base if isinstance(x, Dual) else types.float64
 
     def codegen(context, builder, signature, args):
-        return _parts(context, builder, x, args[0])[1].get(place, _ZERO)
+        found = _parts(context, builder, x, args[0])[1].get(place)
+        return context.get_constant_null(base) if found is None else found
 
-    return types.float64(x, direction), codegen
+    return base(x, direction), codegen
 
 
 @intrinsic
@@ -261,9 +326,9 @@ def chain(typingctx, result, slope, x):
 
     def codegen(context, builder, signature, args):
         derivatives = _parts(context, builder, x, args[2])[1]
-        return _built(context, builder, x, args[0], _linear(builder, [(args[1], derivatives)]))
+        return _built(context, builder, x, args[0], _linear(_over(context, builder, x), [(args[1], derivatives)]))
 
-    return x(types.float64, types.float64, x), codegen
+    return x(x.base, x.base, x), codegen
 
 
 @intrinsic
@@ -276,9 +341,9 @@ def chain2(typingctx, result, slope_x, x, slope_y, y):
 
     def codegen(context, builder, signature, args):
         terms = [(args[k], _parts(context, builder, signature.args[k + 1], args[k + 1])[1]) for k in (1, 3)]
-        return _built(context, builder, kind, args[0], _linear(builder, terms))
+        return _built(context, builder, kind, args[0], _linear(_over(context, builder, kind), terms))
 
-    return kind(types.float64, types.float64, x, types.float64, y), codegen
+    return kind(kind.base, kind.base, x, kind.base, y), codegen
 
 
 @intrinsic
@@ -290,9 +355,9 @@ def choose(typingctx, condition, x, y):
     kind = found[1]
 
     def codegen(context, builder, signature, args):
-        parts = [_parts(context, builder, signature.args[k], args[k]) for k in (1, 2)]
-        (a, da), (b, db) = parts
-        chosen = {k: builder.select(args[0], da.get(k, _ZERO), db.get(k, _ZERO)) for k in kind.directions}
+        (a, da), (b, db) = (_parts(context, builder, signature.args[k], args[k], kind.base) for k in (1, 2))
+        zero = _zero(context, kind)
+        chosen = {k: builder.select(args[0], da.get(k, zero), db.get(k, zero)) for k in kind.directions}
         return _built(context, builder, kind, builder.select(args[0], a, b), chosen)
 
     return kind(types.boolean, x, y), codegen

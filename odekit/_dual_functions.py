@@ -1,9 +1,11 @@
 """Elementary functions of dual numbers: what takes the place of those of `math`, `numpy` and the builtins in a derivative.
 
 Each is written as its value and its slope, on plain numbers, made of `odekit.vmath` where that has it: no calls of the C
-library, which would stop the vectoriser. The functions here accept plain numbers too.
+library, which would stop the vectoriser. The functions here accept plain numbers too. For dual numbers whose parts are dual, the
+same value and slope are evaluated on these.
 """
 
+import functools
 import math
 import operator
 
@@ -20,7 +22,7 @@ _OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}, "fo
 _NAMESPACE = {"math": math, "np": np, "vmath": vmath}
 
 # name: value f of x, and its derivative, which may use f
-_ONE = {
+ONE = {
     "exp": ("vmath.exp(x)", "f"),
     "exp2": (f"vmath.exp(x * {math.log(2.0)!r})", f"f * {math.log(2.0)!r}"),
     "expm1": ("vmath.expm1(x)", "f + 1.0"),
@@ -50,7 +52,7 @@ _ONE = {
     "abs": ("abs(x)", "math.copysign(1.0, x)"),
 }
 # the same of x and y, with two derivatives
-_TWO = {
+TWO = {
     "atan2": ("vmath.atan2(x, y)", "y / (x * x + y * y)", "-x / (x * x + y * y)"),
     "hypot": ("np.sqrt(x * x + y * y)", "x / f", "y / f"),
     "copysign": ("math.copysign(x, y)", "1.0 if (x < 0.0) == (y < 0.0) else -1.0", "0.0"),
@@ -63,17 +65,35 @@ _STEPS = {
     "floor": "np.floor(x)", "ceil": "np.ceil(x)", "trunc": "np.trunc(x)", "rint": "np.rint(x)", "sign": "np.sign(x)",
     "isnan": "x != x", "isfinite": "abs(x) < np.inf", "isinf": "abs(x) == np.inf",
 }  # fmt: skip
-_OTHER_NAMES = {
+OTHER_NAMES = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "absolute": "abs", "fabs": "abs", "power": "pow", "maximum": "max", "fmax": "max", "minimum": "min",
     "fmin": "min", "float64": "float", "round": "rint", "fix": "trunc",
 }  # fmt: skip
 
 
+def source_of(name, parameters, *results):
+    """Source of a function that gives all results, which may use the first one under the name f."""
+    return f"def {name}({parameters}):\n    f = {results[0]}\n    return {', '.join(['f', *results[1:]])}\n"
+
+
 def _compiled(name, parameters, *results):
     """A function on plain numbers; its name is its own (Numba #10486)."""
-    source = f"def {name}({parameters}):\n    f = {results[0]}\n    return {', '.join(['f', *results[1:]])}\n"
-    return njit(**_OPTIONS)(_jit.exec_source(source, name, _NAMESPACE))
+    return njit(**_OPTIONS)(_jit.exec_source(source_of(name, parameters, *results), name, _NAMESPACE))
+
+
+@functools.cache
+def _on_duals(name, parameters, *results):
+    """The same on dual numbers."""
+    from ._lane_derivative import DUAL_PIPELINE
+
+    source = source_of(f"{name}_nested", parameters, *results)
+    return njit(**_OPTIONS, pipeline_class=DUAL_PIPELINE)(_jit.exec_source(source, f"{name}_nested", _NAMESPACE))
+
+
+def _rule(kind, plain, name, parameters, *results):
+    """The compiled rule for the parts of a type of dual numbers."""
+    return _on_duals(name, parameters, *results) if isinstance(kind.base, Dual) else plain
 
 
 def _number(kind):
@@ -93,9 +113,10 @@ def _of_one(name, rule, slope):
     @overload(function)
     def typed(x):
         if isinstance(x, Dual):
+            parts = _rule(x, both, f"dual_{name}", "x", rule, slope)
 
             def implementation(x):
-                f, slope = both(value(x))
+                f, slope = parts(value(x))
                 return chain(f, slope, x)
 
             return implementation
@@ -117,8 +138,11 @@ def _of_two(name, rule, slope_x, slope_y):
         if _number(x) and _number(y):
             return lambda x, y: all_three(float(x), float(y))[0]
 
+        kind = x if isinstance(x, Dual) else y
+        parts = _rule(kind, all_three, f"dual_{name}", "x, y", rule, slope_x, slope_y)
+
         def implementation(x, y):
-            f, slope_x, slope_y = all_three(value(x), value(y))
+            f, slope_x, slope_y = parts(value(x), value(y))
             return chain2(f, slope_x, x, slope_y, y)
 
         return implementation
@@ -195,8 +219,8 @@ def _to_int(x):
 
 #: Function to be called for a name in `math`, `numpy`, `odekit.vmath` or the builtins.
 FUNCTIONS = {
-    **{name: _of_one(name, *rules) for name, rules in _ONE.items()},
-    **{name: _of_two(name, *rules) for name, rules in _TWO.items()},
+    **{name: _of_one(name, *rules) for name, rules in ONE.items()},
+    **{name: _of_two(name, *rules) for name, rules in TWO.items()},
     **{name: _step(name, rule) for name, rule in _STEPS.items()},
     "max": _extreme(operator.gt), "min": _extreme(operator.lt), "where": where, "float": to_float, "int": to_int,
 }  # fmt: skip
@@ -205,7 +229,7 @@ _dual_sqrt = FUNCTIONS["sqrt"]
 
 def replacement(name):
     """The function that takes the place of one of that name, or None."""
-    return FUNCTIONS.get(_OTHER_NAMES.get(name, name))
+    return FUNCTIONS.get(OTHER_NAMES.get(name, name))
 
 
 @overload(np.sqrt)

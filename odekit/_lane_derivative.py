@@ -44,7 +44,7 @@ def _name_of(func_ir, call):
     return found[0] if found and (found[1] in _MODULES or str(found[1]).startswith("odekit.vmath")) else None
 
 
-_PIPELINE = compiler(ReturnTuples, HalfPowers, UseDualFunctions)
+DUAL_PIPELINE = compiler(ReturnTuples, HalfPowers, UseDualFunctions)
 
 
 @intrinsic
@@ -113,7 +113,7 @@ def _names(letter, count):
 
 
 def _jacobian(function, n, structure, in_place, time, uniform, identity):
-    user = renamed(function, f"dual_{identity}", _PIPELINE, {})
+    user = renamed(function, f"dual_{identity}", DUAL_PIPELINE, {})
     everything = 2 ** (n + time) - 1
     arguments = unpacked(structure)
     lines = [f"def lane_jacobian({', '.join(['t', *_names('y', n), *_names('p', parameters_size(structure))])}):"]

@@ -47,6 +47,8 @@ class ScalarKernel:
         Structures of the Jacobian that have been found to hold all of its entries.
     jacobians : dict
         Jacobians found for this right-hand side where the user says nothing of them, by whether df/dt is with them.
+    derivatives : dict
+        What `odekit.adjoint.user` has compiled of this right-hand side.
     """
 
     address: int
@@ -56,6 +58,7 @@ class ScalarKernel:
     agrees: bool | None = None
     structures: set = dataclasses.field(default_factory=set)
     jacobians: dict = dataclasses.field(default_factory=dict)
+    derivatives: dict = dataclasses.field(default_factory=dict)
 
 
 _counter = itertools.count()

@@ -35,8 +35,9 @@ def _check(code, steps, n):
 def gradient(field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps):
     """Outputs of a solve, and the derivatives of a loss on them; see `odekit.adjoint.ImplicitAdjoint`."""
     if not bends(field):
+        name = getattr(field, "name", type(field).__name__)
         raise ValueError(
-            f"the exact adjoint of {method} needs second derivatives of the vector field, which {type(field).__name__} does not have; "
+            f"the exact adjoint of {method} needs second derivatives of the vector field, which {name} does not have; "
             "adjoint='interpolating' and the other implicit methods do without"
         )
     scheme, (width, d), n_params = rosenbrock_scheme(method), y0.shape, field.params.size

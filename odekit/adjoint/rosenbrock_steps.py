@@ -191,7 +191,13 @@ def pull_back(
     bent[0] = s
     directions, value_bar = view2(bent, 1 + s + size, s, size), view1(bent, 1 + s + (1 + s) * size, size)
     v, w = view2(bent, 1 + s + (2 + s) * size, s, size), np.zeros((s, size))
-    z, f, x, bar = np.empty(size), np.empty(size), np.empty(d), np.empty(size + grad.size)
+    z, f, x, bar, along = (
+        np.empty(size),
+        np.empty(size),
+        np.empty(d),
+        np.empty(size + grad.size),
+        np.empty((1 + s) * size),
+    )
     lam[:] = seeds[node[steps.size - 1]]
     for n in range(steps.size - 2, -1, -1):
         start, end, y, u = steps[n], steps[n + 1], states[n], unknowns[n]
@@ -224,7 +230,7 @@ def pull_back(
             B.copy(u[i], directions[i])
         B.copy(y, view1(bent, 1 + s, size))
         B.copy(v[0], value_bar)
-        if _call(pull_tangents, p, lanes, start, bent, bar) != 0:
+        if _call(tangents, p, lanes, start, bent, along) != 0 or _call(pull_tangents, p, lanes, start, bent, bar) != 0:
             return FIELD_RAISED
         for i in range(grad.size):
             grad[i] += bar[size + i]

@@ -8,8 +8,8 @@ from .tangents import down, output, up
 
 
 @_jit.core
-def _begin(t, given, p):
-    """Take the pass upwards; returns the number of directions, where the output is, and where memory behind it begins."""
+def network_tangents(t, given, out, p):
+    """The network and its derivatives along directions of state and time."""
     directions, lanes, n_in = int(given[0]), int(p[LANES]), int(p[SIZES])
     d, columns, tape = n_in - int(p[TIMED]), (1 + int(given[0])) * int(p[LANES]), int(p[SCRATCH])
     x = view2(p, tape, n_in, columns)
@@ -22,16 +22,8 @@ def _begin(t, given, p):
             for j in range(lanes):
                 x[i, c * lanes + j] = lane_time(p, t, j) if c == 0 else given[c]
     up(p, tape, lanes, directions)
-    place = output(p, tape, lanes, directions)
-    return directions, place, place + int(p[SIZES + int(p[LAYERS])]) * columns
-
-
-@_jit.core
-def network_tangents(t, given, out, p):
-    """The network and its derivatives along directions of state and time."""
-    directions, place, _ = _begin(t, given, p)
-    lanes, n_out = int(p[LANES]), int(p[SIZES + int(p[LAYERS])])
-    y = view2(p, place, n_out, (1 + directions) * lanes)
+    n_out = int(p[SIZES + int(p[LAYERS])])
+    y = view2(p, output(p, tape, lanes, directions), n_out, columns)
     for c in range(1 + directions):
         for i in range(n_out):
             for j in range(lanes):
@@ -42,16 +34,16 @@ def network_tangents(t, given, out, p):
 @_jit.core
 def network_pull_tangents(t, given, out, p):
     """Transpose of the derivative of the network and of its derivatives along directions."""
-    directions, _, scratch = _begin(t, given, p)
-    lanes, n_in, n_out = int(p[LANES]), int(p[SIZES]), int(p[SIZES + int(p[LAYERS])])
-    d, columns = n_in - int(p[TIMED]), (1 + directions) * lanes
+    directions, lanes, n_in, n_out = int(given[0]), int(p[LANES]), int(p[SIZES]), int(p[SIZES + int(p[LAYERS])])
+    d, columns, tape = n_in - int(p[TIMED]), (1 + int(given[0])) * int(p[LANES]), int(p[SCRATCH])
+    scratch = output(p, tape, lanes, directions) + n_out * columns
     z_bar, cotangents = view2(p, scratch, n_out, columns), 1 + directions + (1 + directions) * d * lanes
     for c in range(1 + directions):
         for i in range(n_out):
             for j in range(lanes):
                 z_bar[i, c * lanes + j] = given[cotangents + (c * n_out + i) * lanes + j]
     x_bar = view2(p, scratch + 2 * int(p[WIDEST]) * columns, n_in, columns)
-    down(p, int(p[SCRATCH]), lanes, directions, scratch, x_bar, view1(out, d * lanes, int(p[N_PARAMS])))
+    down(p, tape, lanes, directions, scratch, x_bar, view1(out, d * lanes, int(p[N_PARAMS])))
     for i in range(d):
         for j in range(lanes):
             out[i * lanes + j] = x_bar[i, j]

@@ -1,10 +1,15 @@
+import contextlib
 import itertools
 
 import numpy as np
 import pytest
 from nn import reference
 
-from odekit.adjoint import InterpolatingAdjoint
+import odekit
+from adjoint import test_front, test_implicit
+from adjoint.test_implicit import ARGS, robertson
+from odekit import _jit
+from odekit.adjoint import InterpolatingAdjoint, gradient
 from odekit.adjoint.backward import locate
 from odekit.adjoint.rosenbrock import METHODS
 from odekit.adjoint.rosenbrock_scheme import rosenbrock_scheme
@@ -19,21 +24,22 @@ def seen(monkeypatch):
     return steps
 
 
-def replay(scheme, f, derivatives, steps, y0, t):
-    """The method through given steps in plain NumPy, for complex numbers too; a batch (B, d)."""
-    outputs, y, todo = [y0], y0, 1
+def replay(scheme, f, derivatives, steps, y, t, solve=None):
+    """The method through given steps in plain NumPy, for complex and for extended numbers too; a batch (B, d)."""
+    solve = solve or (lambda matrix, right_side: np.linalg.solve(matrix, right_side[..., None])[..., 0])
+    weights = {name: getattr(scheme, name).astype(steps.dtype) for name in "c d b a between dense".split()}
+    outputs, todo = [y], 1
     for start, end in itertools.pairwise(steps):
         h, u = end - start, []
         jacobian, rate = derivatives(start, y)
         matrix = np.eye(y.shape[1]) / (h * scheme.gamma) - jacobian
-        for a, between, c, d in zip(scheme.a, scheme.between, scheme.c, scheme.d, strict=True):
+        for a, between, c, d in zip(*(weights[name] for name in ("a", "between", "c", "d")), strict=True):
             right_side = f(end if c == 1 else start + c * h, y + reference.combine(a, u, y))
-            right_side = right_side + reference.combine(between, u, y) / h + d * h * rate
-            u.append(np.linalg.solve(matrix, right_side[..., None])[..., 0])
-        y_new = y + reference.combine(scheme.b, u, y)
+            u.append(solve(matrix, right_side + reference.combine(between, u, y) / h + d * h * rate))
+        y_new = y + reference.combine(weights["b"], u, y)
         while todo < len(t) and t[todo] <= end:
             powers = ((t[todo] - start) / h) ** np.arange(1, scheme.dense.shape[1] + 1)
-            outputs.append(y_new if t[todo] == end else y + reference.combine(scheme.dense @ powers, u, y))
+            outputs.append(y_new if t[todo] == end else y + reference.combine(weights["dense"] @ powers, u, y))
             todo += 1
         y = y_new
     return np.array(outputs)
@@ -81,6 +87,39 @@ def test_networks_are_exact_through_the_accepted_steps(method, leak, seen):
     np.testing.assert_allclose(result.y, solution(x), rtol=1e-12)
     exact = reference.complex_gradient(lambda x: (solution(x) * cotangent).sum(), x)
     np.testing.assert_allclose(np.concatenate((result.y0.ravel(), result.params)), exact, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_functions_are_exact_through_the_accepted_steps(method, seen):
+    y0, t = np.array([1.0, 0.0, 0.0]), test_implicit.T
+    seeds = np.random.default_rng(0).standard_normal((3, t.size)) * [[1.0], [1e4], [1.0]]
+    result = gradient(robertson, t, y0, seeds, method, ARGS, rtol=1e-3, atol=1e-7)
+    x = np.tile(np.array([*y0, *ARGS], dtype=np.clongdouble), (6, 1)) + reference.STEP * 1j * np.eye(6)
+    args = x.T[3:]
+    outputs = replay(
+        rosenbrock_scheme(method), lambda t, y: test_implicit.slopes(y, args), lambda t, y: (test_implicit.jacobians(y, args), 0.0),
+        seen[0].astype(np.longdouble), x[:, :3], t, test_implicit.solve,
+    )  # fmt: skip
+    np.testing.assert_allclose(result.y, outputs[:, 0].real.T.astype(float), rtol=test_implicit.EXACT)
+    exact = np.einsum("tmk,kt->m", outputs.imag / reference.STEP, seeds)
+    np.testing.assert_allclose([*result.y0, *result.args], exact.astype(float), rtol=test_implicit.EXACT)
+
+
+def test_functions_that_compile_for_no_dual_numbers():
+    options = {"method": "rodas5p", "args": test_front.ARGS, "with_times": True}
+    arguments = test_front.T, test_front.Y0, np.ones((2, 4))
+    slow = (
+        contextlib.nullcontext() if _jit.JIT_DISABLED else pytest.warns(odekit.OdekitPerformanceWarning, match="dual")
+    )
+    with slow:
+        result = gradient(test_front.array_valued, *arguments, **options)
+    exact = gradient(test_front.driven, *arguments, **options)
+    for name in ("y", "y0", "times"):
+        np.testing.assert_allclose(getattr(result, name), getattr(exact, name), rtol=1e-9)
+    np.testing.assert_allclose(result.args[1], exact.args[1], rtol=1e-9)
+    np.testing.assert_allclose(
+        exact.y0, gradient(test_front.driven, *arguments, **{**options, "method": "tsit5"}).y0, rtol=1e-4
+    )
 
 
 def test_blocks_of_lanes_and_the_times():

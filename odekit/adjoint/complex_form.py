@@ -1,0 +1,97 @@
+"""A user's function over complex numbers: compiled, or through Python where the function itself is not compiled."""
+
+import ctypes
+import warnings
+
+import numpy as np
+from numba import types
+from numba.core.errors import NumbaWarning
+
+from .. import _jit, _wrap
+from .._wrapper_source import OK, RAISED, store
+from .._writes import writes_into
+
+
+def call(address, t, y, out, p):
+    """Call a scalar kernel from Python; its status."""
+    pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in (y, out, p)]
+    return _jit.SCALAR_CTYPE(address)(t, *pointers)
+
+
+def complex_kernel(user, timed):
+    """Compile ``(_, (t, y), dy, args) -> status`` over complex numbers."""
+    shape = user.shape._replace(derivative=True)
+    element = types.complex128
+    state = types.Array(element, 2 if shape.vectorized else 1, "C")
+    given = [element if timed else types.float64, state] + ([state] if shape.in_place else [])
+    expressions, k = [], 0
+    for kind, *size in user.structure:
+        if kind == "array":
+            count = int(np.prod(size[0]))
+            given.append(types.Array(element, len(size[0]), "C"))
+            expressions.append(f"q[{k}:{k + count}].reshape({size[0]!r})")
+            k += count
+            continue
+        given.append({"bool": types.boolean, "int": types.int64, "float": element}[kind])
+        expressions.append({"bool": f"q[{k}].real != 0.0", "int": f"int(q[{k}].real)", "float": f"q[{k}]"}[kind])
+        k += 1
+    given = tuple(given) + _wrap.omitted(user.function, len(given))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaWarning)
+        compiled = _wrap.compile_user(user.function, given)
+        returned = None if shape.in_place else compiled.overloads[given].signature.return_type
+        y = f"y.reshape(({shape.n}, 1))" if shape.vectorized else "y"
+        y = f"{y}.copy()" if shape.vectorized or writes_into(user.function) else y
+        call = ", ".join(["s" if timed else "s.real", y] + (["dy"] if shape.in_place else []) + expressions)
+        lines = [f"user({call})"] if shape.in_place else [f"r = user({call})", *store(shape, returned)]
+        name = _wrap.unique_name("complex_user")
+        source = [
+            f"def {name}(t_, y_, out_, p_):",
+            f"    s, y, dy = view1c(y_, 0, 1)[0], view1c(y_, 2, {shape.n}), view1c(out_, 0, {shape.n})",
+            f"    q = view1c(p_, 0, {k})",
+            "    try:",
+            *("        " + line for line in lines),
+            "    except Exception:",
+            f"        return {RAISED}",
+            f"    return {OK}",
+        ]
+        function = _jit.exec_source("\n".join(source) + "\n", name, {"user": compiled, "view1c": _jit.view1c})
+        address = _jit.cfunc_address(
+            function, _jit.SCALAR_SIGNATURE, cache=False, **_wrap.USER_OPTIONS, fastmath=False
+        )  # fmt: skip
+    return _wrap.ScalarKernel(address, compiled=True)
+
+
+def python_complex_kernel(user):
+    """The same through Python, for functions that are not compiled."""
+    shape, structure = user.shape, user.structure
+    function, n = getattr(user.function, "py_func", user.function), user.y0.size
+
+    def arguments(q):
+        values, k = [], 0
+        for kind, *size in structure:
+            count = int(np.prod(size[0])) if size else 1
+            part = q[k : k + count]
+            simple = {"bool": lambda x: bool(x.real), "int": lambda x: int(x.real), "float": complex}
+            values.append(part.reshape(size[0]).copy() if size else simple[kind](part[0]))
+            k += count
+        return values
+
+    def callback(_t, y_, out_, p_):
+        state = np.array(_jit._pointer_to_array(y_, 2 * n + 2)).view(np.complex128)
+        out = _jit._pointer_to_array(out_, 2 * n).view(np.complex128)
+        q = np.array(_jit._pointer_to_array(p_, 2 * user.parameters.size)).view(np.complex128)
+        try:
+            if shape.in_place:
+                slope = np.zeros(n, dtype=np.complex128)
+                function(state[0], state[1:].copy(), slope, *arguments(q))
+                out[:] = slope
+            else:
+                y = state[1:, None].copy() if shape.vectorized else state[1:].copy()
+                out[:] = np.asarray(function(state[0], y, *arguments(q)), dtype=np.complex128).ravel()
+        except Exception:
+            return RAISED
+        return OK
+
+    trampoline = _jit.SCALAR_CTYPE(callback)
+    return _wrap.ScalarKernel(ctypes.cast(trampoline, ctypes.c_void_p).value, False, trampoline)
