@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._core import ROUND, bits, elementary, fma, two_difference
+from ._core import ROUND, bits, elementary, fma, from_bits, two_difference
 
 #: Largest angle whose reduction is exact enough; NaN beyond, where neighbouring numbers are 0.004 rad apart.
 ANGLE_LIMIT = 2.0**45
@@ -13,7 +13,20 @@ _HALF_PI_1 = 1.5707963267948966
 _HALF_PI_2 = 6.123233995736766e-17
 _HALF_PI_3 = -1.4973849048591833e-33
 _TWO_OVER_PI = 0.6366197723675814
-# sin and cos on [-pi/4, pi/4] (fdlibm, k_sin.c and k_cos.c)
+# The same of pi, for which differences are multiples of 2**-52 below 2.
+_PI_1, _PI_2, _PI_3 = 2.0 * _HALF_PI_1, 2.0 * _HALF_PI_2, 2.0 * _HALF_PI_3
+_ONE_OVER_PI = 0.5 * _TWO_OVER_PI
+# sin on [-pi/2, pi/2] to 1e-17 of its value, by odd powers (SLEEF, sleefdp.c, xsin)
+_T3 = -0.166666666666666657414808
+_T5 = 0.00833333333333332974823815
+_T7 = -0.000198412698412696162806809
+_T9 = 2.75573192239198747630416e-06
+_T11 = -2.50521083763502045810755e-08
+_T13 = 1.60590430605664501629054e-10
+_T15 = -7.64712219118158833288484e-13
+_T17 = 2.81009972710863200091251e-15
+_T19 = -7.97255955009037868891952e-18
+# for tan: sin and cos on [-pi/4, pi/4] (fdlibm, k_sin.c and k_cos.c)
 _S1 = -1.66666666666666324348e-01
 _S2 = 8.33333333332248946124e-03
 _S3 = -1.98412698298579493134e-04
@@ -60,25 +73,35 @@ def _cos_reduced(r, tail):
 
 
 @elementary
-def _sin_of_quadrant(x, extra):
-    r, tail, shifted = _reduce_angle(x)
-    quadrant = bits(shifted) + extra
-    c, c_lost = _cos_reduced(r, tail)
-    value = c + c_lost if quadrant & 1 else r + _sin_reduced(r, tail)
-    value = -value if quadrant & 2 else value
+def _sin_of_remainder(x, turns, shifted):
+    """sin(x - turns pi), its sign changed where the integer in the low bits of `shifted` is odd.
+
+    For arguments up to pi/2 in magnitude. Each fused multiply-add rounds its result once: the first is exact, and what remains is right to
+    half an ulp though all leading digits cancel.
+    """
+    r = fma(-turns, _PI_3, fma(-turns, _PI_2, fma(-turns, _PI_1, x)))
+    z = r * r
+    w = z * z
+    even = _T5 + w * (_T9 + w * (_T13 + w * _T17))
+    odd = _T7 + w * (_T11 + w * (_T15 + w * _T19))
+    value = r + (r * z) * (_T3 + z * (even + z * odd))  # the first coefficient last: one rounding of that size
+    value = from_bits(bits(value) ^ (bits(shifted) << 63))
     return np.nan if abs(x) > ANGLE_LIMIT else value
 
 
 @elementary
 def sin(x):
     """Sine of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond."""
-    return x if abs(x) < 1e-160 else _sin_of_quadrant(x, 0)  # sin(-0) = -0
+    shifted = fma(x, _ONE_OVER_PI, ROUND)
+    value = _sin_of_remainder(x, shifted - ROUND, shifted)
+    return x if x == 0.0 else value  # sin(-0) = -0
 
 
 @elementary
 def cos(x):
     """Cosine of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond."""
-    return _sin_of_quadrant(x, 1)
+    shifted = fma(x, _ONE_OVER_PI, -0.5) + ROUND
+    return -_sin_of_remainder(x, (shifted - ROUND) + 0.5, shifted)
 
 
 @elementary
