@@ -10,6 +10,8 @@ import math
 from . import control as C
 from . import explicit, fused_auto, fused_events, interpolant, lanes
 from .fused_sweep import (
+    ABREAST,
+    ABREAST_DIMENSION,
     FIXED,
     accept_source,
     attempt_source,
@@ -52,10 +54,22 @@ def _evaluation(layout, k, row, c):
     n = layout.n
     time = "t_new" if c == 1.0 else f"t + {float(c)!r} * h"
     columns = [[f"k{j}_{i}" for j in range(k)] for i in range(n)]
-    lines = [f"sum{i} = {weighted(row, columns[i])}" for i in range(n)] + [
-        f"z{i} = y{i} + h * sum{i}" for i in range(n)
-    ]
+    lines = [f"scale = {leading(row)!r} * h"]
+    lines += [f"sum{i} = {relative(row, columns[i])}" for i in range(n)]
+    lines += [f"z{i} = y{i} + scale * sum{i}" for i in range(n)]
     return lines + call(time, [f"z{i}" for i in range(n)], _slopes(k, n), [f"p{j}" for j in range(layout.n_params)])
+
+
+def leading(weights):
+    """The first weight that is not zero."""
+    return next(weight for weight in weights if weight != 0)
+
+
+def relative(weights, terms):
+    """Source of a weighted sum in units of its first weight, which saves a multiplication."""
+    first = leading(weights)
+    ratios = [float(weight / first) for weight in weights]
+    return weighted(ratios, terms).replace("1.0 * ", "", 1)
 
 
 def pi_controller(exponent):
@@ -119,11 +133,12 @@ def sweep(table, layout, outputs):
     if late:
         work += " + select(err_square <= 1.0, 1.0, 0.0)" if adaptive else " + 1.0"
     after = control_source(layout, factor, work, more=fused_auto.leave_explicit(layout, table) if paired else ())
-    return sweep_source(n, body, after)
+    abreast = ABREAST if n <= ABREAST_DIMENSION and not (outputs or paired) else (1, 1)
+    return sweep_source(n, body, after, abreast)
 
 
 def _error(table, n):
-    """Source of the squared norm of the error estimate; ``sum`` is the weighted sum of the slopes that led to ``z``."""
+    """Source of the squared norm of the error estimate; ``sum`` is the sum of the slopes that led to ``z``, see `relative`."""
     lines = []
     for i in range(n):
         slopes = [f"k{k}_{i}" for k in range(table.stages)]
@@ -133,9 +148,8 @@ def _error(table, n):
             f"e{i} = ({weighted(table.b_err, slopes)}) * weight{i}",
         ]
         if table.b_err_low is not None:
-            rest = [
-                b - low for b, low in zip(table.b, table.b_err_low, strict=True)
-            ]  # fewer terms than the estimate itself
+            # b less the estimate has fewer terms than the estimate itself
+            rest = [(b - low) / leading(table.b) for b, low in zip(table.b, table.b_err_low, strict=True)]
             lines += [f"l{i} = (sum{i} - ({weighted(rest, slopes)})) * weight{i}"]
     lines += [f"total = {' + '.join(f'e{i} * e{i}' for i in range(n))}"]
     if table.b_err_low is None:
@@ -144,7 +158,7 @@ def _error(table, n):
     return [
         *lines,
         f"low = {' + '.join(f'l{i} * l{i}' for i in range(n))}",
-        f"denominator = (total + 0.01 * low) * {float(n)!r}",
+        f"denominator = {float(n)!r} * total + {0.01 * n * leading(table.b) ** 2!r} * low",
         "err_square = select(denominator != 0.0, h * h * total * (total / denominator), 0.0)",
     ]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import _jit
 from . import lanes as L
-from .lane_arithmetic import align_stack, exp2_of, log2_of, part, pointer, select
+from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, part, pointer, select
 from .lane_sources import begin_source, run_source
 
 
@@ -32,7 +32,7 @@ def kernel(name, layout, order, sources, namespace, identity):
     -------
     int
     """
-    scope = {f.__name__: f for f in (math, align_stack, pointer, select, log2_of, exp2_of)} | namespace
+    scope = {f.__name__: f for f in (math, align_stack, bits_of, pointer, select, log2_of, exp2_of)} | namespace
     has_dense = "dense" in sources
     run = run_source(layout, has_dense, identity)
     sources = {

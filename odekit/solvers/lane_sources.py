@@ -21,6 +21,8 @@ def begin_source(layout, order, identity):
     y, f = [f"y{i}" for i in range(n)], [f"f{i}" for i in range(n)]
     g, z, p = [f"g{i}" for i in range(n)], [f"z{i}" for i in range(n)], [f"p{i}" for i in range(layout.n_params)]
 
+    usual = 2.0 ** min(100 * (order + 1), 1000)  # up to here `exp2_of` is good for the root
+
     def norm(values):
         squares = " + ".join(f"({v} * v{i}) * ({v} * v{i})" for i, v in enumerate(values))
         return f"math.sqrt(({squares}) / {n})"
@@ -58,7 +60,11 @@ def begin_source(layout, order, identity):
         f"    if d1 <= {C.TINY_SLOPE!r} and d2 <= {C.TINY_SLOPE!r}:",
         f"        h = max({C.TINY_STEP!r}, h0 * 1e-3)",
         "    else:",
-        f"        h = (0.01 / max(d1, d2)) ** {1.0 / (order + 1)!r}",
+        "        h = 0.01 / max(d1, d2)",
+        f"        if h > {1.0 / usual!r} and h < {usual!r}:",
+        f"            h = exp2_of({1.0 / (order + 1)!r} * log2_of(h))",
+        "        else:",
+        f"            h = h ** {1.0 / (order + 1)!r}",
         "    h = min(100.0 * h0, h, span, max_step)",
         "    if not h < math.inf:",
         f"        h = {C.TINY_STEP!r} * span",
@@ -74,6 +80,7 @@ def run_source(layout, has_dense, identity):
     at, n, lanes = layout.at, layout.n, layout.lanes
     y, paired = layout.vector("y"), fused_auto.is_pair(layout)
     arguments = ", ".join([*_TAKE, *(["queue_in"] if paired else [])])
+    neighbours = [at(L.STATUS, f"first + {k}") for k in range(L.LINE)]
     lines = [
         "def lanes(addresses, control, w, settings):",
         "    spans, starts, params = pointer(addresses[0]), pointer(addresses[1]), pointer(addresses[2])",
@@ -88,16 +95,19 @@ def run_source(layout, has_dense, identity):
         f"        active = control[{L.ACTIVE}]",
         "        if done > 0:",
         # lanes from the last one down: what moves into a gap has been looked at already
-        "            for lane in range(active - 1, -1, -1):",
-        f"                if {at(L.STATUS)} > 0.5:",
+        f"            for first in range((active - 1) // {L.LINE} * {L.LINE}, -1, -{L.LINE}):",
+        f"                if {' | '.join(f'bits_of({status})' for status in neighbours)} == 0:",
+        "                    continue",  # the bits of `RUN`
+        f"                for lane in range(min(active, first + {L.LINE}) - 1, first - 1, -1):",
+        f"                    if {at(L.STATUS)} > 0.5:",
         *(_hand_over_lines(layout) if paired else []),
-        f"                    {'if not handed: ' if paired else ''}finish(w, lane, save, rows, y_out, t_out, counters, ends)",
-        f"                    if not take(w, lane, control, {arguments}):",
-        "                        active -= 1",
-        "                        if lane != active:",
-        f"                            for row in range({layout.rows}):",
-        f"                                w[row * {layout.stride} + lane] = w[row * {layout.stride} + active]",
-        f"                        {at(L.STATUS, 'active')} = {L.IDLE}.0",
+        f"                        {'if not handed: ' if paired else ''}finish(w, lane, save, rows, y_out, t_out, counters, ends)",
+        f"                        if not take(w, lane, control, {arguments}):",
+        "                            active -= 1",
+        "                            if lane != active:",
+        f"                                for row in range({layout.rows}):",
+        f"                                    w[row * {layout.stride} + lane] = w[row * {layout.stride} + active]",
+        f"                            {at(L.STATUS, 'active')} = {L.IDLE}.0",
         f"            while active < {lanes} and take(w, active, control, {arguments}):",
         "                active += 1",
         f"            control[{L.ACTIVE}] = active",
@@ -186,12 +196,12 @@ def _hand_over_lines(layout):
     """Source that puts a trajectory that changes its method into the other kernel's queue."""
     record = layout.first["record"]
     return [
-        f"                    handed = {layout.at(L.STATUS)} == {L.SWITCH}.0",
-        "                    if handed:",
-        f"                        place = {record} * control[{L.OUTGOING}]",
-        f"                        control[{L.OUTGOING}] += 1",
-        f"                        for row in range({record}):",
-        f"                            queue_out[place + row] = w[row * {layout.stride} + lane]",
+        f"                        handed = {layout.at(L.STATUS)} == {L.SWITCH}.0",
+        "                        if handed:",
+        f"                            place = {record} * control[{L.OUTGOING}]",
+        f"                            control[{L.OUTGOING}] += 1",
+        f"                            for row in range({record}):",
+        f"                                queue_out[place + row] = w[row * {layout.stride} + lane]",
     ]
 
 

@@ -133,7 +133,8 @@ def test_failures_stay_with_their_member():
             raise ValueError("too large")
         return [size * y[0] * y[0]]
 
-    size, limit = np.array([0.1, 2.5, 0.2, 2.0, 0.3]), np.array([1e300, 1e300, 1e300, 3.0, 1e300])
+    # no output falls on the pole of the second, where the state is as good as nothing
+    size, limit = np.array([0.1, 2.6, 0.2, 2.0, 0.3]), np.array([1e300, 1e300, 1e300, 3.0, 1e300])
     fused, single = both(field, (0, 1), [1.0], (size, limit), "tsit5", t_eval=np.linspace(0, 1, 6))
     assert fused.retcode.tolist() == [0, Retcode.STEP_TOO_SMALL, 0, Retcode.RHS_RAISED, 0] == single.retcode.tolist()
     np.testing.assert_allclose(fused.y, single.y, rtol=1e-9)
