@@ -73,7 +73,10 @@ def sentence(name, methods, n, rtol, structure=""):
     if len(methods) == 1 and methods[0].implicit:
         return f"{first} alone: linear_solver = 'gmres' is for stiff systems"
     if len(methods) == 1:
-        return f"{first} alone: {tolerance}; n = {n} is too large for the full matrices of an implicit method"
+        return (
+            f"{first} alone: {tolerance}; n = {n} is too large for the full matrices of an implicit method; "
+            "for diffusion on a grid, rock4 and rock2 need none"
+        )
     size = f"n = {n} is {'above' if n > LARGE else 'at most'} {LARGE}"
     given = f"; the Jacobian has a structure: {structure}" if structure else ""
     return f"{first} first, {methods[1].name} where it is stiff: {tolerance}; {size}{given}"

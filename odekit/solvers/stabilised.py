@@ -24,7 +24,7 @@ REACH_SAFETY = 0.999999
 
 _STATE_NAMES = (
     "ACCEPTED ATOL COEFFICIENTS ERR_NORM F F0 F1 FIRST_STEP H H_NEXT N NFEV NONFINITE O_FIRST REJECTED REJECTED_ERROR RTOL "
-    "SCRATCH SPECTRAL_RADIUS T T_NEW Y Y_NEW rhs_raised vector"
+    "SCRATCH T T_NEW Y Y_NEW rhs_raised vector"
 ).split()
 _NAMESPACE = {name: getattr(state, name) for name in _STATE_NAMES} | {
     "LARGEST_AGE": LARGEST_AGE,
@@ -58,9 +58,7 @@ _BEGIN = """
     rtol, atol, scratch = vector(iw, w, RTOL), vector(iw, w, ATOL), vector(iw, w, SCRATCH)
     direction, g, g_old = view1(w, iw[O_FIRST], n), view1(w, iw[O_FIRST] + n, n), view1(w, iw[O_FIRST] + 2 * n, n)
     # the spectral radius: anew at a start, after a rejection, and every so often
-    if w[SPECTRAL_RADIUS] > 0.0:
-        w[RADIUS] = w[SPECTRAL_RADIUS]
-    elif iw[FIRST_STEP] != 0 or iw[RADIUS_AGE] >= LARGEST_AGE or (iw[REJECTED] != 0 and iw[RADIUS_AGE] > 0):
+    if iw[FIRST_STEP] != 0 or iw[RADIUS_AGE] >= LARGEST_AGE or (iw[REJECTED] != 0 and iw[RADIUS_AGE] > 0):
         code = estimate(fn, iw, w, p, direction, g, k1, RADIUS)
         if code != ACCEPTED:
             w[H_NEXT] = h * NONFINITE_FACTOR

@@ -111,7 +111,6 @@ STABILITY_SIZE = 13  # of the explicit method of an automatic pair, along the ne
 EXPONENT = 15  # 1 / (q + 1) for the error estimate, of order q, of the explicit method of an automatic pair
 OUTSIDE = 14  # what the domain's kernel said last
 BINDING = 17  # frequency that binds the two copies of `odekit.solvers.tao`
-SPECTRAL_RADIUS = 18  # bound of the |eigenvalues| of the Jacobian that the user gives; 0: it is estimated
 LINEAR_TOLERANCE = 16  # norm of the residual that an iterative linear solver may leave
 #: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
 SHIFTS = 20
