@@ -153,6 +153,12 @@ def solve_ivp(
     >>> sol = odekit.solve_ivp(rod, (0, 0.1), mode, "bdf", args=(1001.0**2,), rtol=1e-6, atol=1e-9, lband=1, uband=1)
     >>> bool(abs(sol.y[499, -1] / mode[499] - np.exp(-0.1 * np.pi**2)) < 1e-4)
     True
+
+    Or without a Jacobian, by an explicit method that takes as many stages as the rod demands:
+
+    >>> sol = odekit.solve_ivp(rod, (0, 0.1), mode, "rock4", args=(1001.0**2,), rtol=1e-6, atol=1e-9)
+    >>> bool(abs(sol.y[499, -1] / mode[499] - np.exp(-0.1 * np.pi**2)) < 1e-4), sol.njev
+    (True, 0)
     """
     _checks.options(unknown)
     t0, t1 = _checks.span(t_span)
