@@ -10,6 +10,7 @@ from ._capture import names_used, surroundings
 from .field import InPlace
 from .separable import Separable
 from .solvers import batch as B
+from .solvers.lane_loop import LaneLoop
 
 _NAMES = frozenset(("sin", "cos", "tan"))
 _LIMITED = [getattr(module, name) for module in (math, np, vmath) for name in _NAMES]
@@ -53,12 +54,18 @@ class RescuedLoop:
 
     def __init__(self, batch, lanes, make_single, codes):
         self.batch, self.lanes, self.make_single, self.codes = batch, lanes, make_single, codes
-        self.single, self.range, self.left = None, (0, 0), None
+        self.single, self.ranges, self.left = None, [], None
 
     def start(self, first, last):
         """Take up trajectories `first` to ``last - 1``."""
-        self.range, self.left = (first, last), None
+        self.ranges, self.left = [(first, last)], None
         self.lanes.start(first, last)
+
+    def feed(self, waiting):
+        """Take up the next range, see `LaneLoop.feed`."""
+        taken = self.lanes.feed(waiting) if self.left is None and isinstance(self.lanes, LaneLoop) else None
+        if taken is not None:
+            self.ranges.append(taken)
 
     def advance(self):
         """Go on for a while.
@@ -68,12 +75,14 @@ class RescuedLoop:
         bool
             Whether the range is finished.
         """
-        batch, (first, last) = self.batch, self.range
+        batch = self.batch
         if self.left is None:
             if not self.lanes.advance():
                 return False
-            failed = np.flatnonzero(np.isin(batch.counters[first:last, B.RETCODE], self.codes))
-            self.left = list(first + failed)
+            codes = batch.counters[:, B.RETCODE]
+            self.left = [
+                k for first, last in self.ranges for k in first + np.flatnonzero(np.isin(codes[first:last], self.codes))
+            ]
             self._next()
         elif self.single.advance():
             self.left.pop()

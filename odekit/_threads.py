@@ -33,10 +33,19 @@ def chunks(size, chunksize, threads, least):
     -------
     list of (int, int)
     """
-    if chunksize is None:
-        parts = 1 if threads == 1 else threads * CHUNKS_PER_THREAD
-        chunksize = max(-(-size // parts), min(least, -(-size // threads)))
-    return [(first, min(first + chunksize, size)) for first in range(0, size, chunksize)]
+    if chunksize is None and threads == 1:
+        chunksize = size
+    smallest, ranges, first = min(least, -(-size // threads)), [], 0
+    while first < size:
+        # a share of what is left: the last ones are small, so that all threads end together
+        length = chunksize or max(-(-(size - first) // (2 * threads)), smallest)
+        ranges.append((first, min(first + length, size)))
+        first += length
+    return ranges
+
+
+def _nothing(waiting):
+    """Of a loop that waits for the end of one range before it takes up the next."""
 
 
 def run(make_loop, ranges, threads, show):
@@ -45,7 +54,8 @@ def run(make_loop, ranges, threads, show):
     Parameters
     ----------
     make_loop : callable
-        Makes an object with ``start(first, last)`` and ``advance() -> finished``; each thread has its own.
+        Makes an object with ``start(first, last)`` and ``advance() -> finished``, and perhaps ``feed(waiting)``, by which it takes up
+        further ranges itself; each thread has its own.
     ranges : list of (int, int)
     threads : int
         One means the calling thread.
@@ -56,13 +66,16 @@ def run(make_loop, ranges, threads, show):
 
     def work():
         loop = make_loop()
+        feed = getattr(loop, "feed", _nothing)
         while waiting and not stop.is_set():
             try:
                 first, last = waiting.popleft()
             except IndexError:  # another thread was faster
                 return
             loop.start(first, last)
+            feed(waiting)
             while not loop.advance():
+                feed(waiting)
                 if stop.is_set():
                     return
                 if threads == 1 and show is not None:

@@ -73,8 +73,11 @@ class EnsembleSolution:
     @property
     def y_end(self):
         """The last state that is kept of each trajectory, (N, n); NaN where it failed."""
-        last = np.maximum(self.nsaved - 1, 0)
-        ends = np.take_along_axis(self.y, last[:, None, None], axis=2)[:, :, 0]
+        if self.y.shape[2] == 1:
+            ends = self.y[:, :, 0].copy()
+        else:
+            last = np.maximum(self.nsaved - 1, 0)
+            ends = np.take_along_axis(self.y, last[:, None, None], axis=2)[:, :, 0]
         ends[~self.success] = np.nan
         return ends
 

@@ -174,3 +174,19 @@ def test_unknown_options_and_arguments():
         odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], args=("a",))
     with pytest.raises(TypeError, match="number of threads"):
         odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], executor="many")
+
+
+def test_a_trajectory_of_auto_does_not_remember_the_one_before():
+    """Patience and the like begin anew with each trajectory, in whichever order they come."""
+
+    def field(t, y, stiffness):
+        return [-stiffness * (y[0] - np.cos(t)) if t > 1 else -y[0]]
+
+    stiffness = np.array([1e5, 1.0, 3e4, 2.0, 1e6])
+    runs = [
+        odekit.solve_ensemble(field, (0, 4), [0.5], (order,), "auto", tier="single", executor=1)
+        for order in (stiffness, stiffness[::-1])
+    ]
+    assert (runs[0].y == runs[1].y[::-1]).all() and runs[0].nswitch.max() > 0
+    for name in ("nfev", "naccept", "nreject", "nswitch"):
+        assert (getattr(runs[0], name) == getattr(runs[1], name)[::-1]).all()

@@ -1,5 +1,6 @@
 """The kernel of a method in lanes, compiled, and the loop of one thread over it."""
 
+import contextlib
 import ctypes
 import math
 
@@ -88,7 +89,28 @@ class LaneLoop:
     def start(self, first, last):
         """Take up trajectories `first` to ``last - 1``."""
         self.control[L.NEXT], self.control[L.LAST], self.control[L.ACTIVE] = first, last, 0
+        self.control[L.MORE] = 0
         self.status[:] = L.IDLE
+
+    def feed(self, waiting):
+        """Take up the next range where all trajectories of the last one have been begun, so that no lane runs empty.
+
+        Parameters
+        ----------
+        waiting : collections.deque of (int, int)
+            Ranges, which other threads take from, too.
+
+        Returns
+        -------
+        (int, int) or None
+            The range taken up.
+        """
+        control, taken = self.control, None
+        if control[L.NEXT] == control[L.LAST]:
+            with contextlib.suppress(IndexError):  # nothing is left
+                taken = control[L.NEXT], control[L.LAST] = waiting.popleft()
+        control[L.MORE] = len(waiting) > 0
+        return taken
 
     def advance(self):
         """Go on for a while.

@@ -111,6 +111,8 @@ def run_source(layout, has_dense, identity):
         f"            while active < {lanes} and take(w, active, control, {arguments}):",
         "                active += 1",
         f"            control[{L.ACTIVE}] = active",
+        f"            if active < {lanes} and control[{L.MORE}] != 0:",
+        "                return 0",
         "        if active == 0:",
         "            return 1",
         *(_pause_lines(lanes) if paired else []),

@@ -32,7 +32,8 @@ NEXT, LAST, ACTIVE, SWEEPS, SAVE, ROWS, SHARED_TIMES, STEP_LIMIT = range(8)
 # of an automatic pair: trajectories that wait for this kernel and for the other one, how many may wait there, and below how many
 # active lanes the kernel returns
 INCOMING, OUTGOING, CAPACITY, LEAST = range(8, 12)
-CONTROL_SIZE = 12
+MORE = 12  # whether there are more trajectories to ask for: the kernel then returns as soon as lanes are free
+CONTROL_SIZE = 13
 # settings, float64
 FIRST_STEP, MAX_STEP = range(2)
 # addresses; the last two of an automatic pair: the trajectories that wait for this kernel, and for the other one
