@@ -55,7 +55,7 @@ def gradient(
     cotangent : array_like, (n, nt), or callable
         Derivative of the loss with respect to the states at `t`; a callable gets them, (n, nt), and returns it.
     method : str
-        One of the explicit methods, or of the implicit ones that `odekit.adjoint.ImplicitAdjoint` knows.
+        Exactly differentiated: the explicit methods, and the implicit ones that `odekit.adjoint.ImplicitAdjoint` knows.
     args : tuple
         Further arguments of `fun`: numbers and arrays.
     rtol, atol : float
