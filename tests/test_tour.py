@@ -11,7 +11,7 @@ import pytest
 
 import odekit
 from odekit import tour
-from odekit.tour import lynx_hare, lynx_hare_data, pendulum, robertson, solar_system
+from odekit.tour import crossing, double_pendulum, lynx_hare, lynx_hare_data, moons, pendulum, robertson, solar_system
 
 try:
     import matplotlib
@@ -25,6 +25,9 @@ SMALL = [
     (lynx_hare, {"steps": 20, "networks": 2}, [], ["lynx-hare.h5"]),
     (solar_system, {"years": 20}, ["solar-system.h5"], []),
     (pendulum, {"steps": 20, "starts": 5, "end": 3.0}, [], ["pendulum-hamiltonian.h5", "pendulum-plain.h5"]),
+    (double_pendulum, {"steps": 20, "starts": 3, "end": 1.0}, [], ["double-pendulum.h5"]),
+    (crossing, {"steps": 20}, [], ["crossing.h5"]),
+    (moons, {"steps": 5, "points": 300}, [], ["moons.h5"]),
 ]
 
 

@@ -1,4 +1,4 @@
-"""A tour in four parts: what odekit does, shown on problems with known answers or real data.
+"""A tour in seven parts: what odekit does, shown on problems with known answers or real data.
 
 ``python -m odekit`` runs it. Each part is a script of its own that can be read as an example.
 """
@@ -12,7 +12,7 @@ import traceback
 
 from .. import __version__
 
-PARTS = ("robertson", "lynx_hare", "solar_system", "pendulum")
+PARTS = ("robertson", "lynx_hare", "solar_system", "pendulum", "double_pendulum", "crossing", "moons")
 
 
 def run(folder, parts=PARTS):
@@ -55,7 +55,7 @@ def main(argv=None):
     """Command line of ``python -m odekit``; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m odekit",
-        description="A tour of odekit: four problems are solved; files and pictures show the results.",
+        description="A tour of odekit: seven problems are solved; files and pictures show the results.",
     )
     parser.add_argument(
         "--out", default="odekit-tour", metavar="FOLDER", help="where files and pictures go (default: %(default)s)"
