@@ -160,6 +160,8 @@ kernel = njit(**KERNEL_OPTIONS)
 core = part(**PART_OPTIONS)
 #: The same for parts of a hot loop: a call would pass every array as seven numbers.
 inlined_core = part(**PART_OPTIONS, forceinline=True)
+#: The same for sums of many terms, whose order is the machine's: else each addition waits for the one before.
+summing_core = part(**{**PART_OPTIONS, "fastmath": FASTMATH | {"reassoc"}}, forceinline=True)
 #: The same for functions that return views, which no call without reference counts can: their source is put in place of the call.
 view_maker = njit(**CORE_OPTIONS, inline="always")
 

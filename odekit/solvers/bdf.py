@@ -145,10 +145,10 @@ def _predict(iw, w):
     y, y_new = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW)
     D = _jit.view2(w, _place(iw, _D), MAX_ORDER + 2, n)
     for i in range(n):
-        value = y[i]
-        for j in range(iw[_ORDER]):
-            value += D[j, i]
-        y_new[i] = value
+        y_new[i] = y[i] + D[0, i]
+    for j in range(1, iw[_ORDER]):  # row by row, as all loops over the differences: along contiguous memory
+        for i in range(n):
+            y_new[i] += D[j, i]
 
 
 @_jit.core
@@ -169,11 +169,12 @@ def _iterate(fn, iw, w, p):
     psi, increment = _jit.view1(w, _place(iw, _PSI), n), _jit.view1(w, _place(iw, _INCREMENT), n)
     inverse = _jit.view1(w, _place(iw, _INVERSE), n)
     _predict(iw, w)
+    for j in range(order):
+        weight = GAMMA[j + 1] / ALPHA[order]
+        for i in range(n):
+            psi[i] = weight * D[0, i] if j == 0 else psi[i] + weight * D[j, i]
     for i in range(n):
-        history = 0.0
-        for j in range(order):
-            history += GAMMA[j + 1] * D[j, i]
-        psi[i], d[i] = history / ALPHA[order], 0.0
+        d[i] = 0.0
     newton.inverse_weights(y_new, rtol, atol, inverse)
     # damps the stiff components, in which factors of another c are off by the ratio (CVODE)
     damping = 2.0 / (1.0 + c / w[_C_LU])
@@ -278,7 +279,8 @@ def step(fn, iw, w, p):
         f1[i] = (psi[i] + d[i]) * ALPHA[order] / h
         D[order + 1, i] = d[i] - D[order, i]
         D[order, i] = d[i]
-        for j in range(order - 1, -1, -1):
+    for j in range(order - 1, -1, -1):
+        for i in range(n):
             D[j, i] += D[j + 1, i]
     iw[_EQUAL_STEPS] += 1
     w[state.H_NEXT] = h

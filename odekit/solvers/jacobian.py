@@ -55,13 +55,13 @@ def begin(fn, iw, w, p):
 def finish(iw, w, bound):
     """Note a new Jacobian, with a bound of its spectral radius; step code."""
     values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
-    total = 0.0
-    for value in values:
-        total += 0.0 * value  # not zero if one number is NaN or infinite
+    bad = 0
+    for i in range(values.size):
+        bad += 0 if abs(values[i]) < np.inf else 1
     w[state.EIGENVALUE] = bound
     iw[state.LU_VALID] = 0
-    iw[state.JAC_FRESH] = 1 if total == 0.0 else 0
-    return state.ACCEPTED if total == 0.0 else state.NONFINITE
+    iw[state.JAC_FRESH] = 1 if bad == 0 else 0
+    return state.ACCEPTED if bad == 0 else state.NONFINITE
 
 
 @_jit.core

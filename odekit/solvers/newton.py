@@ -149,7 +149,7 @@ def inverse_weights(y, rtol, atol, out):
         out[i] = 1.0 / weight if weight != 0.0 else 0.0
 
 
-@_jit.core
+@_jit.summing_core
 def norm(v, inverse):
     """Root mean square of ``v`` times the inverse weights."""
     total = 0.0

@@ -14,56 +14,55 @@ from .dense import pivots_view
 
 
 @_jit.core
-def _bound(J, lband, uband, sums):
+def _bound(J, uband, by_rows, by_columns):
     """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
     n = J.shape[1]
     for i in range(n):
-        sums[i] = 0.0
-    by_rows = by_columns = 0.0
-    for j in range(n):
-        column = 0.0
-        for i in range(max(0, j - uband), min(n, j + lband + 1)):
-            size = abs(J[uband + i - j, j])
-            column += size
-            sums[i] += size
-        by_columns = max(by_columns, column)
+        by_rows[i] = by_columns[i] = 0.0
+    for d in range(J.shape[0]):
+        diagonal, below = J[d], d - uband
+        for j in range(max(0, -below), min(n, n - below)):
+            by_columns[j] += abs(diagonal[j])
+        for i in range(max(0, below), min(n, n + below)):
+            by_rows[i] += abs(diagonal[i - below])
+    rows = columns_ = 0.0
     for i in range(n):
-        by_rows = max(by_rows, sums[i])
-    return min(by_rows, by_columns)
+        rows, columns_ = max(rows, by_rows[i]), max(columns_, by_columns[i])
+    return min(rows, columns_)
 
 
 @_jit.core
 def _evaluate(fn, iw, w, p, J):
     """Evaluate the band: columns that are its width apart share no row; step code."""
-    n, lband, uband = iw[state.N], iw[state.LBAND], iw[state.UBAND]
-    colours = iw[state.N_COLOURS]
+    n, uband, colours = iw[state.N], iw[state.UBAND], iw[state.N_COLOURS]
     _, y, _ = jacobian.point(iw, w)
     columns.begin(iw, w)
     step, out = _jit.view1(w, columns.increments(iw), n), _jit.view1(w, columns.derivative(iw), n)
     for colour in range(colours):
-        for j in range(colour, n, colours):
-            columns.vary(iw, w, y, j, True)
+        columns.vary_every(iw, w, y, colour, colours, True)
         code = columns.evaluate(fn, iw, w, p)
         if code != state.ACCEPTED:
             return code
-        for j in range(colour, n, colours):
-            columns.vary(iw, w, y, j, False)
-            inverse = 1.0 / step[j]
-            for i in range(max(0, j - uband), min(n, j + lband + 1)):
-                J[uband + i - j, j] = out[i] * inverse
+        columns.vary_every(iw, w, y, colour, colours, False)
+        for d in range(J.shape[0]):
+            diagonal, below = J[d], d - uband
+            for j in range(colour, n, colours):
+                if 0 <= j + below < n:
+                    diagonal[j] = out[j + below] / step[j]
     return columns.evaluate_rate(fn, iw, w, p)
 
 
 def jacobian_banded(fn, iw, w, p):
     """Evaluate the Jacobian, see `odekit.solvers.jacobian.evaluate`."""
-    lband, uband = iw[state.LBAND], iw[state.UBAND]
-    J = _jit.view2(w, iw[state.O_IMPLICIT], lband + uband + 1, iw[state.N])
+    n, uband = iw[state.N], iw[state.UBAND]
+    J = _jit.view2(w, iw[state.O_IMPLICIT], iw[state.LBAND] + uband + 1, n)
     code = jacobian.begin(fn, iw, w, p)
     if code == state.ACCEPTED and columns.wanted(iw):
         code = _evaluate(fn, iw, w, p, J)
     if code != state.ACCEPTED:
         return code
-    return jacobian.finish(iw, w, _bound(J, lband, uband, _jit.view1(w, columns.derivative(iw), iw[state.N])))
+    by_rows, by_columns = _jit.view1(w, columns.derivative(iw), n), _jit.view1(w, columns.increments(iw), n)
+    return jacobian.finish(iw, w, _bound(J, uband, by_rows, by_columns))
 
 
 def jacobian_reordered(fn, iw, w, p):

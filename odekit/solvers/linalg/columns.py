@@ -44,14 +44,28 @@ def begin(iw, w):
     x, v = _jit.view1(w, iw[state.O_DERIVATIVE], n), _jit.view1(w, _direction(iw), n + 1)
     step = _jit.view1(w, increments(iw), n)
     rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)
-    exact = iw[state.JAC_KIND] == state.JAC_DIRECTION
-    least = 0.0 if exact else jacobian.least_increment(iw, w, y, f)
-    v[y.size] = 0.0
-    for j in range(y.size):
+    for j in range(n):
         x[j], v[j], step[j] = y[j], 0.0, 1.0
-        if not exact:
+    v[n] = 0.0
+    if iw[state.JAC_KIND] != state.JAC_DIRECTION:
+        least = jacobian.least_increment(iw, w, y, f)
+        for j in range(n):
             weight = rtol[j] * abs(y[j]) + atol[j]
             step[j] = (y[j] + jacobian.increment(y[j], w[state.H] * f[j], weight, least)) - y[j]  # as represented
+
+
+@_jit.core
+def vary_every(iw, w, y, first, stride, on):
+    """Include columns, from the first on, in the next evaluation, or no longer."""
+    n, place = y.size, increments(iw)
+    if iw[state.JAC_KIND] == state.JAC_DIRECTION:
+        v, value = _jit.view1(w, _direction(iw), n), 1.0 if on else 0.0
+        for j in range(first, n, stride):
+            v[j] = value
+    else:
+        x, step = _jit.view1(w, iw[state.O_DERIVATIVE], n), _jit.view1(w, place, n)
+        for j in range(first, n, stride):
+            x[j] = y[j] + step[j] if on else y[j]
 
 
 @_jit.core
