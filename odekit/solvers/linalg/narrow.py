@@ -208,7 +208,7 @@ def _backward(on, d):
 
 def _core(name, arguments, lines):
     source = "\n".join([f"def {name}({arguments}):", "    n = lu.shape[0]", *("    " + line for line in lines), ""])
-    return _jit.inlined_core(_jit.exec_source(source, name, {"eliminate": band_lu.eliminate}))
+    return _jit.loop_core(_jit.exec_source(source, name, {"eliminate": band_lu.eliminate}))
 
 
 @functools.cache
