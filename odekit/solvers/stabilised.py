@@ -109,6 +109,8 @@ _JUDGE = """
         return REJECTED_ERROR
 """
 
+# The predictive controller of rock4.f rejects fewer steps and takes more of them: on both Brusselators as many evaluations at
+# equal error, within a tenth, as this one.
 _ACCEPT = """
     w[H_NEXT] = h * pi_factor_accepted(w, err_square, EXPONENT, iw[REJECTED] != 0)
     iw[RADIUS_AGE] += 1

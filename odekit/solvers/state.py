@@ -68,7 +68,7 @@ SWITCH_REASON = 27
 NFAIL = 28  # nonlinear iterations that did not converge (also counted as rejections)
 TIME_KIND = 29  # one of the TIME_* below: where df/dt comes from, for the methods that need it
 COSTLY_DENSE = 30  # bit k: the dense output of the method of mode k asks for evaluations of its own
-FAMILY_INT = 32  # 32 numbers that belong to the implicit family
+FAMILY_INT = 32  # 32 numbers that belong to the implicit or the stabilised family
 # the matrices of an implicit method
 O_FACTORS = 64  # where the factors begin in w
 FACTOR_SIZE = 65  # floats of the factors of one real matrix
@@ -114,7 +114,7 @@ BINDING = 17  # frequency that binds the two copies of `odekit.solvers.tao`
 LINEAR_TOLERANCE = 16  # norm of the residual that an iterative linear solver may leave
 #: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
 SHIFTS = 20
-FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit family
+FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit or the stabilised family
 MAX_MATRICES = 4  # of a method: one real, the others complex
 W_HEADER = 64  # then the vectors below, each n long
 
