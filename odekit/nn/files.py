@@ -7,7 +7,7 @@ DEPTH = 4  # how deep models may be nested
 #: Settings of each class in a file, by name: arguments of its constructor and attributes of the object.
 SETTINGS = {
     "MLP": ("sizes", "activation", "final_bias", "init", "time_dependent", "dtype"),
-    "NeuralODE": ("method", "rtol", "atol", "adjoint", "step_control", "first_step"),
+    "NeuralODE": ("method", "rtol", "atol", "adjoint", "step_control", "first_step", "regularisers"),
     "ConcatSquash": ("sizes", "activation", "init", "dtype"),
     "HNN": (),
     "DerivativeModel": (),
@@ -99,10 +99,14 @@ def load(path):
 
 def settings_of(model, prefix=""):
     """Settings of a model and of its parts, by name."""
+    from .regularisers import to_text
+
     name = type(model).__name__
     attributes = {f"{prefix}class": name}
     for key in SETTINGS[name]:
         value = getattr(model, key)
+        if key == "regularisers":
+            value = to_text(value) if value else None
         if value is not None:
             attributes[prefix + key] = int(value) if isinstance(value, bool) else value
     for part in PARTS[name]:
@@ -115,11 +119,14 @@ def _build(attributes, n_params, prefix=""):
     from .antisymmetric import parameter_count as antisymmetric_count
     from .concatsquash import gate_count
     from .header import parameter_count
+    from .regularisers import from_text
 
     name = attributes[f"{prefix}class"]
     if name not in SETTINGS or prefix.count(".") > DEPTH:
         raise ValueError(f"{prefix}class={name!r}; expected one of {', '.join(SETTINGS)}")
     settings = {key: attributes[prefix + key] for key in SETTINGS[name] if prefix + key in attributes}
+    if "regularisers" in settings:
+        settings["regularisers"] = from_text(settings["regularisers"])
     if name == "AntisymmetricField":
         dim, timed = int(settings["dim"]), bool(settings["time_dependent"])
         if antisymmetric_count(dim, timed) != n_params:

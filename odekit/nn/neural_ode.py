@@ -333,8 +333,6 @@ class NeuralODE:
             raise TypeError(
                 f"a file holds the adjoint by its name, but this one is {self.adjoint!r}; set model.adjoint to a name"
             )
-        if self.regularisers:
-            raise TypeError("a file holds no regularisers; save a NeuralODE of the same field without them")
         files.save(path, self, overwrite)
 
     def __repr__(self):

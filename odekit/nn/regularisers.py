@@ -1,6 +1,7 @@
 """Terms that a loss may have beside the data, so that a field is learned that is cheap to follow. Their gradients are exact."""
 
 import dataclasses
+import json
 
 import numpy as np
 
@@ -119,6 +120,22 @@ class RandomEnd:
 
 
 KINDS = (KineticEnergy, JacobianEnergy, ErrorPenalty, StiffnessPenalty, RandomEnd)
+
+
+def to_text(regularisers):
+    """Regularisers as they stand in a file."""
+    return json.dumps([{"kind": type(term).__name__, **dataclasses.asdict(term)} for term in regularisers])
+
+
+def from_text(text):
+    """Regularisers from a file; a ValueError or TypeError if it holds something else."""
+    kinds, terms = {kind.__name__: kind for kind in KINDS}, []
+    for settings in json.loads(text):
+        kind = settings.pop("kind", None) if isinstance(settings, dict) else settings
+        if kind not in kinds:
+            raise ValueError(f"regularisers holds {kind!r}; expected {', '.join(kinds)}")
+        terms.append(kinds[kind](**settings))
+    return tuple(terms)
 
 
 class Terms:

@@ -16,6 +16,7 @@ from odekit.nn import (
     RandomEnd,
     StiffnessPenalty,
     fit,
+    load,
 )
 from odekit.nn.trace import directions
 from odekit.solvers.tables import EXPLICIT
@@ -163,5 +164,16 @@ def test_bad_values():
         RandomEnd(0.0)
     with pytest.raises(TypeError, match=r"need an odekit.nn.MLP as the field, not a AntisymmetricField"):
         NeuralODE(AntisymmetricField(2), regularisers=[KineticEnergy(1.0)])
-    with pytest.raises(TypeError, match="a file holds no regularisers"):
-        NeuralODE(MLP([2, 2]), regularisers=[KineticEnergy(1.0)]).save("nowhere.h5")
+
+
+def test_a_file_holds_them(tmp_path):
+    terms = [
+        KineticEnergy(0.5),
+        JacobianEnergy(1, probes=2, noise="gaussian"),
+        ErrorPenalty(2.0),
+        StiffnessPenalty(1.0),
+        RandomEnd(0.1),
+    ]
+    model = NeuralODE(MLP([2, 2], rng=0), step_control="per_sample", regularisers=terms)
+    model.save(tmp_path / "model.h5")
+    assert load(tmp_path / "model.h5").regularisers == tuple(terms)
