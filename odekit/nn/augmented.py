@@ -19,8 +19,8 @@ class AugmentedODE(NeuralODE):
         Its dimension is that of the data plus `extra`.
     extra : int
         Number of further components.
-    method, rtol, atol, adjoint, step_control, first_step
-        As for `NeuralODE`.
+    method, rtol, atol, adjoint, step_control, first_step, regularisers
+        As for `NeuralODE`; the regularisers see the further components, too.
 
     Attributes
     ----------
@@ -38,10 +38,11 @@ class AugmentedODE(NeuralODE):
     """
 
     def __init__(
-        self, field, extra, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="auto", step_control="shared", first_step=None
+        self, field, extra, method="tsit5", rtol=1e-6, atol=1e-6, adjoint="auto", step_control="shared", first_step=None,
+        regularisers=(),
     ):  # fmt: skip
         self.extra = checks.count("extra", extra)
-        super().__init__(field, method, rtol, atol, adjoint, step_control, first_step)
+        super().__init__(field, method, rtol, atol, adjoint, step_control, first_step, regularisers)
         self.dim = self.field.dim - self.extra
         if self.dim < 1:
             raise ValueError(
@@ -81,6 +82,14 @@ class AugmentedODE(NeuralODE):
     def gradient(self, y0, t, cotangent, *, with_times=False):
         """Trajectories of the data and everything that the adjoint knows; see `NeuralODE.gradient`."""
         y0, _ = self._padded(y0)
+        return self._cut(super().gradient(y0, t, self._widened(cotangent), with_times=with_times))
+
+    def _regularised(self, y0, t, cotangent):
+        g, extra = super()._regularised(self._padded(y0)[0], t, self._widened(cotangent))
+        return self._cut(g), extra
+
+    def _widened(self, cotangent):
+        """A cotangent of the data as one of all components."""
 
         def seeds(ys):
             value = cotangent
@@ -90,7 +99,10 @@ class AugmentedODE(NeuralODE):
             padded[..., : self.dim] = value
             return padded
 
-        g = super().gradient(y0, t, seeds, with_times=with_times)
+        return seeds
+
+    def _cut(self, g):
+        """What the data have of a gradient."""
         return dataclasses.replace(g, y=np.ascontiguousarray(g.y[..., : self.dim]), y0=g.y0[:, : self.dim].copy())
 
     def samples(self, y0, t, target):

@@ -19,7 +19,7 @@ SETTINGS = {
     "DeLaN": ("floor",),
     "ScaledField": ("scale", "rate", "leak"),
     "DissipativeHNN": (),
-    "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step"),
+    "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step", "regularisers"),
     "AntisymmetricField": ("dim", "gamma", "scale", "time_dependent"),
 }
 #: Networks and fields in which the others consist, in the order of their constructors.

@@ -9,6 +9,7 @@ from odekit.nn import (
     MLP,
     Adam,
     AntisymmetricField,
+    AugmentedODE,
     ErrorPenalty,
     JacobianEnergy,
     KineticEnergy,
@@ -164,6 +165,32 @@ def test_bad_values():
         RandomEnd(0.0)
     with pytest.raises(TypeError, match=r"need an odekit.nn.MLP as the field, not a AntisymmetricField"):
         NeuralODE(AntisymmetricField(2), regularisers=[KineticEnergy(1.0)])
+
+
+@pytest.mark.parametrize("terms", [[KineticEnergy(0.5)], [RandomEnd(0.1)]], ids=["energy", "end"])
+def test_further_components_are_regularised_too(terms):
+    field, y0, t = MLP([3, 5, 3], rng=0), Y0[:, :2], T
+    models = [
+        (AugmentedODE(field, 1, "rk4", first_step=0.25, regularisers=terms), y0, TARGET),
+        (NeuralODE(field, "rk4", first_step=0.25, regularisers=terms), np.pad(y0, ((0, 0), (0, 1))), None),
+    ]
+    found = []
+    for model, start, target in models:
+        model.draw(np.random.default_rng(0))
+        if target is None:  # such that the further component adds nothing
+            end = T.copy()
+            end[-1] += 0.1 * model._terms.shift if isinstance(terms[0], RandomEnd) else 0.0
+            target = np.concatenate(
+                (TARGET, NeuralODE(field, "rk4", first_step=0.25).solve(start, end)[..., 2:]), axis=2
+            )
+        found.append(model.loss_and_grad(start, t, target))
+    extra, slope = 0.0, 0.0
+    if isinstance(terms[0], KineticEnergy):  # the term by itself: data that are what the model gives
+        extra, slope = models[0][0].loss_and_grad(y0, t, models[0][0].solve(y0, t))
+    (loss, grad), (wide_loss, wide_grad) = found
+    # the mean is over three components instead of two
+    np.testing.assert_allclose(loss - extra, 1.5 * (wide_loss - extra), rtol=1e-12)
+    np.testing.assert_allclose(grad - slope, 1.5 * (wide_grad - slope), rtol=1e-10, atol=1e-14)
 
 
 def test_a_file_holds_them(tmp_path):
