@@ -48,6 +48,7 @@ from ._address import (
     view2c,
     view3,
 )
+from ._kernel_cache import cached_cfunc, cached_njit
 from ._parts import part
 
 __all__ = [
@@ -60,7 +61,8 @@ __all__ = [
 #: step rejection relies on them.
 FASTMATH = {"contract", "arcp", "nsz"}
 #: ``error_model="numpy"``: x/0 is inf, without a branch and an exception exit at each division.
-KERNEL_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+UNCACHED_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+KERNEL_OPTIONS = {"cache": True, **UNCACHED_OPTIONS}
 #: For steppers and drivers, which see arrays only through the views below: no reference counts (66 calls in a step of tsit5
 #: otherwise, half of its time), and an allocation is an error when they are compiled.
 CORE_OPTIONS = {**KERNEL_OPTIONS, "_nrt": False}
@@ -101,7 +103,7 @@ def package_stamp(networks=False):
     str
     """
     digest = hashlib.sha256()
-    names = ("_jit.py", "_address.py", "_parts.py", "_solver_type.py", "compiled.py")
+    names = ("_jit.py", "_address.py", "_kernel_cache.py", "_parts.py", "_solver_type.py", "compiled.py")
     sources = [*(_PACKAGE / name for name in names), *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [path for folder in NETWORK_FOLDERS for path in _PACKAGE.glob(f"{folder}/*.py")]
@@ -155,7 +157,7 @@ if _PackageCacheLocator not in caching.CacheImpl._locator_classes:
 
 
 #: Decorator of every kernel that Python calls directly: ``@kernel``.
-kernel = njit(**KERNEL_OPTIONS)
+kernel = cached_njit(**UNCACHED_OPTIONS)
 #: For what other kernels call, and what neither allocates nor returns arrays: ``@core``.
 core = part(**PART_OPTIONS)
 #: The same for parts of a hot loop: a call would pass every array as seven numbers.
@@ -257,7 +259,9 @@ def cfunc_address(function, signature, cache=True, **options):
     int
         Valid for the life of the process.
     """
-    return _register_cfunc(cfunc(signature, **{**KERNEL_OPTIONS, "cache": cache, **options})(function))
+    options = {key: value for key, value in {**KERNEL_OPTIONS, **options}.items() if key != "cache"}
+    compiled = cached_cfunc(signature, function, **options) if cache else cfunc(signature, **options)(function)
+    return _register_cfunc(compiled)
 
 
 def _register_cfunc(compiled):

@@ -1,0 +1,71 @@
+"""Kernels from the disk, without the modules that only the compiler needs.
+
+Before Numba looks into its cache it imports everything that a compilation could ask for, SciPy's linear algebra among it: a
+third of a second, for a kernel that takes milliseconds to load. Here the kernel comes first. What it calls in the process is
+written beside it; if that is not all there, Numba's modules are imported after all, before it is linked.
+"""
+
+from llvmlite import binding
+from numba import njit
+from numba.core import caching, config
+from numba.core.ccallback import CFunc
+from numba.core.runtime import rtsys
+from numba.core.sigutils import normalize_signature
+
+
+def _outside(library):
+    """Names of the functions and variables that a compiled library expects to find in the process."""
+    module = library._final_module
+    values = (*module.functions, *module.global_variables)
+    return sorted(value.name for value in values if value.is_declaration and not value.name.startswith("llvm."))
+
+
+def _missing(names):
+    return any(binding.address_of_symbol(name) is None for name in names)
+
+
+class _KernelFile(caching.CompileResultCacheImpl):
+    def reduce(self, cres):
+        return _outside(cres.library), super().reduce(cres)
+
+    def rebuild(self, target_context, payload):
+        names, payload = payload
+        if _missing(names):
+            rtsys.initialize(target_context)  # Numba's reference counts
+        if _missing(names):
+            target_context.refresh()
+        return super().rebuild(target_context, payload)
+
+
+class _KernelCache(caching.FunctionCache):
+    _impl_class = _KernelFile
+
+    def load_overload(self, sig, target_context):
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+def cached_njit(**options):
+    """Decorator ``numba.njit(cache=True)`` whose kernels are loaded so.
+
+    Parameters
+    ----------
+    **options
+        Of ``numba.njit``, but for the cache.
+    """
+
+    def decorate(function):
+        dispatcher = njit(**options)(function)
+        if not config.DISABLE_JIT:
+            dispatcher._cache = _KernelCache(function)
+        return dispatcher
+
+    return decorate
+
+
+def cached_cfunc(signature, function, **options):
+    """The same for ``numba.cfunc(signature, cache=True)(function)``."""
+    compiled = CFunc(function, normalize_signature(signature), locals={}, options=options)
+    compiled._cache = _KernelCache(function)
+    compiled.compile()
+    return compiled
