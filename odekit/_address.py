@@ -43,7 +43,7 @@ class Single(np.ndarray):
     """The same with the JIT disabled."""
 
 
-def _data(context, builder, kind, value):
+def data_pointer(context, builder, kind, value):
     """Pointer to the data of an array, or a pointer itself."""
     return make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
 
@@ -60,7 +60,7 @@ def _call_scalar(typingctx, address, t, y, dy, p):
     def codegen(context, builder, signature, args):
         pointer = DOUBLE.as_pointer()
         arrays = [
-            builder.bitcast(_data(context, builder, ty, v), pointer)
+            builder.bitcast(data_pointer(context, builder, ty, v), pointer)
             for ty, v in zip(signature.args[2:], args[2:], strict=True)
         ]
         return call_at(builder, args[0], ir.IntType(32), [DOUBLE, pointer, pointer, pointer], [args[1], *arrays])
@@ -73,7 +73,7 @@ def _call_solve(typingctx, address, plan, iw, w, p, log, t, y, m):
     signature = types.int64(types.int64, plan, iw, w, p, log, t, y, types.int64)
 
     def codegen(context, builder, signature, args):
-        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[1:-1], args[1:-1], strict=True)]
+        arrays = [data_pointer(context, builder, ty, v) for ty, v in zip(signature.args[1:-1], args[1:-1], strict=True)]
         kinds = [LONG.as_pointer()] * 2 + [DOUBLE.as_pointer()] * 5 + [LONG]
         return call_at(builder, args[0], LONG, kinds, [*arrays, args[-1]])
 
@@ -85,7 +85,7 @@ def _call_step(typingctx, address, fn, iw, w, p):
     signature = types.int64(types.int64, fn, iw, w, p)
 
     def codegen(context, builder, signature, args):
-        arrays = [_data(context, builder, ty, v) for ty, v in zip(signature.args[1:], args[1:], strict=True)]
+        arrays = [data_pointer(context, builder, ty, v) for ty, v in zip(signature.args[1:], args[1:], strict=True)]
         kinds = [LONG.as_pointer(), LONG.as_pointer(), DOUBLE.as_pointer(), DOUBLE.as_pointer()]
         return call_at(builder, args[0], LONG, kinds, arrays)
 
@@ -113,7 +113,7 @@ def _call_matrix(typingctx, address, fn, iw, w, p, b, matrix):
         integers, floats = LONG.as_pointer(), DOUBLE.as_pointer()
         kinds = [integers, integers, floats, floats, floats, LONG]
         arrays = zip(signature.args[1:6], args[1:6], kinds[:5], strict=True)
-        pointers = [builder.bitcast(_data(context, builder, ty, v), kind) for ty, v, kind in arrays]
+        pointers = [builder.bitcast(data_pointer(context, builder, ty, v), kind) for ty, v, kind in arrays]
         return call_at(builder, args[0], LONG, kinds, [*pointers, args[6]])
 
     return signature, codegen
@@ -131,7 +131,7 @@ def view_intrinsic(element, ndim, follow=False):
         signature = array_type(base, types.int64, *[types.int64] * ndim)
 
         def codegen(context, builder, signature, args):
-            data = _data(context, builder, signature.args[0], args[0])
+            data = data_pointer(context, builder, signature.args[0], args[0])
             if single:
                 data = builder.bitcast(data, ir.FloatType().as_pointer())
             return build_view(context, builder, array_type, builder.gep(data, [args[1]]), args[2:])
@@ -151,7 +151,7 @@ UNCHECKED = 2**40  # length of views whose length nothing looks at
 @intrinsic
 def _single(typingctx, base):
     def codegen(context, builder, signature, args):
-        data = _data(context, builder, signature.args[0], args[0])
+        data = data_pointer(context, builder, signature.args[0], args[0])
         return build_view(context, builder, single_memory, data, [ir.Constant(LONG, UNCHECKED)])
 
     return single_memory(base), codegen
@@ -160,7 +160,7 @@ def _single(typingctx, base):
 @intrinsic
 def _tail(typingctx, memory, offset):
     def codegen(context, builder, signature, args):
-        start = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+        start = builder.gep(data_pointer(context, builder, signature.args[0], args[0]), [args[1]])
         return build_view(context, builder, signature.return_type, start, [ir.Constant(LONG, UNCHECKED)])
 
     return memory(memory, types.int64), codegen
@@ -200,7 +200,7 @@ def state_view_intrinsics(header, n_index, n_vectors, rows_index):
     """
 
     def part(context, builder, signature, args, k, rows):
-        iw, w = (_data(context, builder, ty, v) for ty, v in zip(signature.args[:2], args[:2], strict=True))
+        iw, w = (data_pointer(context, builder, ty, v) for ty, v in zip(signature.args[:2], args[:2], strict=True))
         n = builder.load(builder.gep(iw, [ir.Constant(LONG, n_index)]))
         start = builder.gep(w, [builder.add(ir.Constant(LONG, header), builder.mul(k, n))])
         shape = [builder.load(builder.gep(iw, [ir.Constant(LONG, i)])) for i in rows] + [n]

@@ -22,6 +22,20 @@ def test_products(shape):
     np.testing.assert_allclose(out, 1 + c @ b.T, atol=1e-13)
 
 
+@pytest.mark.parametrize("total", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 19, 37), (6, 300, 33)])
+def test_products_of_single_precision(shape, total):
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.standard_normal(size).astype(np.float32) for size in ((m, k), (k, n), (m, n)))
+    out = np.ones((m, n), total)
+    matmul.add_matmul(a, b, out)
+    np.testing.assert_allclose(out, 1 + a @ b, atol=1e-4)
+    out = np.ones((m, k), total)
+    matmul.add_outer(c, b, out)
+    np.testing.assert_allclose(out, 1 + c @ b.T, atol=1e-4)
+
+
 def test_rows():
     a, sums = np.arange(6.0).reshape(2, 3), np.ones(2)
     matmul.add_row_sums(a, sums)
