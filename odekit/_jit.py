@@ -157,7 +157,7 @@ if _PackageCacheLocator not in caching.CacheImpl._locator_classes:
 
 
 #: Decorator of every kernel that Python calls directly: ``@kernel``.
-kernel = cached_njit(**UNCACHED_OPTIONS)
+kernel = cached_njit(**UNCACHED_OPTIONS, no_cfunc_wrapper=True)
 #: For what other kernels call, and what neither allocates nor returns arrays: ``@core``.
 core = part(**PART_OPTIONS)
 #: The same for parts of a hot loop: a call would pass every array as seven numbers.
@@ -167,6 +167,8 @@ summing_core = part(**{**PART_OPTIONS, "fastmath": FASTMATH | {"reassoc"}}, forc
 #: The same for loops that are faster where LLVM optimises them twice, by themselves and then in their caller (the solves of
 #: narrow bands take 3.1 us for a thousand unknowns, else 4.9).
 loop_core = njit(**CORE_OPTIONS, forceinline=True)
+#: The same for loops over many numbers that are called in many places: each is compiled once, not in each place.
+core_apart = part(**PART_OPTIONS, apart=True)
 #: The same for functions that return views, which no call without reference counts can: their source is put in place of the call.
 view_maker = njit(**CORE_OPTIONS, inline="always")
 

@@ -25,6 +25,9 @@ def _missing(names):
 
 
 class _KernelFile(caching.CompileResultCacheImpl):
+    def get_filename_base(self, fullname, abiflags):
+        return f"{super().get_filename_base(fullname, abiflags)}-kernel"  # Numba cannot read it
+
     def reduce(self, cres):
         return _outside(cres.library), super().reduce(cres)
 

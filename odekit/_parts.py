@@ -47,12 +47,15 @@ _NO_WRAPPERS = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper"
 class _PartDispatcher(CPUDispatcher):
     """A compiled function that other compiled functions call."""
 
-    def __init__(self, py_func, locals=None, targetoptions=None):
+    def __init__(self, py_func, locals=None, targetoptions=None, apart=False):
         super().__init__(py_func, locals or {}, targetoptions, pipeline_class=_PartCompiler)
+        self._apart = apart
 
     def add_overload(self, cres):
         """Tell callers which library to link."""
         entry = object()  # by which Numba knows it, in place of the address that it has not got
+        if self._apart:
+            cres.library.get_function(cres.fndesc.mangled_name).add_function_attribute("noinline")
         self.targetctx.insert_user_function(entry, cres.fndesc, [cres.library])
         self.overloads[tuple(cres.signature.args)] = cres._replace(entry_point=entry)
 
@@ -71,14 +74,16 @@ class _PartDispatcher(CPUDispatcher):
         return self._whole.stats
 
 
-def part(**options):
+def part(apart=False, **options):
     """Decorator for parts of kernels.
 
     Parameters
     ----------
+    apart : bool
+        Whether it stays a function of its own there: for loops that are called in many places and are long beside a call.
     **options
         Of ``numba.njit``, but for the cache: a part is kept on disk with the kernels that it is in.
     """
     if config.DISABLE_JIT:
         return njit(**options)
-    return lambda function: _PartDispatcher(function, targetoptions={**options, **_NO_WRAPPERS})
+    return lambda function: _PartDispatcher(function, targetoptions={**options, **_NO_WRAPPERS}, apart=apart)

@@ -57,7 +57,7 @@ def _inside(n, node, first):
     return first[n + 1] - (1 if node[n + 1] >= 0 else 0)
 
 
-@_jit.core
+@_jit.core_apart
 def _seed(row, n, node, first, steps, t, seeds, begin, lanes, u):
     """u += h sum_k beta(theta_k) g_k over the outputs inside step n; `row` holds the weights of a stage."""
     h = steps[n + 1] - steps[n]
@@ -65,7 +65,7 @@ def _seed(row, n, node, first, steps, t, seeds, begin, lanes, u):
         B.add_batch(h * B.weight(row, (t[k] - steps[n]) / h), seeds[k], begin, lanes, u)
 
 
-@_jit.core
+@_jit.core_apart
 def _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total, z, pulled):
     """The same for all stages at once: it stands in the places of their cotangents. The sum of the g_k is added to `total`."""
     h = steps[n + 1] - steps[n]
@@ -79,7 +79,7 @@ def _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total
         B.add(1.0, z, total)
 
 
-@_jit.core
+@_jit.core_apart
 def _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times):
     """What the first step gives to the cotangent of t0, and the last to that of t1, but for the field's own time."""
     c, a, b, dense, last = method[0], method[1], method[2], method[4], method[5]

@@ -25,21 +25,21 @@ def block_lanes(k, block, width):
     return min(block, width - k * block)
 
 
-@_jit.core
+@_jit.core_apart
 def copy(x, out):
     """out = x, as far as `out` reaches."""
     for i in range(out.size):
         out[i] = x[i]
 
 
-@_jit.core
+@_jit.core_apart
 def add(factor, x, out):
     """out += factor x."""
     for i in range(out.size):
         out[i] += factor * x[i]
 
 
-@_jit.core
+@_jit.core_apart
 def combine(y, h, row, count, slopes, z):
     """z = y + h sum_j row[j] slopes[j], j < count."""
     for i in range(z.size):
@@ -49,7 +49,7 @@ def combine(y, h, row, count, slopes, z):
             add(h * row[j], slopes[j], z)
 
 
-@_jit.core
+@_jit.core_apart
 def weight(row, theta):
     """Dense-output weight sum_d row[d - 1] theta^d of a stage."""
     value = 0.0
@@ -58,7 +58,7 @@ def weight(row, theta):
     return value
 
 
-@_jit.core
+@_jit.core_apart
 def weight_rate(row, theta):
     """Derivative of `weight`."""
     value = 0.0
@@ -67,7 +67,7 @@ def weight_rate(row, theta):
     return value
 
 
-@_jit.core
+@_jit.core_apart
 def load(batch, begin, lanes, out):
     """out[d, lanes] = rows begin : begin + lanes of batch[B, d]."""
     d = batch.shape[1]
@@ -76,7 +76,7 @@ def load(batch, begin, lanes, out):
             out[i * lanes + j] = batch[begin + j, i]
 
 
-@_jit.core
+@_jit.core_apart
 def store(x, begin, lanes, batch):
     """Rows begin : begin + lanes of batch[B, d] = x[d, lanes]."""
     d = batch.shape[1]
@@ -85,7 +85,7 @@ def store(x, begin, lanes, batch):
             batch[begin + j, i] = x[i * lanes + j]
 
 
-@_jit.core
+@_jit.core_apart
 def add_batch(factor, batch, begin, lanes, out):
     """out[d, lanes] += factor * rows begin : begin + lanes of batch[B, d]."""
     d = batch.shape[1]
@@ -94,7 +94,7 @@ def add_batch(factor, batch, begin, lanes, out):
             out[i * lanes + j] += factor * batch[begin + j, i]
 
 
-@_jit.core
+@_jit.core_apart
 def dot_batch(batch, begin, lanes, x):
     """Inner product of x[d, lanes] with rows begin : begin + lanes of batch[B, d]."""
     total, d = 0.0, batch.shape[1]
@@ -104,7 +104,7 @@ def dot_batch(batch, begin, lanes, x):
     return total
 
 
-@_jit.core
+@_jit.core_apart
 def dot(x, y):
     """Inner product."""
     total = 0.0
@@ -146,7 +146,7 @@ def stage_time(t, t_new, c):
     return t_new if c == 1.0 else t + c * (t_new - t)
 
 
-@_jit.core
+@_jit.core_apart
 def take_step(kernel, p, lanes, n, stored, t, t_new, c, a, b, last, y, y_new, z, slopes):
     """Stages 1 to `last` of a step whose first slope is known, and the new solution; status."""
     h, stages = t_new - t, c.size
@@ -163,7 +163,7 @@ def take_step(kernel, p, lanes, n, stored, t, t_new, c, a, b, last, y, y_new, z,
     return evaluate(kernel, p, lanes, slot, t_new, z, slopes[last])
 
 
-@_jit.core
+@_jit.core_apart
 def extra_stages(kernel, p, lanes, n, stored, t, t_new, c, a, last, y, z, slopes):
     """The stages behind `last`, which the dense output needs; status."""
     for i in range(last + 1, c.size):

@@ -109,7 +109,7 @@ def _attempt_block(kernel, p, lanes, n, stored, w, method, rtol, atol, rows, siz
         norms[k] = weighted_square(u, y, y_new, rtol, atol)
 
 
-@_jit.core
+@_jit.core_apart
 def _serve(value, p, lanes, begin, n, stored, w, iw, method, rows, size, t, outputs, rates):
     """States at the output times in an accepted step, and their derivatives in time if they are wanted."""
     c, a, dense, last = method[0], method[1], method[4], method[5]

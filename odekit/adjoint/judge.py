@@ -10,7 +10,7 @@ from ..solvers import control
 from ..solvers import state as S
 
 
-@_jit.core
+@_jit.core_apart
 def weighted_square(v, y, z, rtol, atol):
     """Sum of ``(v / (atol + rtol max(|y|, |z|)))^2``."""
     total = 0.0

@@ -97,7 +97,7 @@ else:
         _add_outer(c.shape[0], c.shape[1], a.shape[1], a, b, c)
 
 
-@_jit.core
+@_jit.core_apart
 def transpose(a, b):
     """b = a^T."""
     for i in range(a.shape[0]):
@@ -116,7 +116,7 @@ def add_row_sums(a, c):
         c[i] += total
 
 
-@_jit.core
+@_jit.core_apart
 def fill_rows(c, bias):
     """c[i, :] = bias[i]."""
     for i in range(c.shape[0]):

@@ -36,7 +36,7 @@ def tape_of(p):
     return int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE])
 
 
-@_jit.core
+@_jit.core_apart
 def load(p, tape, y, start, width, lanes, t, timed=True):
     """Copy columns ``start : start + lanes`` of y[d, width] to the input at `tape`, with the time, or with 0 in its place."""
     n_in = int(p[SIZES])
@@ -50,7 +50,7 @@ def load(p, tape, y, start, width, lanes, t, timed=True):
             x[i, j] = lane_time(p, t, j) if timed else 0.0
 
 
-@_jit.core
+@_jit.core_apart
 def store(x, rows, y, start, width):
     """Copy the first rows of x[:, lanes] to columns ``start : start + lanes`` of y[rows, width]."""
     lanes = x.shape[1]
