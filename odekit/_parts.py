@@ -18,11 +18,21 @@ from numba.core.registry import CPUDispatcher
 class _PartLibrary(JITCodeLibrary):
     """LLVM code that waits for the library which it is linked into."""
 
+    apart = False
+
+    def add_ir_module(self, ir_module):
+        """Take up a function, with the word that it stays one if it is `apart`."""
+        for function in ir_module.functions if self.apart else ():
+            if function.blocks:  # once it is parsed, llvmlite 0.44 and 0.45 put the word in a wrong place
+                function.attributes.add("noinline")
+        super().add_ir_module(ir_module)
+
     def finalize(self):
         """Collect what it calls: no optimisation, no machine code."""
         self._raise_if_finalized()
         for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
+            if hasattr(self, "_reload_init"):  # from Numba 0.62 on
+                self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalize_dynamic_globals()
         self._finalized = True
@@ -34,11 +44,20 @@ class _PartLibrary(JITCodeLibrary):
 class _PartCompiler(Compiler):
     """Numba's pipeline, ending in such a library."""
 
+    apart = False
+
     def compile_extra(self, func):
         """Compile a Python function."""
         self.state.flags.no_compile = True
         self.state.library = _PartLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.apart = self.apart
         return super().compile_extra(func)
+
+
+class _ApartCompiler(_PartCompiler):
+    """The same for functions that stay functions of their own."""
+
+    apart = True
 
 
 _NO_WRAPPERS = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -48,14 +67,13 @@ class _PartDispatcher(CPUDispatcher):
     """A compiled function that other compiled functions call."""
 
     def __init__(self, py_func, locals=None, targetoptions=None, apart=False):
-        super().__init__(py_func, locals or {}, targetoptions, pipeline_class=_PartCompiler)
-        self._apart = apart
+        super().__init__(
+            py_func, locals or {}, targetoptions, pipeline_class=_ApartCompiler if apart else _PartCompiler
+        )
 
     def add_overload(self, cres):
         """Tell callers which library to link."""
         entry = object()  # by which Numba knows it, in place of the address that it has not got
-        if self._apart:
-            cres.library.get_function(cres.fndesc.mangled_name).add_function_attribute("noinline")
         self.targetctx.insert_user_function(entry, cres.fndesc, [cres.library])
         self.overloads[tuple(cres.signature.args)] = cres._replace(entry_point=entry)
 
