@@ -22,7 +22,8 @@ ADJOINTS = {
     "forward": ForwardSensitivity,
 }
 #: Those that take explicit methods only, and that take implicit ones only.
-EXPLICIT_ONLY, IMPLICIT_ONLY = (DiscreteAdjoint, ReversibleAdjoint, BacksolveAdjoint), (ImplicitAdjoint,)
+EXPLICIT_ONLY = (DiscreteAdjoint, ReversibleAdjoint, BacksolveAdjoint, ForwardSensitivity)
+IMPLICIT_ONLY = (ImplicitAdjoint,)
 
 
 def choose(adjoint, method, field):

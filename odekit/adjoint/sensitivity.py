@@ -11,7 +11,7 @@ from .result import Gradient, seeds_of
 
 @dataclasses.dataclass(frozen=True)
 class ForwardSensitivity:
-    """d columns for the initial state and one per parameter, integrated with the state: for few of them.
+    """d columns for the initial state and one per parameter, integrated with the state by an explicit method: for few of them.
 
     The error of the columns does not move the steps, so that they are the exact derivatives of the computed numbers, the step
     sizes held constant. Each trajectory of a batch is integrated on its own.

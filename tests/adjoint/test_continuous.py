@@ -109,7 +109,7 @@ def test_interpolating_survives_a_stiff_equation():
         np.testing.assert_allclose(g.args[1], exact.args[1], rtol=1e-3)
 
 
-@pytest.mark.parametrize("adjoint", ["discrete", "backsolve"])
+@pytest.mark.parametrize("adjoint", ["discrete", "backsolve", "forward"])
 def test_implicit_method_with_an_explicit_adjoint(adjoint):
     with pytest.raises(ValueError, match="takes explicit methods, but method='radau'; adjoint='auto' fits"):
         NeuralODE(MLP([2, 2]), "radau", adjoint=adjoint)
