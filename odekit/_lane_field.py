@@ -71,20 +71,22 @@ def stack_array(typingctx, size):
     return float64_array(size), on_stack(float64_array, size.literal_value)
 
 
-def on_stack(array, count):
+def on_stack(array, *shape):
     """Code generator of an intrinsic that gives an uninitialised array on the stack of the calling function.
 
     Parameters
     ----------
     array : numba types.Array
-    count : int
+        In C order.
+    *shape : int
+        One length for each of its dimensions.
     """
 
     def codegen(context, builder, signature, args):
         element = context.get_data_type(array.dtype)
-        memory = cgutils.alloca_once(builder, llvm.ArrayType(element, count))
+        memory = cgutils.alloca_once(builder, llvm.ArrayType(element, math.prod(shape)))
         pointer = builder.bitcast(memory, element.as_pointer())
-        return build_view(context, builder, array, pointer, [llvm.Constant(llvm.IntType(64), count)])
+        return build_view(context, builder, array, pointer, [llvm.Constant(llvm.IntType(64), n) for n in shape])
 
     return codegen
 

@@ -9,18 +9,15 @@ import functools
 import math
 
 import numpy as np
-from llvmlite import ir as llvm
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from . import _jit
-from ._address import build_view
 from ._dual import Dual, derivative, pair, value
 from ._dual_number import DualNumber
-from ._fingerprint import Unknown, fingerprint
+from ._fingerprint import fingerprint
 from ._lane_derivative import DUAL_PIPELINE
-from ._lane_field import digest, renamed, stamp
+from ._lane_field import digest, on_stack, renamed, stamp
 from ._wrap import ScalarKernel
 from ._wrapper_source import OK, RAISED, Unsupported, parameters_size
 
@@ -35,13 +32,7 @@ def _stack(shape):
 
     @intrinsic
     def stack(typingctx):
-        def codegen(context, builder, signature, args):
-            element = context.get_data_type(NUMBER)
-            memory = cgutils.alloca_once(builder, llvm.ArrayType(element, max(1, math.prod(shape))))
-            pointer = builder.bitcast(memory, element.as_pointer())
-            return build_view(context, builder, array, pointer, [llvm.Constant(llvm.IntType(64), n) for n in shape])
-
-        return array(), codegen
+        return array(), on_stack(array, *shape)
 
     return stack
 
@@ -69,9 +60,7 @@ def second_derivative(function, n, structure, in_place):
     if not _jit.JIT_DISABLED:
         try:
             return ScalarKernel(_compile(function, n, structure, in_place), compiled=True)
-        except (Unsupported, Unknown):
-            pass
-        except Exception:  # Numba raises its own errors and, for odd code, nearly any other
+        except Exception:  # Unsupported, Unknown, Numba's own errors and, for odd code, nearly any other
             pass
     return _python_kernel(function, n, structure, in_place)
 

@@ -3,8 +3,6 @@
 Their vector `p` begins with the numbers named below; behind them come scratch memory and the `p` of the field.
 """
 
-import functools
-
 import numpy as np
 
 from .. import _jit
@@ -15,7 +13,7 @@ from ..solvers.methods import METHODS
 from ..solvers.problem import Jacobian, Kernels
 from . import blocks as B
 from .sweeps import SolveError
-from .tape import SIZE, scalar_address
+from .tape import SIZE, core_address
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -24,7 +22,7 @@ DIM, WIDTH, BLOCK = 2, 3, 4  # of the state, of the batch, of a block
 PARAMETERS = 5
 FIELD = 6  # offset of the p of the field
 STEPS, TIMES, STATES, SLOPES, DEGREE, HINT = 7, 8, 9, 10, 11, 12  # dense output of the forward solution
-TOTAL = 13  # length of p, at the place where `scalar_address` looks for it
+TOTAL = 13  # length of p, at the place where `odekit.adjoint.tape.scalar_address` looks for it
 HEADER = 14
 assert TOTAL == SIZE
 
@@ -210,45 +208,34 @@ def _interpolated_jacobian(t, a, M, p):
     return status
 
 
-_LENGTH = 2**40  # of views whose length nothing looks at
-
-
-@functools.cache
-def _address(core):
-    name = f"coupled{core.__name__}"
-    source = f"def {name}(t, y, dy, p):\n    return core(t, view1(y, 0, LENGTH), view1(dy, 0, LENGTH), view1(p, 0, LENGTH))\n"
-    function = _jit.exec_source(source, name, {"core": core, "view1": view1, "LENGTH": _LENGTH}, True)
-    return scalar_address(function)
-
-
 def backsolve():
     """Address of the three coupled equations."""
-    return _address(_backsolve)
+    return core_address(_backsolve, "coupled")
 
 
 def interpolated():
     """Address of the adjoint equation along a dense output."""
-    return _address(_interpolated)
+    return core_address(_interpolated, "coupled")
 
 
 def sensitivity():
     """Address of the state with its derivatives."""
-    return _address(_sensitivity)
+    return core_address(_sensitivity, "coupled")
 
 
 def interpolated_jacobian():
     """Address of its Jacobian."""
-    return _address(_interpolated_jacobian)
+    return core_address(_interpolated_jacobian, "coupled")
 
 
 def batch_jacobian():
     """Address of its Jacobian."""
-    return _address(_batch_jacobian)
+    return core_address(_batch_jacobian, "coupled")
 
 
 def batch_value():
     """Address of the field for a batch as one system."""
-    return _address(_batch_value)
+    return core_address(_batch_value, "coupled")
 
 
 def solve(address, p, span, start, method, rtol, atol, jacobian=None, form=None, **options):

@@ -27,6 +27,7 @@ Neither the integrators nor the adjoints know what is behind them: a network, or
 """
 
 import ctypes
+import functools
 
 import numpy as np
 
@@ -104,3 +105,27 @@ def scalar_address(function):
     trampoline = _jit.SCALAR_CTYPE(callback)
     _jit.functions[id(trampoline)] = trampoline
     return ctypes.cast(trampoline, ctypes.c_void_p).value
+
+
+_LENGTH = 2**40  # of views whose length nothing looks at
+
+
+@functools.cache
+def core_address(core, prefix):
+    """Address of a scalar kernel that is one compiled function of views.
+
+    Parameters
+    ----------
+    core : compiled function
+        ``core(t, y, dy, p) -> status`` of a number and three vectors.
+    prefix : str
+        Of the kernel's name, before that of `core`.
+
+    Returns
+    -------
+    int
+    """
+    name = f"{prefix}{core.__name__}"
+    source = f"def {name}(t, y, dy, p):\n    return core(t, view1(y, 0, LENGTH), view1(dy, 0, LENGTH), view1(p, 0, LENGTH))\n"
+    function = _jit.exec_source(source, name, {"core": core, "view1": _jit.view1, "LENGTH": _LENGTH}, True)
+    return scalar_address(function)

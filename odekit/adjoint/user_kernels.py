@@ -3,8 +3,6 @@
 They call the function, its complex form and its second derivative by their addresses, so that they are compiled once.
 """
 
-import functools
-
 from .. import _jit
 from .._wrapper_source import COMPLEX_STEP, RAISED
 from .tape import (
@@ -15,8 +13,8 @@ from .tape import (
     TAPE,
     THETA,
     add_time_bar,
+    core_address,
     lane_time,
-    scalar_address,
 )
 
 view1 = _jit.view1
@@ -131,26 +129,15 @@ def _pull_tangents(t, given, out, p):
     return 0
 
 
-_LENGTH = 2**40  # of views whose length nothing looks at
-
-
-@functools.cache
-def _address(core):
-    name = f"user{core.__name__}"
-    source = f"def {name}(t, y, dy, p):\n    return core(t, view1(y, 0, LENGTH), view1(dy, 0, LENGTH), view1(p, 0, LENGTH))\n"
-    function = _jit.exec_source(source, name, {"core": core, "view1": view1, "LENGTH": _LENGTH}, True)
-    return scalar_address(function)
-
-
 class Kernels:
     """Addresses of the kernels; those of second derivatives are compiled when they are first asked for."""
 
     def __init__(self, field):
         self._field = field
 
-    value = property(lambda self: _address(_value))
-    record = property(lambda self: _address(_record))
-    pull = property(lambda self: _address(_pull))
-    tangents = property(lambda self: _address(_tangents))
-    pull_tangents = property(lambda self: _address(_pull_tangents))
+    value = property(lambda self: core_address(_value, "user"))
+    record = property(lambda self: core_address(_record, "user"))
+    pull = property(lambda self: core_address(_pull, "user"))
+    tangents = property(lambda self: core_address(_tangents, "user"))
+    pull_tangents = property(lambda self: core_address(_pull_tangents, "user"))
     bends = property(lambda self: self._field.bends, doc="Whether the last two are there.")
