@@ -4,13 +4,15 @@ import math
 
 import numpy as np
 
-from . import checks, files
+from . import checks
 from .concatsquash import ConcatSquash
 from .mlp import require_network
+from .model import trainable
 from .neural_ode import NeuralODE
 from .trace import NOISES, TraceField, directions
 
 
+@trainable
 class CNF:
     """A density, as the image of the normal distribution under the flow of a network.
 
@@ -212,12 +214,6 @@ class CNF:
         """Some of the training data, for `fit`."""
         x = np.atleast_2d(x)[rows]
         return (x,) if context is None else (x, context if np.ndim(context) == 1 else np.asarray(context)[rows])
-
-    def save(self, path, *, overwrite=False):
-        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
-        if not isinstance(self.adjoint, str):
-            raise TypeError(f"a file holds the adjoint by its name, but this one is {self.adjoint!r}")
-        files.save(path, self, overwrite)
 
     def __repr__(self):
         trace = f"probes={self.probes}" if self.probes else "exact trace"

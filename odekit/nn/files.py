@@ -33,24 +33,25 @@ PARTS = dict.fromkeys(SETTINGS, ("field",)) | {
 }
 
 
-def save(path, model, overwrite=False):
-    """Write a model or a network.
+def save(self, path, *, overwrite=False):
+    """Write the model to an HDF5 file, which its class's ``load`` and `odekit.nn.load` read.
 
     Parameters
     ----------
     path : path-like
-    model : MLP, or a model of `odekit.nn`
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
     FileExistsError
+    TypeError
+        If its adjoint is an object: a file holds the name of one.
     """
     from .._files import Variable, write
 
-    attributes = settings_of(model)
-    params = Variable(("param",), np.array(model.params), {"long_name": "weights and biases, layer by layer"})
+    attributes = settings_of(self)
+    params = Variable(("param",), np.array(self.params), {"long_name": "weights and biases, layer by layer"})
     write(path, KIND, VERSION, {"params": params}, attributes, overwrite)
 
 
@@ -97,6 +98,28 @@ def load(path):
     return model
 
 
+def load_as(cls, path):
+    """Read a model of this class.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    FileNotFoundError
+    OdekitFileError
+        If the file is of another kind, damaged or inconsistent, or holds a model of another class; `odekit.nn.load` reads
+        any.
+    """
+    from .._file_checks import OdekitFileError
+
+    model = load(path)
+    if not isinstance(model, cls):
+        raise OdekitFileError(f"{path}: a model of class {type(model).__name__}; expected {cls.__name__}")
+    return model
+
+
 def settings_of(model, prefix=""):
     """Settings of a model and of its parts, by name."""
     from .regularisers import to_text
@@ -105,6 +128,8 @@ def settings_of(model, prefix=""):
     attributes = {f"{prefix}class": name}
     for key in SETTINGS[name]:
         value = getattr(model, key)
+        if key == "adjoint" and not isinstance(value, str):
+            raise TypeError(f"a file holds the adjoint by its name, but this one is {value!r}; set model.adjoint to a name")
         if key == "regularisers":
             value = to_text(value) if value else None
         if value is not None:

@@ -3,11 +3,13 @@
 import numpy as np
 
 from ..adjoint.tape import parameters_in
-from . import activations, checks, files, header
+from . import activations, checks, header
 from . import field_kernels as kernels
 from .initialise import INITIALISATIONS
+from .model import storable
 
 
+@storable
 class MLP:
     """Fully connected network, ``a_k = phi(W_k a_{k-1} + b_k)``, with a linear last layer.
 
@@ -266,10 +268,6 @@ class MLP:
     def _require_scalar(self):
         if self.sizes[-1] != 1:
             raise ValueError(f"the gradient of a network needs one output, but sizes is {list(self.sizes)}")
-
-    def save(self, path, *, overwrite=False):
-        """Write the network to an HDF5 file; read it back with `odekit.nn.load`."""
-        files.save(path, self, overwrite)
 
     def __repr__(self):
         single = "" if self.dtype == "float64" else f", dtype={self.dtype!r}"

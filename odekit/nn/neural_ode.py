@@ -9,7 +9,8 @@ from ..adjoint.scheme import scheme
 from ..adjoint.sweeps import MAX_STEPS, Sweeps
 from ..solvers.methods import METHODS
 from ..solvers.tables import EXPLICIT
-from . import checks, files
+from . import checks
+from .model import trainable
 from .regularisers import Terms
 from .trajectories import Trajectories
 
@@ -24,6 +25,7 @@ def _mean_square(ys, target):
     return loss, residual
 
 
+@trainable
 class NeuralODE:
     """Trajectories y' = f(t, y; params) of a field, with gradients with respect to its parameters.
 
@@ -326,14 +328,6 @@ class NeuralODE:
         """The training data of some trajectories, for `fit`."""
         y0, target = np.asarray(y0), np.asarray(target)
         return (y0, t, target) if y0.ndim == 1 else (y0[rows], t, target[:, rows])
-
-    def save(self, path, *, overwrite=False):
-        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
-        if not isinstance(self.adjoint, str):
-            raise TypeError(
-                f"a file holds the adjoint by its name, but this one is {self.adjoint!r}; set model.adjoint to a name"
-            )
-        files.save(path, self, overwrite)
 
     def __repr__(self):
         return f"NeuralODE({self.field!r}, method={self.method!r}, rtol={self.rtol:g}, atol={self.atol:g})"

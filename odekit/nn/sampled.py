@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from . import files
+from .model import trainable
 
 
+@trainable
 class SampledModel:
     """A model with ``loss_and_grad(x, target, ...)`` over rows of arrays (B, d), as `fit` takes them apart."""
 
@@ -15,7 +16,3 @@ class SampledModel:
     def select(self, rows, *data):
         """Some of the training data, for `fit`."""
         return tuple(np.atleast_2d(part)[rows] for part in data)
-
-    def save(self, path, *, overwrite=False):
-        """Write the model to an HDF5 file; read it back with `odekit.nn.load`."""
-        files.save(path, self, overwrite)

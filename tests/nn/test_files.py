@@ -37,6 +37,14 @@ def test_no_silent_overwrite(tmp_path):
     assert isinstance(odekit.nn.load(path), NeuralODE)
 
 
+def test_classes_load_their_own(tmp_path):
+    path = tmp_path / "model.h5"
+    MODELS[1].save(path)
+    assert np.array_equal(NeuralODE.load(path).params, MODELS[1].params)
+    with pytest.raises(OdekitFileError, match="class NeuralODE; expected HNN"):
+        HNN.load(path)
+
+
 def test_damaged_files_give_one_clear_error(tmp_path):
     good, bad = tmp_path / "good.h5", tmp_path / "bad.h5"
     MODELS[1].save(good)

@@ -89,7 +89,7 @@ def test_an_own_loss_is_not_passed_over():
             loss, grad = super().loss_and_grad(x, dxdt)
             return 2 * loss, 2 * grad
 
-    plain = fit(baseline(), X, DXDT, steps=1).loss
+    plain = baseline().fit(X, DXDT, steps=1).loss
     assert fit(Doubled(MLP([2, 16, 2], rng=0)), X, DXDT, steps=1).loss == 2 * plain
 
 
