@@ -129,7 +129,9 @@ def settings_of(model, prefix=""):
     for key in SETTINGS[name]:
         value = getattr(model, key)
         if key == "adjoint" and not isinstance(value, str):
-            raise TypeError(f"a file holds the adjoint by its name, but this one is {value!r}; set model.adjoint to a name")
+            raise TypeError(
+                f"a file holds the adjoint by its name, but this one is {value!r}; set model.adjoint to a name"
+            )
         if key == "regularisers":
             value = to_text(value) if value else None
         if value is not None:
