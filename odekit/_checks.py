@@ -103,13 +103,20 @@ def terminal_events(given, where):
     where : str
         What asks for it, for the message.
     """
-    functions, terminal = events(given)
+    functions, terminal = compiled_events(given, where)
     for function, count in zip(functions, terminal, strict=True):
         if math.isinf(count):
             name = getattr(function, "__name__", "an event function")
             raise ValueError(
                 f"events: {name} is not terminal; in {where} events end trajectories, set {name}.terminal = True"
             )
+    return functions, terminal
+
+
+def compiled_events(given, where):
+    """Event functions that change no state, and after how many zeros each ends the integration, as an array; as above."""
+    functions, terminal = events(given)
+    for function in functions:
         if hasattr(function, "affect"):
             raise ValueError(
                 f"events: the affect of {function.__name__} is Python and does not go with {where}; use solve_ivp"

@@ -24,8 +24,10 @@ from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
 from .solution import Retcode
 from .solvers import batch as B
+from .solvers import event_log
+from .solvers.mass import MassMatrix
 from .solvers.members import MemberLoop
-from .solvers.methods import resolve
+from .solvers.methods import WITH_MASS, resolve
 
 #: A chunk of the fused tier has at least so many trajectories for each lane: at its end the lanes run empty.
 LANES_PER_CHUNK = 4
@@ -54,12 +56,13 @@ class Trajectories(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What has become of trajectories: arrays as in `solvers.batch.Batch`, with as many rows as are in use."""
+    """What has become of trajectories: arrays as in `solvers.batch.Batch`, with as many rows as are in use, and their events."""
 
     y: np.ndarray
     t: np.ndarray
     counters: np.ndarray
     ends: np.ndarray
+    zeros: event_log.Zeros | None = None
 
 
 class Prepared(NamedTuple):
@@ -91,8 +94,9 @@ class Setup:
     ----------
     fun, jac, events
         The user's functions.
-    wanted : ndarray, (n_events,)
-        After how many zeros each event function ends a trajectory.
+    wanted, max_events
+        As in `solvers.batch.Batch`.
+    mass : MassMatrix or None
     t0, y0, args
         Start and arguments of the first trajectory.
     method : str
@@ -123,12 +127,15 @@ class Setup:
     first_step: float
     max_step: float
     max_steps: int
+    max_events: int = 0
+    mass: MassMatrix | None = None
 
     def batch(self, trajectories):
         """A `Batch` of trajectories with room for its results."""
         spans, y0, params, t_eval = trajectories
         return B.allocate(
-            spans, y0, params, self.rtol, self.atol, t_eval, self.save, self.max_saved, self.first_step, self.max_step, self.max_steps
+            spans, y0, params, self.rtol, self.atol, t_eval, self.save, self.max_saved, self.first_step, self.max_step, self.max_steps,
+            self.wanted, self.max_events,
         )  # fmt: skip
 
     def prepare(self, first):
@@ -143,12 +150,16 @@ class Setup:
         -------
         Prepared
         """
-        methods = resolve(self.method, self.y0.size, self.tightest)[1]
+        methods = (
+            resolve(self.method, self.y0.size, self.tightest)[1] if self.mass is None else (WITH_MASS[self.method],)
+        )
         field = field_class(self.fun)(self.fun, self.t0, self.y0, self.args, self.jac, list(self.events))
         field.varying = True
         why = "it was asked for"
         if self.tier != "single":
             try:
+                if self.mass is not None:
+                    raise Unsupported("there is a mass matrix")
                 make_loop, lanes = _fused_tier.prepare(self.fun, field, self.batch(first), methods, self.vmath)
             except Unsupported as error:
                 why = str(error)
@@ -158,28 +169,28 @@ class Setup:
                 make_lanes = make_loop
                 left = (*([B.LEFT] if self.events else []), *([Retcode.NONFINITE] if self._takes_angles() else []))
                 if left:
-                    make_single = _member_loops(functools.cache(field.kernels), methods, self.wanted)
+                    make_single = _member_loops(functools.cache(field.kernels), methods)
 
                     def make_loop(batch):
                         return RescuedLoop(batch, make_lanes(batch), make_single, left)
 
                 return Prepared(make_loop, "fused", "the fastest", LANES_PER_CHUNK * lanes, False)
         kernels = field.kernels()
-        make_loop = _member_loops(lambda: kernels, methods, self.wanted)
+        make_loop = _member_loops(lambda: kernels, methods, self.mass)
         return Prepared(make_loop, "single", why, 1, field.calls_python())
 
     def _takes_angles(self):
         return self.vmath and takes_angles(self.fun)
 
 
-def _member_loops(find_kernels, methods, wanted):
+def _member_loops(find_kernels, methods, mass=None):
     """``make_loop(batch)`` of the single tier."""
     lock = threading.Lock()
 
     def make_loop(batch):
         with lock:
             kernels = find_kernels()
-        return MemberLoop(batch, kernels, methods, wanted, lock)
+        return MemberLoop(batch, kernels, methods, lock, mass)
 
     return make_loop
 
@@ -299,7 +310,8 @@ def compute(carrier, trajectories):
     while not loop.advance():
         if carrier.stop.is_set():
             return None
+    y, t = batch.y, batch.t
     if batch.save == B.SAVE_STEPS:
         longest = int(batch.counters[:, B.NSAVED].max())
-        return Results(batch.y[:, :longest].copy(), batch.t[:, :longest].copy(), batch.counters, batch.ends)
-    return Results(batch.y, batch.t, batch.counters, batch.ends)
+        y, t = y[:, :longest].copy(), t[:, :longest].copy()
+    return Results(y, t, batch.counters, batch.ends, event_log.collected(batch))

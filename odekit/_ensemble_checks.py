@@ -8,11 +8,6 @@ from ._arguments import pack
 
 def options(unknown):
     """Refuse unknown options."""
-    if unknown.get("mass_matrix") is not None:
-        raise ValueError(
-            "solve_ensemble takes no mass_matrix, as a consistent start is found in Python; call solve_ivp for each trajectory (in "
-            "processes: concurrent.futures), or, if the matrix is regular, let fun return np.linalg.solve(mass_matrix, f)"
-        )
     if unknown:
         names = ", ".join(sorted(unknown))
         raise TypeError(f"solve_ensemble got unknown options: {names}; see its docstring for those it knows")
@@ -141,14 +136,24 @@ def output_times(t_eval, spans, count):
     if np.ndim(t_eval) == 2:
         if len(t_eval) != count:
             raise ValueError(f"t_eval has shape {np.shape(t_eval)}; expected (m,) or ({count}, m)")
-        rows = [_checks.output_times(row, *span) for row, span in zip(t_eval, spans, strict=True)]
+        rows = [_times_of(k, row, span) for k, (row, span) in enumerate(zip(t_eval, spans, strict=True))]
         return np.ascontiguousarray(np.stack(rows))
-    latest = spans[:, 0].min(), spans[:, 0].max(), spans[:, 1].min(), spans[:, 1].max()
-    if latest[0] == latest[1] and latest[2] == latest[3]:
-        return np.ascontiguousarray(_checks.output_times(t_eval, *spans[0])[None])
-    for span in spans:
-        times = _checks.output_times(t_eval, *span)
+    times = _times_of(0, t_eval, spans[0])
+    # the others: as many as there are, all at once
+    low, high, backward = spans.min(axis=1), spans.max(axis=1), spans[:, 1] < spans[:, 0]
+    outside = (times.min(initial=np.inf) < low) | (times.max(initial=-np.inf) > high)
+    bad = np.flatnonzero(outside | ((backward != backward[0]) & (times.size > 1)))
+    if bad.size:
+        _times_of(int(bad[0]), t_eval, spans[bad[0]])
     return np.ascontiguousarray(times[None])
+
+
+def _times_of(k, t_eval, span):
+    """Output times of trajectory k, whose number an error tells."""
+    try:
+        return _checks.output_times(t_eval, *span)
+    except ValueError as error:
+        raise ValueError(f"{error} (trajectory {k})") from None
 
 
 def saving(save, max_saved, t_eval):
@@ -159,6 +164,13 @@ def saving(save, max_saved, t_eval):
         raise ValueError('save="steps" keeps every step, t_eval the states at given times: expected one of them')
     if isinstance(max_saved, bool) or not isinstance(max_saved, (int, np.integer)) or max_saved < 2:
         raise ValueError(f"max_saved={max_saved!r}; expected an integer of at least 2")
+
+
+def events_kept(max_events):
+    """Check the bound on the zeros of event functions that are kept."""
+    if isinstance(max_events, bool) or not isinstance(max_events, (int, np.integer)) or max_events < 0:
+        raise ValueError(f"max_events={max_events!r:.80}; expected an integer of at least 0")
+    return int(max_events)
 
 
 def chunks(chunksize):

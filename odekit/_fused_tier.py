@@ -142,7 +142,7 @@ class _Problem:
         """Address and layout of the kernel of an implicit method."""
         identity = self.identity + jacobian.identity
         return fused_kernels.rosenbrock(
-            name, *self.shape, self.lane, jacobian.function, jacobian.timed, identity, partner
+            name, *self.shape, self.lane, jacobian.function, jacobian.timed, identity, partner, self.events
         )
 
     def agrees(self, jacobian, evaluate, scale):
@@ -164,12 +164,8 @@ def _check(fun, field, methods):
         raise Unsupported("the method does not run in lanes")
     if isinstance(fun, Separable) and methods[-1].implicit:
         raise Unsupported("fun is in two halves, which are not differentiated")
-    if field.event_functions and methods[-1].implicit:
-        raise Unsupported("there are events, and the method is, or may become, implicit")
     if any(_native.native_kernel(event) is not None for event in field.event_functions):
         raise Unsupported("an event is not a Python function")
-    if any(float(event.terminal) != 1.0 for event in field.event_functions):
-        raise Unsupported("an event ends a trajectory at a later zero than the first")
     if field.complex_state:
         raise Unsupported("the state is complex")
     most = fused_kernels.LARGEST_STIFF_DIMENSION if methods[-1].implicit else fused_kernels.LARGEST_DIMENSION

@@ -83,6 +83,8 @@ class RescuedLoop:
             self.left = [
                 k for first, last in self.ranges for k in first + np.flatnonzero(np.isin(codes[first:last], self.codes))
             ]
+            if self.left and self.lanes.log is not None:
+                self.lanes.log.forget(self.left)
             self._next()
         elif self.single.advance():
             self.left.pop()
@@ -95,6 +97,6 @@ class RescuedLoop:
         k, batch = self.left[-1], self.batch
         self.single = self.single or self.make_single(batch)
         batch.y[k], batch.t[k], batch.ends[k] = np.nan, np.nan, np.nan
-        batch.counters[k] = 0
+        batch.counters[k], batch.event_counts[k] = 0, 0
         batch.counters[k, B.RETCODE] = B.RUNNING
         self.single.start(k, k + 1)

@@ -7,13 +7,14 @@ import math
 
 import numpy as np
 
-from . import _callback, _checks, _chunk, _ensemble_checks, _executors, _progress, _threads
+from . import _callback, _checks, _chunk, _ensemble_checks, _executors, _mass, _progress, _structure, _threads
 from .ensemble_solution import EnsembleSolution, summary
 from .hamiltonian import Hamiltonian
 from .ivp import DEFAULT_MAX_STEPS
 from .separable import Separable
 from .solution import Retcode
 from .solvers import batch as B
+from .solvers import event_log
 from .solvers.methods import resolve
 
 _SAVE = {"end": B.SAVE_END, "steps": B.SAVE_STEPS}
@@ -21,8 +22,8 @@ _SAVE = {"end": B.SAVE_END, "steps": B.SAVE_STEPS}
 
 def solve_ensemble(
     fun, t_span, y0, args=(), method="auto", t_eval=None, rtol=1e-6, atol=1e-9, executor=None, chunksize=None,
-    store=None, resume=False, progress=False, *, save="end", max_saved=1000, events=None, jac=None, first_step=None, max_step=math.inf,
-    max_steps=DEFAULT_MAX_STEPS, tier=None, vmath=True, **unknown,
+    store=None, resume=False, progress=False, *, save="end", max_saved=1000, events=None, max_events=1000, jac=None, first_step=None,
+    max_step=math.inf, max_steps=DEFAULT_MAX_STEPS, tier=None, vmath=True, mass_matrix=None, **unknown,
 ):  # fmt: skip
     """Integrate many trajectories of one system, with different starts and parameters.
 
@@ -62,8 +63,11 @@ def solve_ensemble(
     max_saved : int
         With ``save="steps"``: bound on the steps that are kept of a trajectory, its start included.
     events : callable or list of callables, optional
-        Terminal events, ``event(t, y, *args) -> float``, each of which ends the trajectory in which it happens; see
-        `odekit.solve_ivp`. Explicit and symplectic methods find them in the fused tier too.
+        ``event(t, y, *args) -> float``; the zeros along each trajectory are located, see `odekit.solve_ivp`. Attributes:
+        ``terminal`` (True, or the number of zeros after which the trajectory ends) and ``direction``; ``affect`` only there.
+    max_events : int
+        Bound on the zeros that are kept of a trajectory, those of all event functions together; it goes on behind the last of
+        them, and its further zeros are only counted (and end it where they are to).
     jac : callable or array_like, optional
     first_step, max_step, max_steps
         See `odekit.solve_ivp`.
@@ -77,11 +81,17 @@ def solve_ensemble(
     vmath : bool
         Whether the elementary functions of `math` and `numpy` in `fun` are replaced by those of `odekit.vmath` in the fused
         tier, which agree with them to rounding.
+    mass_matrix : array_like or sparse matrix, (n, n), optional
+        The constant matrix M of ``M dy/dt = fun(t, y, *args)``, which all trajectories share; see `odekit.solve_ivp`. It is for
+        the single tier: steps are compiled, but the start of each trajectory is found in Python, in a fraction of a millisecond,
+        one thread at a time. A trajectory whose start does not satisfy the algebraic equations, and cannot be corrected, is
+        ``INCONSISTENT``.
 
     Returns
     -------
     EnsembleSolution
         A trajectory that fails is NaN from there on, has a `Retcode` of its own in ``retcode``, and changes no other. With
+        `events`, ``t_events[k]`` and ``y_events[k]`` are what `odekit.solve_ivp` gives of trajectory k. With
         `store`, an `odekit.storage.StoredEnsemble`, which reads from disk what it is asked for.
 
     Raises
@@ -109,6 +119,17 @@ def solve_ensemble(
     >>> ensemble = odekit.solve_ensemble(lorenz, (0, 10), [1.0, 0.0, 0.0], args=(np.linspace(0, 21, 100),))
     >>> ensemble.y.shape, bool(ensemble.success.all())
     ((100, 3, 1), True)
+
+    When oscillators pass through zero, three times at most:
+
+    >>> def oscillator(t, y, frequency):
+    ...     return [y[1], -frequency**2 * y[0]]
+    >>> def passes(t, y, frequency):
+    ...     return y[0]
+    >>> passes.terminal = 3
+    >>> swings = odekit.solve_ensemble(oscillator, (0, 10), [1.0, 0.0], (np.array([0.5, 1.0]),), "tsit5", events=passes)
+    >>> swings.nevents[:, 0], swings.t_events[1][0].round(3), swings.y_events[1][0].shape
+    (array([2, 3]), array([1.571, 4.712, 7.854]), (3, 2))
     """
     _ensemble_checks.options(unknown)
     args = _checks.arguments(args)
@@ -116,14 +137,17 @@ def solve_ensemble(
     states = _ensemble_checks.states(y0, count)
     spans = _ensemble_checks.spans(t_span, count)
     first_args, parameters = _ensemble_checks.parameters(args, count)
-    event_functions, wanted = _checks.terminal_events(events, "an ensemble")
-    if not event_functions and np.isinf(spans[:, 1]).any():
+    event_functions, wanted = _checks.compiled_events(events, "an ensemble")
+    if np.isinf(wanted).all() and np.isinf(spans[:, 1]).any():
         raise ValueError(f"t_span={t_span!r:.80} does not end; an infinite end needs a terminal event")
     *tolerances, tightest = _checks.tolerances(rtol, atol, np.ones_like(states[0]))
     _ensemble_checks.absolute(tolerances[1], states)
     name, methods = resolve(method, states.shape[1], tightest)
+    undivided = _structure.wanted(states.shape[1], None, None, None, "auto", None)
+    name, methods, _, mass = _mass.prepared(mass_matrix, name, methods, undivided, states[0])
     times = _ensemble_checks.output_times(t_eval, spans, count)
     _ensemble_checks.saving(save, max_saved, t_eval)
+    max_events = int(min(_ensemble_checks.events_kept(max_events), wanted.sum()))
     _ensemble_checks.chunks(chunksize)
     _ensemble_checks.tiers(tier)
     lengths = np.abs(spans[:, 1] - spans[:, 0])
@@ -140,7 +164,7 @@ def solve_ensemble(
     setup = _chunk.Setup(
         fun, jac, tuple(event_functions), wanted, float(spans[0, 0]), states[0], first_args, name, tightest, tier, vmath,
         *(np.repeat(vector, width) for vector in tolerances), _SAVE[save] if times is None else B.SAVE_TIMES, int(max_saved),
-        0.0 if first_step is None else float(first_step), float(max_step), int(max_steps),
+        0.0 if first_step is None else float(first_step), float(max_step), int(max_steps), max_events, mass,
     )  # fmt: skip
     carrier = _chunk.Carrier(setup, trajectories.part(0, 1))
     prepared = carrier.prepared()
@@ -216,8 +240,10 @@ class _Memory:
     """Where results are kept: in the arrays of a batch."""
 
     def __init__(self, batch):
-        self.batch = batch
+        self.batch, self.zeros = batch, {}
+        n, m = batch.y0.shape[1], batch.wanted.size
         self.row_bytes = batch.y[0].nbytes + batch.t[0].nbytes + batch.counters[0].nbytes
+        self.row_bytes += event_log.most_bytes(n, m, batch.max_events)
 
     def __enter__(self):
         return self
@@ -238,13 +264,27 @@ class _Memory:
         batch, kept = self.batch, results.y.shape[1]
         batch.y[first:last, :kept], batch.t[first:last, : results.t.shape[1]] = results.y, results.t
         batch.counters[first:last], batch.ends[first:last] = results.counters, results.ends
+        self.zeros[first] = results.zeros
+
+    def _found(self):
+        """The zeros of the event functions; of trajectories without results there are none."""
+        batch, parts, first = self.batch, [], 0
+        if not self.zeros or batch.wanted.size == 0:
+            return event_log.collected(batch)
+        for start, zeros in [*sorted(self.zeros.items()), (batch.size, None)]:
+            if start > first:
+                parts.append(event_log.nothing(start - first, batch.wanted.size, batch.y0.shape[1]))
+            if zeros is not None:
+                parts.append(zeros)
+                first = start + len(zeros)
+        return event_log.joined(parts)
 
     def solution(self, dtype, name, prepared, rtol, atol, args, fun):
         """What `solve_ensemble` returns."""
-        return _solution(self.batch, dtype, name, prepared.tier, prepared.reason, rtol, atol, args, fun)
+        return _solution(self.batch, self._found(), dtype, name, prepared.tier, prepared.reason, rtol, atol, args, fun)
 
 
-def _solution(batch, dtype, method, tier, reason, rtol, atol, args, fun):
+def _solution(batch, zeros, dtype, method, tier, reason, rtol, atol, args, fun):
     counters = batch.counters.astype(np.int64)
     retcodes = counters[:, B.RETCODE]
     retcodes[retcodes == B.RUNNING] = Retcode.INTERRUPTED
@@ -259,5 +299,6 @@ def _solution(batch, dtype, method, tier, reason, rtol, atol, args, fun):
     return EnsembleSolution(
         t, y, batch.ends[:, 0], batch.ends[:, 1], retcodes,
         *(counters[:, k] for k in (B.NFEV, B.NJEV, B.NLU, B.NACCEPT, B.NREJECT, B.NSWITCH, B.NSAVED)),
-        summary(retcodes), method, tier, reason, rtol, atol, args, fun, batch.max_steps,
+        summary(retcodes, None if zeros is None else zeros.left_out, batch.max_events), method, tier, reason, rtol, atol, args, fun, batch.max_steps,
+        None if zeros is None else zeros.with_states_of(dtype), batch.max_events,
     )  # fmt: skip

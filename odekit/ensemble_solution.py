@@ -1,12 +1,13 @@
 """What an ensemble of integrations returns."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .solution import Retcode, describe
+from .solvers.event_log import Zeros
 
 
 @dataclasses.dataclass
@@ -41,6 +42,11 @@ class EnsembleSolution:
     args : tuple
     fun : callable
     max_steps : int
+    events : odekit.solvers.event_log.Zeros or None
+        The zeros of the event functions of all trajectories as flat arrays, for a look at them all at once: ``trajectory``,
+        ``function``, ``t`` and ``y`` (total, n). None without `events`.
+    max_events : int
+        Bound on the zeros that are kept of a trajectory.
     """
 
     t: np.ndarray
@@ -64,6 +70,26 @@ class EnsembleSolution:
     args: tuple
     fun: Callable
     max_steps: int
+    events: Zeros | None = None
+    max_events: int = 0
+
+    @property
+    def t_events(self):
+        """Times of the zeros: ``t_events[k]``, made when it is asked for, is what `odekit.solve_ivp` gives of trajectory k.
+
+        That is a list with an array for each event function. None without `events`.
+        """
+        return None if self.events is None else MemberEvents(self.events, TIMES)
+
+    @property
+    def y_events(self):
+        """States at the zeros, ``y_events[k]`` likewise: arrays of shape (number of zeros, n)."""
+        return None if self.events is None else MemberEvents(self.events, STATES)
+
+    @property
+    def nevents(self):
+        """How many zeros each event function had in each trajectory, kept or not, (N, number of event functions)."""
+        return None if self.events is None else self.events.counts
 
     @property
     def success(self):
@@ -92,10 +118,16 @@ class EnsembleSolution:
         -------
         str
         """
-        return describe(
+        sentence = describe(
             Retcode(int(self.retcode[k])), t=float(self.t_end[k]), h=float(self.h_end[k]), max_steps=self.max_steps,
             component="", culprit="right-hand side, or an event function,", error="an exception",
         )  # fmt: skip
+        if self.events is None or self.events.left_out[k] == 0:
+            return sentence
+        return (
+            f"{sentence} Of {self.nevents[k].sum()} zeros of event functions the first {self.events.kept[k]} are kept; raise "
+            "max_events for all of them."
+        )
 
     def __len__(self):
         return self.retcode.size
@@ -107,12 +139,71 @@ class EnsembleSolution:
         )
 
 
-def summary(retcodes):
+#: Which part of what `Zeros.of` gives.
+TIMES, STATES = 1, 2
+
+
+class MemberEvents(Sequence):
+    """Times of the zeros of event functions, or states there: an element for each trajectory, made when it is asked for.
+
+    ``[k]`` is a list with an array for each event function, ``[first:last]`` a list of such lists.
+
+    Parameters
+    ----------
+    zeros : object with ``len``, ``functions`` and ``of(k)``
+        See `odekit.solvers.event_log.Zeros`.
+    part : int
+        `TIMES` or `STATES`.
+    """
+
+    def __init__(self, zeros, part):
+        self._zeros, self._part = zeros, part
+
+    def __len__(self):
+        return len(self._zeros)
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return [self[k] for k in range(len(self))[key]]
+        try:
+            k = range(len(self))[key]
+        except TypeError:
+            raise TypeError(f"index {key!r:.80}; expected a number or a slice of trajectories") from None
+        return by_function(self._zeros.of(k), self._zeros.functions, self._part)
+
+    def __repr__(self):
+        return f"<{('times', 'states')[self._part - TIMES]} of the events of {len(self)} trajectories>"
+
+
+def by_function(zeros, functions, part):
+    """A list with an array for each event function.
+
+    Parameters
+    ----------
+    zeros : tuple
+        From `Zeros.of`.
+    functions : int
+        Number of event functions.
+    part : int
+        `TIMES` or `STATES`.
+
+    Returns
+    -------
+    list of ndarray
+    """
+    return [zeros[part][zeros[0] == j] for j in range(functions)]
+
+
+def summary(retcodes, left_out=None, max_events=0):
     """Sentence that counts the outcomes of trajectories.
 
     Parameters
     ----------
     retcodes : ndarray of int
+    left_out : ndarray of int, optional
+        How many zeros of event functions of each are not kept.
+    max_events : int
+        Bound on the zeros that are kept of a trajectory.
 
     Returns
     -------
@@ -121,4 +212,10 @@ def summary(retcodes):
     codes, counts = np.unique(retcodes, return_counts=True)
     order = np.argsort(-codes)
     parts = [f"{counts[i]} {Retcode(int(codes[i])).name}" for i in order]
-    return f"{retcodes.size} trajectories: {', '.join(parts)}."
+    sentence = f"{retcodes.size} trajectories: {', '.join(parts)}."
+    many = 0 if left_out is None else np.count_nonzero(left_out)
+    return (
+        f"{sentence} {many} had more than max_events = {max_events} events, the first of which are kept."
+        if many
+        else sentence
+    )

@@ -47,7 +47,7 @@ class Retcode(enum.IntEnum):
     INCONSISTENT = -11
     """The state from which an integration with a singular `mass_matrix` was to start anew, after an event changed it or a known
     jump, does not satisfy the algebraic equations, and no components could be found whose change would help. (At the
-    very start that is an exception.)"""
+    very start that is an exception of `solve_ivp`; of an ensemble it is the trajectory's return code.)"""
 
 
 _REMEDIES = {
@@ -67,8 +67,8 @@ _REMEDIES = {
     "Check jac against fun, or leave jac out.",
     Retcode.BAD_INPUT: "The state at t = {t!r}, the times or the arguments do not fit the compiled solver; "
     "call it from Python to see which.",
-    Retcode.INCONSISTENT: "The state at t = {t!r}, from where the integration was to start anew, does not satisfy the algebraic "
-    "equations of the singular mass matrix. Let the affect of the event return a state that does.",
+    Retcode.INCONSISTENT: "The state at t = {t!r}, from where the integration was to start, does not satisfy the algebraic "
+    "equations of the singular mass matrix. Give a start, or let the affect of the event return a state, that does.",
     Retcode.RHS_RAISED: "The {culprit} raised {error} at t = {t!r}, in a step of size h = {h:.3g}.",
     Retcode.INTERRUPTED: "Interrupted at t = {t!r}, with step size h = {h:.3g}; the trajectory up to there is kept.",
     Retcode.EVENTS_ACCUMULATE: "An event changed the state again and again at ever smaller distances, which have become too small "

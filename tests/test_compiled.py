@@ -345,8 +345,6 @@ def test_what_compiled_code_does_not_do():
         ValueError, match="takes no mass_matrix, as a consistent start is found in Python; call solve_ivp"
     ):
         odekit.compiled_solver(oscillator, [1.0, 0.0], mass_matrix=np.eye(2))
-    with pytest.raises(ValueError, match=r"takes no mass_matrix.*solve_ivp for each trajectory"):
-        odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], mass_matrix=np.eye(2))
 
     def event(t, y):
         return y[0]

@@ -24,6 +24,13 @@ def falls_below(t, y, rate):
 falls_below.terminal = True
 
 
+def with_affect(t, y):
+    return y[0]
+
+
+with_affect.affect = lambda t, y: -y
+
+
 def test_ends():
     ensemble = odekit.solve_ensemble(decay, (0, 1), [1.0], args=(RATES,), **TIGHT)
     assert ensemble.y.shape == (7, 1, 1) and ensemble.t.shape == (7, 1)
@@ -108,6 +115,35 @@ def test_terminal_events():
         assert ensemble.t[k, last] == ensemble.t_end[k] and ensemble.y[k, 0, last] == pytest.approx(0.5, rel=1e-12)
 
 
+def test_events_are_those_of_single_solves():
+    """Two functions, of which one is zero at the start; complex numbers; own spans, both ways in time; none without events."""
+
+    def real(t, y, w):
+        return y[0].real
+
+    def imaginary(t, y, w):
+        return y[0].imag
+
+    imaginary.direction, real.terminal = -1, 5
+    spans = np.stack([np.zeros(7), np.linspace(-8.0, 12.0, 7)], axis=1)
+    fun, events = (lambda t, y, w: [1j * w * y[0]]), [real, imaginary]
+    ensemble = odekit.solve_ensemble(fun, spans, [1.0 + 0j], (RATES,), events=events, **TIGHT)
+    assert ensemble.nevents.shape == (7, 2) and set(ensemble.retcode) == {Retcode.SUCCESS, Retcode.TERMINATED}
+    assert len(ensemble.t_events) == len(ensemble.y_events) == 7 and len(ensemble.t_events[2:5]) == 3
+    for k in range(7):
+        single = odekit.solve_ivp(fun, spans[k], [1.0 + 0j], args=(RATES[k],), events=events, **TIGHT)
+        assert ensemble.retcode[k] == single.retcode
+        for found, expected in ((ensemble.t_events[k], single.t_events), (ensemble.y_events[k], single.y_events)):
+            for part, other in zip(found, expected, strict=True):
+                assert part.size == other.size and np.allclose(part.ravel(), other.ravel(), rtol=1e-12, atol=1e-12)
+    flat = ensemble.events
+    assert flat.t.size == ensemble.nevents.sum() and (np.bincount(flat.trajectory, minlength=7) == flat.kept).all()
+    with pytest.raises(IndexError):
+        ensemble.t_events[7]
+    without = odekit.solve_ensemble(fun, (0, 1), [1.0 + 0j], (RATES,), **TIGHT)
+    assert without.t_events is without.y_events is without.nevents is None
+
+
 @pytest.mark.parametrize("method", ["auto", "bdf", "radau"])
 def test_the_bits_do_not_depend_on_threads_or_chunks(method):
     rates = np.geomspace(1, 1e4, 20)
@@ -150,13 +186,24 @@ def test_functions_that_stay_in_python():
         ({"y0": [[1.0, np.nan]]}, r"y0\[0, 1\] is nan"),
         ({"y0": np.ones((2, 2)), "t_span": np.ones((2, 3))}, r"expected \(2, 2\)"),
         ({"t_eval": [0.5, 2.0]}, "not within `t_span`"),
+        (
+            {"t_eval": [0.5, 1.0], "y0": np.ones((3, 2)), "t_span": [[0, 1], [1, 0.2], [0, 1]]},
+            r"not properly sorted.*\(trajectory 1\)",
+        ),
+        (
+            {"t_eval": [0.5, 1.0], "y0": np.ones((3, 2)), "t_span": [[0, 1], [0, 1], [0.75, 1]]},
+            r"0\.5 is outside \[0\.75, 1\.0\] \(trajectory 2\)",
+        ),
         ({"save": "all"}, 'expected "end" or "steps"'),
         ({"save": "steps", "t_eval": [0.5]}, "expected one of them"),
         ({"max_saved": 1}, "at least 2"),
         ({"chunksize": 0}, "chunksize=0"),
         ({"executor": 0}, "at least one thread"),
         ({"atol": 0.0}, r"y0\[0, 1\] = 0"),
-        ({"events": lambda t, y: y[0]}, "terminal = True"),
+        ({"events": with_affect}, "the affect of with_affect is Python and does not go with an ensemble"),
+        ({"events": lambda t, y: y[0], "t_span": (0, np.inf)}, "an infinite end needs a terminal event"),
+        ({"events": falls_below, "max_events": -1}, "max_events=-1; expected an integer of at least 0"),
+        ({"t_span": [[np.inf, 1.0]]}, r"t_span\[0\] is .*finite start"),
         ({"method": "rk4"}, "first_step"),
         ({"t_span": (0, np.inf)}, "does not end"),
     ],

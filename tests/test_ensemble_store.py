@@ -84,6 +84,57 @@ def test_complex_states(folder):
     assert stored.y.dtype == complex and np.array_equal(stored.y, memory.y)
 
 
+def wave(t, y, rate):
+    return np.cos(20.0 * t)
+
+
+def below(t, y, rate):
+    return y[0] - 0.4
+
+
+below.terminal = True
+
+
+def test_events(folder, tmp_path):
+    """As many as there are up to a bound, from memory, shards, one file, in pieces from an executor; after a crash the same files."""
+    options = {"events": [wave, below], "max_events": 5}
+    memory, stored = solve(**options), solve(store=folder, **options)
+    assert len(set(memory.events.kept)) > 1 and (memory.nevents[:, 1] == (-np.log(0.4) < RATES)).all()
+    assert memory.nevents[0].tolist() == [6, 0] and memory.events.kept[0] == 5 and "max_events = 5" in memory.message
+    storage.merge(folder, tmp_path / "all.h5")
+    for ensemble in (stored, storage.open(tmp_path / "all.h5")):
+        assert ensemble.message == memory.message and (ensemble.nevents == memory.nevents).all()
+        for k in (0, 4, 11, -1):
+            for name in ("t_events", "y_events"):
+                expected = getattr(memory, name)[k]
+                for source in (getattr(ensemble, name)[k], getattr(ensemble[k], name)):
+                    assert [part.tolist() for part in source] == [part.tolist() for part in expected]
+        for index in (slice(3, 20, 5), slice(20, 3, -4), slice(4, 4)):
+            some, expected = ensemble[index].events, memory.events.chosen(np.arange(23)[index])
+            assert all(
+                np.array_equal(getattr(some, f), getattr(expected, f)) for f in ("counts", "kept", "function", "t", "y")
+            )
+    whole = files(folder)
+    os.remove(folder / shards.file_name(2))
+    assert (
+        solve(store=folder, resume=True, executor=Serial(), chunksize=3, **options).complete and files(folder) == whole
+    )
+    with pytest.raises(ValueError, match="another problem: max_events is 5 there and 4 here"):
+        solve(store=folder, resume=True, **{**options, "max_events": 4})
+    for chosen in ({"executor": Serial(), "chunksize": 5}, {"executor": 2, "chunksize": 1}):
+        other = solve(**options, **chosen).events
+        assert (other.t == memory.events.t).all() and (other.counts == memory.events.counts).all()
+    if dataset := _as_dataset(stored):
+        assert (dataset.nevents.values == memory.nevents).all()
+
+
+def _as_dataset(ensemble):
+    try:
+        return ensemble.to_xarray()
+    except ImportError:
+        return None
+
+
 def test_the_files_do_not_depend_on_how_they_came_about(folder, tmp_path, stored):
     for k, options in enumerate(({"executor": 1, "chunksize": 1}, {"executor": Serial(), "chunksize": 7})):
         solve(store=tmp_path / str(k), **options)

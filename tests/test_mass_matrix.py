@@ -287,6 +287,54 @@ def test_bad_input(options, sentence):
             solve(**{"mass_matrix": TWO_OF_THREE, **options})
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_ensembles(method, tmp_path):
+    """Each trajectory is that of `solve_ivp`, from a corrected start; one that has no consistent start changes no other."""
+
+    def root(t, y, k):
+        """y0 = (1 - sqrt(k) t / 2)^2, y1 = sqrt(k y0)."""
+        return [-y[1], y[1] * y[1] - k * y[0]]
+
+    def half(t, y, k):
+        return y[0] - 0.5
+
+    k, spans = np.array([0.5, 1.0, -1.0, 2.0, 0.3]), np.array([[0, 1], [0, 1], [0, 1], [0, 0.9], [0, -1.5]])
+    times = np.linspace(spans[:, 0], spans[:, 1], 4, axis=1)
+    settings = dict(rtol=1e-7, atol=1e-9, mass_matrix=np.diag([1.0, 0.0]), events=half)
+    given = (root, spans, [1.0, 1.0])
+    ensemble = odekit.solve_ensemble(*given, (k,), method, t_eval=times, executor=1, **settings)
+    assert (
+        ensemble.retcode.tolist() == [0, 0, Retcode.INCONSISTENT, 0, 0]
+        and ensemble.tier_reason == "there is a mass matrix"
+    )
+    assert np.isnan(ensemble.y[2]).all() and "does not satisfy the algebraic equations" in ensemble.describe(2)
+    for i in (0, 1, 3, 4):
+        exact = (1 - np.sqrt(k[i]) * times[i] / 2) ** 2
+        np.testing.assert_allclose(ensemble.y[i], [exact, np.sqrt(k[i] * exact)], rtol=1e-5)
+        single = odekit.solve_ivp(root, spans[i], [1.0, 1.0], method, t_eval=times[i], args=(k[i],), **settings)
+        np.testing.assert_allclose(ensemble.y[i], single.y, rtol=1e-12)
+        assert (ensemble.nfev[i], ensemble.naccept[i]) == (single.nfev, single.naccept)
+        np.testing.assert_allclose(ensemble.t_events[i][0], single.t_events[0], rtol=1e-12)
+    other = odekit.solve_ensemble(
+        *given, (k,), method, t_eval=times, executor=2, chunksize=1, store=tmp_path / "dae", **settings
+    )
+    assert np.array_equal(other.y, ensemble.y, equal_nan=True) and np.array_equal(other.nfev, ensemble.nfev)
+    with pytest.raises(ValueError, match="another problem: mass_matrix"):
+        odekit.solve_ensemble(
+            *given,
+            (k,),
+            method,
+            t_eval=times,
+            store=tmp_path / "dae",
+            resume=True,
+            **{**settings, "mass_matrix": np.eye(2)},
+        )
+    with pytest.raises(ValueError, match="tier='fused' cannot be: there is a mass matrix"):
+        odekit.solve_ensemble(*given, (k,), method, tier="fused", **settings)
+    with pytest.raises(ValueError, match="method='bdf' takes no mass_matrix"):
+        odekit.solve_ensemble(*given, (k,), "bdf", **settings)
+
+
 def test_what_the_right_hand_side_raises():
     def fails(t, y):
         if t > 0:

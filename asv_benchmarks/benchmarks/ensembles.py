@@ -75,3 +75,33 @@ def time_first_call():
 def time_symplectic():
     """10,000 pendulums, 500 steps each."""
     odekit.solve_ensemble(PENDULUM, (0, 50), [1.0, 0.0], (1.0 + RHO,), "yoshida4", first_step=0.1, executor=1)
+
+
+def crossing(t, u, rho):
+    return u[0] - u[1]
+
+
+class Events:
+    """10,000 Lorenz systems of which every zero of x - y is kept, and 2,000 stiff ones that end where half has reacted."""
+
+    params, param_names = [["nothing", "zeros", "third zero"]], ["asked"]
+    number, timeout = 1, 300
+
+    def setup(self, asked):
+        crossing.terminal = 3 if asked == "third zero" else None
+        self.options = {} if asked == "nothing" else {"events": crossing}
+
+    def time_lorenz(self, asked):
+        odekit.solve_ensemble(
+            lorenz, (0, 10), [1.0, 0.0, 0.0], (RHO,), "dop853", rtol=1e-8, atol=1e-8, executor=1, **self.options
+        )
+
+    def time_robertson(self, asked):
+        options = {"events": reacted} if self.options else {}
+        odekit.solve_ensemble(
+            robertson, (0, 1e5), [1.0, 0.0, 0.0], (RATES,), "rodas5p", rtol=1e-6, atol=1e-12, executor=1, **options
+        )
+
+
+def reacted(t, u, k2):
+    return u[0] - 0.5

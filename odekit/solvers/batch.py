@@ -42,6 +42,14 @@ class Batch:
     first_step, max_step : float
         A `first_step` of 0 is chosen by the method.
     max_steps : int
+    event_counts : ndarray, (N, m)
+        Whole numbers: how many zeros each of m event functions has had.
+    wanted : ndarray, (m,)
+        After how many zeros each event function ends a trajectory; infinity: never.
+    max_events : int
+        Bound on the zeros that are kept of a trajectory.
+    logs : list of odekit.solvers.event_log.EventLog
+        The zeros that are kept.
     """
 
     spans: np.ndarray
@@ -58,6 +66,10 @@ class Batch:
     first_step: float
     max_step: float
     max_steps: int
+    event_counts: np.ndarray
+    wanted: np.ndarray
+    max_events: int
+    logs: list
 
     @property
     def size(self):
@@ -74,15 +86,19 @@ class Batch:
         return [array.reshape(-1) for array in arrays]
 
 
-def allocate(spans, y0, params, rtol, atol, t_eval, save, max_saved, first_step, max_step, max_steps):
+def allocate(
+    spans, y0, params, rtol, atol, t_eval, save, max_saved, first_step, max_step, max_steps, wanted=(), max_events=0
+):  # fmt: skip
     """A batch with room for its results.
 
     Parameters
     ----------
-    spans, y0, params, rtol, atol, t_eval, save, first_step, max_step, max_steps
+    spans, y0, params, rtol, atol, t_eval, save, first_step, max_step, max_steps, max_events
         See `Batch`.
     max_saved : int
         Bound on the steps that are kept of a trajectory, its start included.
+    wanted : sequence of float
+        See `Batch`.
 
     Returns
     -------
@@ -95,5 +111,5 @@ def allocate(spans, y0, params, rtol, atol, t_eval, save, max_saved, first_step,
     return Batch(
         spans, y0, params, rtol, atol, t_eval, save, np.full((size, rows, n), np.nan),
         np.full((size, rows if save == SAVE_STEPS else 0), np.nan), counters, np.full((size, 2), np.nan),
-        first_step, max_step, max_steps,
+        first_step, max_step, max_steps, np.zeros((size, len(wanted))), np.array(wanted, dtype=np.float64), max_events, [],
     )  # fmt: skip

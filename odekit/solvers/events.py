@@ -181,16 +181,23 @@ def terminal_zero(fn, iw, w, p, directions, wanted, found):
     if count < 0:
         return math.nan
     for _ in range(count):
-        first = 0
-        for i in range(1, count):
-            if (times[i] - times[first]) * w[DIRECTION] < 0.0:
-                first = i
+        first = earliest(times, count, w[DIRECTION])
         k = abs(indices[first]) - 1
         found[k] += 1
         if found[k] >= wanted[k]:
             return times[first]
         times[first] = math.inf * w[DIRECTION]
     return math.inf
+
+
+@_jit.core
+def earliest(times, count, direction):
+    """Place of the first of so many times in the direction of integration."""
+    first = 0
+    for i in range(1, count):
+        if (times[i] - times[first]) * direction < 0.0:
+            first = i
+    return first
 
 
 @_jit.core

@@ -8,7 +8,7 @@ that LLVM vectorises the loop over lanes. The rules are those of `odekit.solvers
 import math
 
 from . import control as C
-from . import explicit, fused_auto, fused_events, interpolant, lanes
+from . import explicit, fused_auto, interpolant, lanes
 from .fused_sweep import (
     ABREAST,
     ABREAST_DIMENSION,
@@ -32,8 +32,8 @@ def layout(table, n, n_params, outputs, paired=False, events=0):
     extra = {}
     if outputs or events:
         stages = len(_stages(table)) + len(table.extra_c)
-        extra = {"old": n, "k": stages * n, "q": _degree(table) * n, "end": 0, **fused_events.rows(events, n)}
-    return fused_auto.layout(n, n_params, extra, paired)
+        extra = {"old": n, "k": stages * n, "q": _degree(table) * n, "end": 0}
+    return fused_auto.layout(n, n_params, extra, paired, events=events)
 
 
 def _degree(table):

@@ -6,7 +6,7 @@ its trajectory has been through stands in rows that both kernels have at the sam
 
 import math
 
-from . import auto, lanes
+from . import auto, fused_events, lanes
 from .lanes import Layout
 
 # rows of a pair: what `auto` remembers, and what only one of the methods looks at
@@ -14,7 +14,7 @@ _MEMORY = ("stiff", "smooth", "patience", "switched_at", "reason")
 _ROWS = ("njev", "h_old", "settled", "eigenvalue", *_MEMORY, "nswitch")
 
 
-def layout(n, n_params, extra, paired, own=()):
+def layout(n, n_params, extra, paired, own=(), events=0):
     """Rows of a kernel.
 
     Parameters
@@ -26,6 +26,8 @@ def layout(n, n_params, extra, paired, own=()):
         Whether it belongs to an automatic pair; its first ``layout.first["record"]`` rows are then handed over.
     own : tuple of str
         Rows, zero at the start, that the method needs although it stands alone.
+    events : int
+        Number of event functions.
 
     Returns
     -------
@@ -35,7 +37,8 @@ def layout(n, n_params, extra, paired, own=()):
     starts = dict.fromkeys(names, 0.0)
     if paired:
         starts["patience"] = float(auto.FIRST_PATIENCE)
-    return Layout(n, n_params, {**dict.fromkeys(names, 1), "record": 0, **extra}, starts)
+    lasting = {**dict.fromkeys(names, 1), **fused_events.lasting(events), "record": 0}
+    return Layout(n, n_params, {**lasting, **extra, **fused_events.rows(events, n)}, starts)
 
 
 def is_pair(layout):

@@ -23,12 +23,12 @@ _LOG2 = math.log(2.0)
 _LOG2_MIN, _LOG2_OLD_MIN = rosenbrock.LOG_ERR_MIN / _LOG2, rosenbrock.LOG_ERR_OLD_MIN / _LOG2
 
 
-def layout(table, n, n_params, outputs, paired=False):
-    """Rows of the kernel of a table, with dense output or without, alone or in an automatic pair."""
+def layout(table, n, n_params, outputs, paired=False, events=0):
+    """Rows of the kernel of a table, with dense output and event functions or without, alone or in an automatic pair."""
     extra = {"singular": 1}
-    if outputs:
+    if outputs or events:
         extra |= {"old": n, "k": table.stages * n, "q": len(table.dense[0]) * n, "end": 0}
-    return fused_auto.layout(n, n_params, extra, paired, ("njev", "h_old", "settled"))
+    return fused_auto.layout(n, n_params, extra, paired, ("njev", "h_old", "settled"), events)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from .lanes import Layout
 def layout(n, n_params, outputs, events=0):
     """Rows of the kernel, with dense output and event functions or without."""
     carries = [f"carry{i}" for i in range(n)]
-    extra = dict.fromkeys(carries, 1)
+    extra = {**dict.fromkeys(carries, 1), **fused_events.lasting(events)}
     if outputs or events:
-        extra |= {"old": n, "k": n, "q": len(HERMITE[0]) * n, "end": 0, **fused_events.rows(events, n)}
-    return Layout(n, n_params, extra, dict.fromkeys(carries, 0.0))
+        extra |= {"old": n, "k": n, "q": len(HERMITE[0]) * n, "end": 0}
+    return Layout(n, n_params, {**extra, **fused_events.rows(events, n)}, dict.fromkeys(carries, 0.0))
 
 
 def _add(i, increment):

@@ -7,12 +7,14 @@ import math
 import numpy as np
 
 from .. import _jit
+from . import fused_events
 from . import lanes as L
+from .event_log import EventLog
 from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, part, pointer, select
 from .lane_sources import begin_source, run_source
 
 
-def kernel(name, layout, order, sources, namespace, identity):
+def kernel(name, layout, order, sources, namespace, identity, events_on_dense=False):
     """Address of the kernel ``lanes(addresses, control, w, settings) -> finished``.
 
     Parameters
@@ -28,6 +30,8 @@ def kernel(name, layout, order, sources, namespace, identity):
         What they need; ``field`` is the user's function.
     identity : str
         Fingerprint of the user's function: it is in every name.
+    events_on_dense : bool
+        See `odekit.solvers.fused_events`.
 
     Returns
     -------
@@ -35,7 +39,7 @@ def kernel(name, layout, order, sources, namespace, identity):
     """
     scope = {f.__name__: f for f in (math, align_stack, bits_of, pointer, select, log2_of, exp2_of)} | namespace
     has_dense = "dense" in sources
-    run = run_source(layout, has_dense, identity)
+    run = run_source(layout, has_dense, identity, events_on_dense)
     sources = {
         "begin": begin_source(layout, order, identity),
         **{k: f"# {identity}\n{v}" for k, v in sources.items()},
@@ -57,6 +61,7 @@ def _aligned(size):
 
 #: How many times as many trajectories of an automatic pair as there are lanes may wait for the other method.
 QUEUE_LANES = 4
+_NO_QUEUE = np.empty(0)
 #: A kernel of `odekit._jit.STEP_SIGNATURE` as a Python function of four addresses, which releases Python's lock.
 STEP_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4)
 
@@ -72,15 +77,22 @@ class LaneLoop:
     layout : Layout
     queues : tuple of ndarray, optional
         Of an automatic pair: the trajectories that wait for this kernel, and for the other one.
+    log : EventLog, optional
+        Of an automatic pair: that of the other kernel.
     """
 
-    def __init__(self, batch, address, layout, queues=()):
-        self.keep = [*batch.flat(), batch.rtol, batch.atol, *queues]
+    def __init__(self, batch, address, layout, queues=(), log=None):
+        m = fused_events.count(layout)
+        self.log = log or (EventLog(batch, fused_events.room(layout)) if m else None)
+        log_and_counts = (self.log.buffer, batch.event_counts.reshape(-1)) if m else ()
+        self.keep = [*batch.flat(), batch.rtol, batch.atol, *(queues or (_NO_QUEUE, _NO_QUEUE)), *log_and_counts]
         self.addresses = np.array([array.ctypes.data for array in self.keep], dtype=np.int64)
         self.control = np.zeros(L.CONTROL_SIZE, dtype=np.int64)
         self.control[L.SAVE], self.control[L.ROWS] = batch.save, batch.y.shape[1]
         self.control[L.SHARED_TIMES], self.control[L.STEP_LIMIT] = batch.t_eval.shape[0] == 1, batch.max_steps
-        self.settings = np.array([batch.first_step, batch.max_step])
+        if m:
+            self.control[L.ROOM], self.control[L.MAX_EVENTS] = self.log.room, batch.max_events
+        self.settings = np.array([batch.first_step, batch.max_step, *batch.wanted])
         self.memory = _aligned(layout.rows * layout.stride)
         self.status = self.memory[L.STATUS * layout.stride :][: layout.lanes]
         self.function, self.lanes = STEP_FUNCTION(address), layout.lanes
@@ -122,7 +134,11 @@ class LaneLoop:
         """
         self.control[L.SWEEPS] = self.sweeps
         arrays = (self.addresses, self.control, self.memory, self.settings)
-        return self.function(*(array.ctypes.data for array in arrays)) == 1
+        finished = self.function(*(array.ctypes.data for array in arrays)) == 1
+        if self.log is not None:
+            self.log.take(self.control[L.USED])
+            self.control[L.USED] = 0
+        return finished
 
     @property
     def idle(self):
@@ -147,7 +163,7 @@ class PairLoop:
         self.capacity = QUEUE_LANES * layout.lanes
         self.queues = [np.empty(self.capacity * layout.first["record"]) for _ in range(2)]
         self.explicit = LaneLoop(batch, *explicit, self.queues)
-        self.explicit.control[L.CAPACITY] = self.capacity
+        self.explicit.control[L.CAPACITY], self.log = self.capacity, self.explicit.log
         self.batch, self.make_implicit, self.implicit = batch, make_implicit, None
 
     def start(self, first, last):
@@ -170,7 +186,7 @@ class PairLoop:
             finished = explicit.advance()
         waiting = explicit.control[L.OUTGOING]
         if waiting > 0 and self.implicit is None:
-            self.implicit = LaneLoop(self.batch, *self.make_implicit(), self.queues[::-1])
+            self.implicit = LaneLoop(self.batch, *self.make_implicit(), self.queues[::-1], self.log)
             self.implicit.start(0, 0)
             self.implicit.control[L.CAPACITY] = self.capacity
         implicit = self.implicit

@@ -75,11 +75,15 @@ def begin_source(layout, order, identity):
     return f"# {identity}\n{head}\n" + "".join(f"    {line}\n" for line in body)
 
 
-def run_source(layout, has_dense, identity):
+def run_source(layout, has_dense, identity, events_on_dense):
     """Source of the kernel: sweeps, outputs, and lanes that finish and take up the next trajectory."""
     at, n, lanes = layout.at, layout.n, layout.lanes
     y, paired = layout.vector("y"), fused_auto.is_pair(layout)
-    arguments = ", ".join([*_TAKE, *(["queue_in"] if paired else [])])
+    has_events = fused_events.count(layout) > 0
+    arguments = ", ".join(
+        [*_TAKE, *(["queue_in"] if paired else []), *(["event_counts", "settings", "log"] if has_events else [])]
+    )
+    told = ", event_counts" if has_events else ""
     neighbours = [at(L.STATUS, f"first + {k}") for k in range(L.LINE)]
     lines = [
         "def lanes(addresses, control, w, settings):",
@@ -88,6 +92,11 @@ def run_source(layout, has_dense, identity):
         "    counters, ends = pointer(addresses[6]), pointer(addresses[7])",
         "    rtol, atol = pointer(addresses[8]), pointer(addresses[9])",
         *(["    queue_in, queue_out = pointer(addresses[10]), pointer(addresses[11])"] if paired else []),
+        *(
+            [f"    log, event_counts = pointer(addresses[{L.LOG}]), pointer(addresses[{L.COUNTS}])"]
+            if has_events
+            else []
+        ),
         "    first_step, max_step = settings[0], settings[1]",
         f"    save, rows, step_limit = control[{L.SAVE}], control[{L.ROWS}], float(control[{L.STEP_LIMIT}])",
         "    done = 1",
@@ -101,7 +110,7 @@ def run_source(layout, has_dense, identity):
         f"                for lane in range(min(active, first + {L.LINE}) - 1, first - 1, -1):",
         f"                    if {at(L.STATUS)} > 0.5:",
         *(_hand_over_lines(layout) if paired else []),
-        f"                        {'if not handed: ' if paired else ''}finish(w, lane, save, rows, y_out, t_out, counters, ends)",
+        f"                        {'if not handed: ' if paired else ''}finish(w, lane, save, rows, y_out, t_out, counters, ends{told})",
         f"                        if not take(w, lane, control, {arguments}):",
         "                            active -= 1",
         "                            if lane != active:",
@@ -114,13 +123,14 @@ def run_source(layout, has_dense, identity):
         f"            if active < {lanes} and control[{L.MORE}] != 0:",
         "                return 0",
         "        if active == 0:",
-        "            return 1",
+        # without room for events at their starts, trajectories wait
+        f"            return {f'0 if control[{L.NEXT}] < control[{L.LAST}] else 1' if has_events else '1'}",
         *(_pause_lines(lanes) if paired else []),
+        *(fused_events.room_lines(layout) if has_events else []),
         f"        done, wanted = sweep(w, (active + {L.BLOCK - 1}) // {L.BLOCK}, rtol, atol, max_step, step_limit)",
     ]
-    has_events = fused_events.count(layout) > 0
     if has_events:
-        lines += fused_events.after_sweep(layout, B.SAVE_TIMES, B.SAVE_STEPS)
+        lines += fused_events.after_sweep(layout, B.SAVE_TIMES, B.SAVE_STEPS, events_on_dense)
     elif has_dense:
         lines += [
             "        if wanted > 0:",
@@ -134,11 +144,11 @@ def run_source(layout, has_dense, identity):
     take = [
         f"def take(w, lane, control, {arguments}):",
         *(_take_over_lines(layout) if paired else []),
-        f"    while control[{L.NEXT}] < control[{L.LAST}]:",
+        f"    while control[{L.NEXT}] < control[{L.LAST}]{fused_events.room_at_start(layout) if has_events else ''}:",
         f"        k = control[{L.NEXT}]",
         f"        control[{L.NEXT}] = k + 1",
         "        status = begin(w, lane, k, spans, starts, params, rtol, atol, first_step, max_step)",
-        *([f"        status = start_events(w, lane) if status == {L.RUN}.0 else status"] if has_events else []),
+        *(["        " + line for line in fused_events.begin_lines(layout)] if has_events else []),
         f"        {at(L.STATUS)} = status",
     ]
     if has_dense:
@@ -159,12 +169,12 @@ def run_source(layout, has_dense, identity):
     take += [
         f"        if status == {L.RUN}.0:",
         "            return True",
-        "        finish(w, lane, save, rows, y_out, t_out, counters, ends)",
+        f"        finish(w, lane, save, rows, y_out, t_out, counters, ends{told})",
         "    return False",
         "",
     ]
     finish = [
-        "def finish(w, lane, save, rows, y_out, t_out, counters, ends):",
+        f"def finish(w, lane, save, rows, y_out, t_out, counters, ends{told}):",
         f"    k, status = int({at(L.MEMBER)}), {at(L.STATUS)}",
         f"    code = {_choice(_RETCODES)}",
         *(_first_failure_lines(layout) if paired else []),
@@ -181,6 +191,7 @@ def run_source(layout, has_dense, identity):
             for name, column in _MORE_COUNTERS
             if name in layout.first
         ),
+        *(["    " + line for line in fused_events.finish_lines(layout)] if has_events else []),
         f"    ends[2 * k], ends[2 * k + 1] = {at(L.T)}, {at(L.H)} * {at(L.DIRECTION)}",
         "",
     ]

@@ -33,11 +33,15 @@ NEXT, LAST, ACTIVE, SWEEPS, SAVE, ROWS, SHARED_TIMES, STEP_LIMIT = range(8)
 # active lanes the kernel returns
 INCOMING, OUTGOING, CAPACITY, LEAST = range(8, 12)
 MORE = 12  # whether there are more trajectories to ask for: the kernel then returns as soon as lanes are free
-CONTROL_SIZE = 13
-# settings, float64
-FIRST_STEP, MAX_STEP = range(2)
-# addresses; the last two of an automatic pair: the trajectories that wait for this kernel, and for the other one
-SPANS, Y0, PARAMS, T_EVAL, Y_OUT, T_OUT, COUNTERS, ENDS, RTOL, ATOL, QUEUE_IN, QUEUE_OUT = range(12)
+USED, ROOM, MAX_EVENTS = range(
+    13, 16
+)  # of the log of events: zeros in it, and room for; so many are kept of a trajectory
+CONTROL_SIZE = 16
+# settings, float64; then, after how many zeros each event function ends a trajectory
+FIRST_STEP, MAX_STEP, WANTED = range(3)
+# addresses; QUEUE_IN and QUEUE_OUT of an automatic pair: the trajectories that wait for this kernel, and for the other one; the last
+# two with events: the log and the counts
+SPANS, Y0, PARAMS, T_EVAL, Y_OUT, T_OUT, COUNTERS, ENDS, RTOL, ATOL, QUEUE_IN, QUEUE_OUT, LOG, COUNTS = range(14)
 
 
 class Layout:

@@ -4,24 +4,32 @@ Every method, every form of right-hand side, events and switching: what the driv
 number of attempts and returns, so that several threads share the machine and Ctrl-C is heard.
 """
 
+import copy
 import math
 import time
 
 import numpy as np
 
 from .. import _jit
-from . import auto, driver, events, outcome, preparation
+from . import auto, driver, events, member_events, outcome, preparation
 from . import batch as B
 from . import state as S
+from .event_log import STATE, EventLog
 from .integrate import CALL_SECONDS, Integration
+from .mass import InconsistentStart
 from .start import start
 
 # control: where the loop stands
 NEXT, LAST, ACTIVE, SWITCHES, KEPT = range(5)  # at hand, the first that is not ours; of the one at hand: begun, counts
-#: What a call returns: all done; attempts used up; the implicit method of an automatic pair is needed.
-FINISHED, UNFINISHED, PREPARE = range(3)
+BEGINNING = 5  # and why it cannot begin, or `driver.CONTINUE`, with a mass matrix
+#: Of the trajectory at hand: it has not been looked at; it is in place, but not started; it is under way.
+AHEAD, PLACED, STARTED = range(3)
+#: What a call returns: all done; attempts used up; the implicit method of an automatic pair is needed; a start that is consistent with
+#: the mass matrix is to be found.
+FINISHED, UNFINISHED, PREPARE, START = range(4)
 NOT_READY = 1  # in place of the implicit method's address
 SCRATCH_ROWS = 64  # of the log that nobody reads
+LOG_STEPS = 64  # of which all zeros that there can be fit into the log of events
 FIRST_ATTEMPTS = 1000  # of the first call; later ones last about `integrate.CALL_SECONDS`
 
 
@@ -41,16 +49,19 @@ def _forget(iw, w, family):
     w[S.H] = w[S.H_OLD] = w[S.EIGENVALUE] = 0.0
     for i in range(4 * iw[S.N_EVENTS]):
         w[iw[S.O_EVENTS] + i] = 0.0
-    matrix = iw[S.O_IMPLICIT]
+    matrix, mass = iw[S.O_IMPLICIT], iw[S.O_MASS]
     constant = iw[S.J_SIZE] if iw[S.JAC_KIND] == S.JAC_CONSTANT else 0
+    mass_end = mass + iw[S.N] * iw[S.N] if mass != 0 else mass
     for i in range(iw[S.O_FIRST], w.size):
-        if not matrix <= i < matrix + constant:  # a constant Jacobian stays
+        if not (
+            matrix <= i < matrix + constant or mass <= i < mass_end
+        ):  # a constant Jacobian stays, and a mass matrix
             w[i] = 0.0
 
 
 @_jit.core
-def _begin(fn, iw, w, p, family, t0, t1, y0, params, times, save, kept_t, kept_y, first_step, order):
-    """Put a trajectory at its start; a driver reason."""
+def _place(iw, w, p, family, t0, t1, y0, params):
+    """Put a trajectory at its start."""
     _forget(iw, w, family)
     w[S.T], w[S.T_END] = t0, t1
     w[S.DIRECTION] = 1.0 if t1 >= t0 else -1.0
@@ -59,6 +70,12 @@ def _begin(fn, iw, w, p, family, t0, t1, y0, params, times, save, kept_t, kept_y
         y[i] = y0[i]
     for i in range(params.size):
         p[i] = params[i]
+
+
+@_jit.core
+def _begin(fn, iw, w, p, times, save, kept_t, kept_y, first_step, order):
+    """Start a trajectory that is in its place; a driver reason."""
+    t0, y = w[S.T], S.vector(iw, w, S.Y)
     if save == B.SAVE_STEPS or (times.size > 0 and times[0] == t0):
         for i in range(y.size):
             kept_y[0, i] = y[i]
@@ -101,7 +118,7 @@ def _finish(iw, w, reason, end, switches, saved, save, times, kept_t, kept_y, co
 @_jit.kernel
 def run(
     fn, iw, w, p, family, control, attempts, order, first_step, save, rows, n_params, spans, y0, params, t_eval, y_out, t_out, counters, ends,
-    directions, wanted, found, scratch_t, state, no_q,
+    directions, wanted, found, tally, log, max_events, event_counts, zero_t, zero_k, scratch_t, state, no_q,
 ):  # fmt: skip
     """Integrate trajectories ``control[NEXT]`` to ``control[LAST] - 1``, by at most so many attempts in this call.
 
@@ -123,36 +140,53 @@ def run(
         See `odekit.solvers.batch`.
     directions, wanted, found : ndarray, (n_events,)
         Of the event functions: the direction, after how many zeros it ends a trajectory, how many were found.
-    scratch_t, state, no_q : ndarray
-        A log that nobody reads, room for one state, and for no dense output.
+    tally : ndarray of int
+        See `odekit.solvers.member_events`.
+    log : ndarray
+        Buffer of an `odekit.solvers.event_log.EventLog`.
+    max_events : int
+        Bound on the zeros that are kept of a trajectory.
+    event_counts : ndarray, flat
+        See `odekit.solvers.batch`.
+    zero_t, zero_k, scratch_t, state, no_q : ndarray
+        Room for the zeros in a step, for a log that nobody reads, for one state, and for no dense output.
 
     Returns
     -------
     int
-        `FINISHED`, `UNFINISHED` or `PREPARE`.
+        `FINISHED`, `UNFINISHED`, `PREPARE` or `START`.
     """
     n = iw[S.N]
     n_times = rows if save == B.SAVE_TIMES else 0
     n_steps = rows if save == B.SAVE_STEPS else 0
     shared_times = t_eval.size == n_times
+    m = iw[S.N_EVENTS]
+    most = events.SAMPLES * m  # zeros in a step
+    last_use = log.size // (STATE + n) - most
     while control[NEXT] < control[LAST]:
         k = control[NEXT]
         times = _jit.view1(t_eval, 0 if shared_times else k * n_times, n_times)
         kept_t, kept_y = _jit.view1(t_out, k * n_steps, n_steps), _jit.view2(y_out, k * rows * n, rows, n)
         reason, end = driver.CONTINUE, 0.0
-        if control[ACTIVE] == 0:
-            if attempts <= 0:
+        if control[ACTIVE] == AHEAD:
+            if attempts <= 0 or (m > 0 and tally[member_events.USED] > last_use):
                 return UNFINISHED
-            control[ACTIVE], control[SWITCHES], control[KEPT] = 1, 0, min(n_steps, 1)
+            control[ACTIVE], control[SWITCHES], control[KEPT] = PLACED, 0, min(n_steps, 1)
+            control[BEGINNING] = driver.CONTINUE
             for i in range(found.size):
                 found[i] = 0
             initial, parameters = _jit.view1(y0, k * n, n), _jit.view1(params, k * n_params, n_params)
-            reason = _begin(
-                fn, iw, w, p, family, spans[2 * k], spans[2 * k + 1], initial, parameters, times, save, kept_t, kept_y, first_step,
-                order,
-            )  # fmt: skip
+            _place(iw, w, p, family, spans[2 * k], spans[2 * k + 1], initial, parameters)
+            if iw[S.O_MASS] != 0:
+                return START
+        if control[ACTIVE] == PLACED:
+            control[ACTIVE], reason = STARTED, control[BEGINNING]
+            if reason == driver.CONTINUE:
+                reason = _begin(fn, iw, w, p, times, save, kept_t, kept_y, first_step, order)
+            if reason == driver.CONTINUE and m > 0:
+                member_events.at_start(iw, w, directions, wanted, found, tally, log, max_events, k)
         while reason == driver.CONTINUE:
-            if attempts <= 0:
+            if attempts <= 0 or (m > 0 and tally[member_events.USED] > last_use):
                 return UNFINISHED
             before = iw[S.NACCEPT] + iw[S.NREJECT]
             keep = control[KEPT] < n_steps
@@ -166,13 +200,13 @@ def run(
             if reason == driver.BUFFER_FULL:
                 reason = driver.CONTINUE
             elif reason == driver.EVENT:
-                end = events.terminal_zero(fn, iw, w, p, directions, wanted, found)
+                end = member_events.in_step(
+                    fn, iw, w, p, directions, wanted, found, tally, log, max_events, k, state, zero_t, zero_k
+                )  # fmt: skip
                 if math.isnan(end):
                     reason = driver.EVENT_RAISED
                 elif math.isinf(end):
                     reason = driver.CONTINUE
-                else:
-                    driver.state_at(iw, w, end, state, 0)
             elif reason == driver.STEP_TOO_SMALL and auto.last_chance(fn, iw, w):
                 reason = driver.SWITCH
             if reason == driver.SWITCH:
@@ -184,7 +218,9 @@ def run(
             iw, w, reason, end, control[SWITCHES], control[KEPT], save, times, kept_t, kept_y,
             _jit.view1(counters, k * B.N_COUNTERS, B.N_COUNTERS), _jit.view1(ends, 2 * k, 2), state,
         )  # fmt: skip
-        control[ACTIVE] = 0
+        for i in range(m):
+            event_counts[k * m + i] = found[i]
+        control[ACTIVE] = AHEAD
         control[NEXT] += 1
     return FINISHED
 
@@ -197,32 +233,41 @@ class MemberLoop:
     batch : Batch
     kernels : Kernels
     methods : tuple of Method
-    wanted : ndarray, (n_events,)
-        After how many zeros each event function ends a trajectory.
     lock : threading.Lock
         Held while kernels are compiled.
+    mass : odekit.solvers.mass.MassMatrix, optional
+        The start of each trajectory is then found in Python: it takes about as long as a hundred evaluations there.
     """
 
-    def __init__(self, batch, kernels, methods, wanted, lock):
-        self.batch, self.methods, self.wanted, self.lock = batch, methods, wanted, lock
+    def __init__(self, batch, kernels, methods, lock, mass=None):
+        self.batch, self.methods, self.lock, m = batch, methods, lock, batch.wanted.size
+        self.first_step = batch.first_step
         with lock:
             self.integration = Integration(
                 kernels, (0.0, 1.0), batch.y0[0], methods, batch.rtol, batch.atol, keep_states=False,
-                max_step=batch.max_step, max_steps=batch.max_steps,
+                max_step=batch.max_step, max_steps=batch.max_steps, first_step=batch.first_step, mass=copy.deepcopy(mass),
             )  # fmt: skip
             preparation.prepare(self.integration, 0)
         n = batch.y0.shape[1]
         self.flat, self.attempts = batch.flat(), FIRST_ATTEMPTS
-        self.control = np.zeros(5, dtype=np.int64)
+        self.control = np.zeros(6, dtype=np.int64)
         self.family = np.zeros(S.O_FACTORS - S.FAMILY_INT, dtype=np.int64)
         for place, value in (setting for method in methods for setting in method.settings):
             self.family[place - S.FAMILY_INT] = value
-        self.found = np.zeros(wanted.size, dtype=np.int64)
-        self.scratch = np.empty(max(SCRATCH_ROWS, wanted.size)), np.empty((1, n)), np.empty((0, 1, n))
+        self.found, self.tally = np.zeros(m, dtype=np.int64), np.zeros(2, dtype=np.int64)
+        self.log = EventLog(batch, LOG_STEPS * events.SAMPLES * m)
+        most = events.SAMPLES * m
+        self.scratch = (
+            np.empty(most),
+            np.empty(most, dtype=np.int64),
+            np.empty(max(SCRATCH_ROWS, m)),
+            np.empty((1, n)),
+            np.empty((0, 1, n)),
+        )
 
     def start(self, first, last):
         """Take up trajectories `first` to ``last - 1``."""
-        self.control[:] = first, last, 0, 0, 0
+        self.control[:] = first, last, AHEAD, 0, 0, 0
 
     def advance(self):
         """Go on for a while.
@@ -235,13 +280,26 @@ class MemberLoop:
         b, own = self.batch, self.integration
         started = time.perf_counter()
         status = run(
-            own.fn, own.iw, own.w, own.p, self.family, self.control, self.attempts, self.methods[0].error_order, b.first_step, b.save,
-            b.y.shape[1], b.params.shape[1], *self.flat, own.kernels.directions, self.wanted, self.found, *self.scratch,
+            own.fn, own.iw, own.w, own.p, self.family, self.control, self.attempts, self.methods[0].error_order, self.first_step, b.save,
+            b.y.shape[1], b.params.shape[1], *self.flat, own.kernels.directions, b.wanted, self.found, self.tally, self.log.buffer,
+            b.max_events, b.event_counts.reshape(-1), *self.scratch,
         )  # fmt: skip
+        self.log.take(self.tally[member_events.USED])
+        self.tally[member_events.USED] = 0
         if status == PREPARE:
             with self.lock:
                 preparation.prepare(own, auto.IMPLICIT)
+        elif status == START:
+            self.control[BEGINNING], self.first_step = self._consistent_start()
         elif status == UNFINISHED:
             ratio = CALL_SECONDS / max(time.perf_counter() - started, 1e-6)
             self.attempts = max(1, int(self.attempts * min(ratio, 2.0)))
         return status == FINISHED
+
+    def _consistent_start(self):
+        """A driver reason, `driver.CONTINUE` where there is none, and the first step."""
+        try:
+            reason, first_step = self.integration.mass.begin(self.integration, self.methods[0].error_order)
+        except InconsistentStart:
+            return driver.START_INCONSISTENT, 0.0
+        return (driver.CONTINUE if reason is None else reason), first_step

@@ -6,12 +6,13 @@ import numpy as np
 
 from .. import _files
 from .._file_checks import MAX_BYTES, OdekitFileError
-from ..ensemble_solution import EnsembleSolution, summary
+from ..ensemble_solution import STATES, TIMES, EnsembleSolution, MemberEvents, by_function, summary
 from ..solution import Retcode
 from . import manifest as M
 from . import shards
 from .identity import digest
 from .lazy import LazyArray
+from .stored_events import StoredZeros
 
 _COUNTERS = ("nfev", "njev", "nlu", "naccept", "nreject", "nswitch", "nsaved")
 
@@ -30,6 +31,8 @@ class StoredTrajectory:
     retcode : Retcode
     nfev, njev, nlu, naccept, nreject, nswitch, nsaved : int
         See `odekit.EnsembleSolution`.
+    t_events, y_events : list of ndarray, or None
+        As `odekit.solve_ivp` gives them.
     """
 
     t: np.ndarray
@@ -44,6 +47,8 @@ class StoredTrajectory:
     nreject: int
     nswitch: int
     nsaved: int
+    t_events: list | None = None
+    y_events: list | None = None
 
     @property
     def success(self):
@@ -55,7 +60,7 @@ class StoredEnsemble:
     """An ensemble on disk, with the attributes of `odekit.EnsembleSolution`; made by `odekit.storage.open`.
 
     ``ensemble[7]`` is a trajectory, ``ensemble[10:20]`` an `EnsembleSolution` in memory; ``ensemble.y[10:20, 0]`` reads these
-    trajectories only.
+    trajectories only, ``ensemble.t_events[7]`` the events of one.
 
     Attributes
     ----------
@@ -75,6 +80,7 @@ class StoredEnsemble:
             manifest.get("complete", False),
         )
         self._problem = digest(manifest["problem"])
+        self._zeros = StoredZeros(self) if self.layout.events else None
         self.merged, self._width = not path.is_dir(), None
         self.method, self.tier = str(manifest["problem"].get("method")), str(manifest["problem"].get("tier"))
         self.tier_reason = str(self.about.get("tier_reason"))
@@ -128,13 +134,10 @@ class StoredEnsemble:
         -------
         list of ndarray
         """
-        if self.merged:
-            path, begin, end, kind = self.path, 0, self.layout.size, (M.KIND, M.VERSION)
-        else:
-            k = first // self.layout.shard_size
-            path, (begin, end), kind = self._existing(k), self.layout.bounds(k), (shards.KIND, shards.VERSION)
+        (path, *kind), begin = self.source(first)
         arrays, about = _files.read_rows(path, *kind, names, slice(first - begin, last - begin), self.max_bytes)
         if not self.merged:
+            end = self.layout.bounds(first // self.layout.shard_size)[1]
             if (about.get("problem"), about.get("first"), about.get("last")) != (self._problem, begin, end):
                 raise OdekitFileError(
                     f"{path}: a shard of another ensemble or place, expected that of {begin} to {end - 1}"
@@ -144,8 +147,15 @@ class StoredEnsemble:
                 raise OdekitFileError(f"{path}: {name!r} has shape {array.shape}, which does not fit the layout")
         return arrays
 
+    def source(self, k):
+        """Where trajectory k is: path, kind and version of the file, and the first trajectory in it."""
+        if self.merged:
+            return (self.path, M.KIND, M.VERSION), 0
+        shard = k // self.layout.shard_size
+        return (self._existing(shard), shards.KIND, shards.VERSION), self.layout.bounds(shard)[0]
+
     def _rank(self, name):
-        return {"y": 4 if self.layout.complex else 3, "t": 2}.get(name, 1)
+        return {"y": 4 if self.layout.complex else 3, "t": 2, "nevents": 2}.get(name, 1)
 
     def pieces(self, first, last):
         """Cut a range of trajectories at the bounds of the shards."""
@@ -212,6 +222,21 @@ class StoredEnsemble:
             return np.broadcast_to(self.t, (last - first, self.layout.rows))
         return _widened(self.read(["t"], first, last)[0], self.width)
 
+    @property
+    def t_events(self):
+        """Times of the zeros of the event functions, ``t_events[k]`` as in `odekit.EnsembleSolution`, read then."""
+        return None if self._zeros is None else MemberEvents(self._zeros, TIMES)
+
+    @property
+    def y_events(self):
+        """States at the zeros, ``y_events[k]`` likewise."""
+        return None if self._zeros is None else MemberEvents(self._zeros, STATES)
+
+    @property
+    def nevents(self):
+        """How many zeros each event function had in each trajectory, kept or not, (N, number of event functions)."""
+        return None if self._zeros is None else self.column("nevents")
+
     def __getattr__(self, name):
         if name in (*_COUNTERS, "t_end", "h_end", "retcode"):
             values = self.column(name)
@@ -228,7 +253,8 @@ class StoredEnsemble:
         """How many trajectories ended how; while some are missing, how many are there."""
         if not self.complete:  # told at once, after Ctrl-C for one: no shard is read
             return f"{self.done} of {len(self)} trajectories are there."
-        return summary(self.retcode)
+        left_out = None if self._zeros is None else self.nevents.sum(axis=1) - self.column("events_kept")
+        return summary(self.retcode, left_out, self.layout.max_events)
 
     def __getitem__(self, key):
         if isinstance(key, (int, np.integer)):
@@ -242,9 +268,15 @@ class StoredEnsemble:
         values = self.read((*_COUNTERS, "retcode", "t_end", "h_end"), k, k + 1)
         *counts, retcode, t_end, h_end = (value[0].item() for value in values)
         counts = dict(zip(_COUNTERS, counts, strict=True))
-        kept = counts["nsaved"]
+        kept, events = counts["nsaved"], {}
+        if self._zeros is not None:
+            zeros = self._zeros.of(k)
+            events = {
+                name: by_function(zeros, self.layout.events, part)
+                for name, part in (("t_events", TIMES), ("y_events", STATES))
+            }
         return StoredTrajectory(
-            self.times(k, k + 1)[0, :kept].copy(), self.states(k, k + 1)[0, :, :kept].copy(), t_end, h_end, Retcode(retcode), **counts
+            self.times(k, k + 1)[0, :kept].copy(), self.states(k, k + 1)[0, :, :kept].copy(), t_end, h_end, Retcode(retcode), **counts, **events
         )  # fmt: skip
 
     def _solution(self, members):
@@ -255,11 +287,12 @@ class StoredEnsemble:
             return self._lazy((), float, lambda a, b: self.read([name], a, b)[0])[index]
 
         retcode = column("retcode").astype(np.int64)
-        t = self.t
-        t = t if isinstance(t, np.ndarray) else t[index]
+        t, zeros = self.t, None if self._zeros is None else self._zeros.chosen(index)
+        t, left_out = t if isinstance(t, np.ndarray) else t[index], None if zeros is None else zeros.left_out
         return EnsembleSolution(
-            t, self.y[index], column("t_end"), column("h_end"), retcode, *map(column, _COUNTERS), summary(retcode), self.method, self.tier,
-            self.tier_reason, self.about.get("rtol"), self.about.get("atol"), (), None, int(self.about.get("max_steps", 0)),
+            t, self.y[index], column("t_end"), column("h_end"), retcode, *map(column, _COUNTERS),
+            summary(retcode, left_out, self.layout.max_events), self.method, self.tier, self.tier_reason, self.about.get("rtol"),
+            self.about.get("atol"), (), None, int(self.about.get("max_steps", 0)), zeros, self.layout.max_events,
         )  # fmt: skip
 
     def load(self):
@@ -290,6 +323,8 @@ class StoredEnsemble:
             coordinates["time"] = self.t
         else:
             data["t"] = (("trajectory", column), self.t.chunked())
+        if self._zeros is not None:
+            data["nevents"] = (("trajectory", "event_function"), self.nevents)
         about = {name: value for name, value in self.about.items() if isinstance(value, (str, int, float))}
         return xarray.Dataset(data, coordinates, {"format": M.KIND, **about})
 

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 
 from ..solvers import batch as B
+from ..solvers import event_log
 from .identity import hashed, identity, provenance, software, tolerance
 
-KIND, VERSION = "odekit-ensemble", "1.0"
+KIND, VERSION = "odekit-ensemble", "1.1"  # 1.1: events
 #: A shard has at most about so many bytes, and a run at least so many shards: what a crash costs at most.
 SHARD_BYTES, SHARDS = 16 << 20, 256
 _MAX_SHARDS = 10**6
@@ -32,6 +33,10 @@ class Layout:
         Whether all trajectories have the same output times.
     shard_size : int
         Number of trajectories in each shard but the last.
+    events : int
+        Number of event functions.
+    max_events : int
+        Bound on the zeros of event functions that are kept of a trajectory.
     """
 
     size: int
@@ -41,11 +46,13 @@ class Layout:
     complex: bool
     shared_times: bool
     shard_size: int
+    events: int = 0
+    max_events: int = 0
 
     def __post_init__(self):
-        for name in ("size", "components", "rows", "shard_size"):
-            value = getattr(self, name)
-            if type(value) is not int or not 0 <= value < 1 << 53 or (value == 0 and name != "rows"):
+        for name in ("size", "components", "rows", "shard_size", "events", "max_events"):
+            value, may_be_zero = getattr(self, name), name in ("rows", "events", "max_events")
+            if type(value) is not int or not 0 <= value < 1 << 53 or (value == 0 and not may_be_zero):
                 raise ValueError(f"layout: {name} is {value!r:.40}, expected a positive integer")
         if self.save not in _SAVES.values() or type(self.complex) is not bool or type(self.shared_times) is not bool:
             raise ValueError("layout: save, complex or shared_times is not what it may be")
@@ -80,11 +87,17 @@ def layout(setup, trajectories):
     """
     rows = {B.SAVE_END: 1, B.SAVE_TIMES: trajectories.t_eval.shape[1], B.SAVE_STEPS: setup.max_saved}[setup.save]
     n, size = setup.y0.size, trajectories.size
-    each = 8 * (rows * (trajectories.y0.shape[1] + 1) + B.N_COUNTERS + 2)
+    m = len(setup.events)
+    each = row_bytes(rows, trajectories.y0.shape[1], m, setup.max_events)
     shard_size = max(1, min(SHARD_BYTES // each, -(-size // SHARDS)))
     is_complex = setup.y0.dtype.kind == "c"
     shared = setup.save == B.SAVE_TIMES and len(trajectories.t_eval) == 1
-    return Layout(size, n, rows, _SAVES[setup.save], is_complex, shared, shard_size)
+    return Layout(size, n, rows, _SAVES[setup.save], is_complex, shared, shard_size, m, setup.max_events)
+
+
+def row_bytes(rows, n, events, max_events):
+    """Bytes of a trajectory at most, with so many real components in as many rows, and of its zeros of event functions."""
+    return 8 * (rows * (n + 1) + B.N_COUNTERS + 2) + event_log.most_bytes(n, events, max_events)
 
 
 def problem(setup, trajectories):
@@ -103,6 +116,8 @@ def problem(setup, trajectories):
         "fun": identity(setup.fun),
         "jac": identity(setup.jac),
         "events": [identity(event) for event in setup.events],
+        "max_events": setup.max_events,
+        "mass_matrix": "none" if setup.mass is None else hashed(setup.mass.matrix),
         "number of trajectories": trajectories.size,
         "t_span": hashed(trajectories.spans),
         "y0": hashed(trajectories.y0, setup.y0.dtype.str),

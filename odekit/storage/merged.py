@@ -13,6 +13,7 @@ from .._chunk import Results
 from .._file_checks import OdekitFileError
 from .._files import Variable
 from ..solvers import batch as B
+from ..solvers import event_log
 from . import folder, shards, stream
 from . import manifest as M
 from .identity import digest
@@ -83,33 +84,44 @@ def _fill(target, paths, layout):
     times = read(0, "time")[0][None] if layout.shared_times else np.empty((0, width))
     numbers = layout.components * (2 if layout.complex else 1)
     nothing = Results(
-        np.empty((0, width, numbers)), np.empty((0, width)), np.empty((0, B.N_COUNTERS)), np.empty((0, 2))
-    )
+        np.empty((0, width, numbers)), np.empty((0, width)), np.empty((0, B.N_COUNTERS)), np.empty((0, 2)),
+        event_log.nothing(0, layout.events, numbers) if layout.events else None,
+    )  # fmt: skip
     variables = shards.variables(layout, times, 0, nothing)
-    many = [name for name, variable in variables.items() if variable.dims[0] == "trajectory"]
-    variables["trajectory"] = Variable(("trajectory",), np.arange(layout.size))
+    sizes = {"trajectory": layout.size}
+    if layout.events:
+        sizes["zero"] = sum(int(read(k, "events_kept")[0].sum()) for k in range(layout.shards))
+    many = {
+        dim: [name for name, variable in variables.items() if variable.dims[0] == dim and name != dim] for dim in sizes
+    }
+    for dim, size in sizes.items():
+        variables[dim] = Variable((dim,), np.arange(size))
     for name, variable in _files.with_coordinates(variables).items():
-        shape = (layout.size, *variable.data.shape[1:]) if name in many else variable.data.shape
+        length = sizes.get(variable.dims[0], variable.data.shape[0])
+        shape = (length, *variable.data.shape[1:])
         row_bytes = variable.data.itemsize * math.prod(shape[1:])
         rows = max(1, min(_files.CHUNK_BYTES // max(1, row_bytes), shape[0]))
         options = {"chunks": (rows, *shape[1:]), "fletcher32": True} if math.prod(shape) else {}
         dataset = target.create_dataset(
             name, shape, variable.data.dtype, track_order=True, fillvalue=_blank(variable), **options
         )
-        if name not in many or name == "trajectory":
+        if len(variable.data) == length:
             dataset[:] = variable.data
         if variable.dims == (name,):
             dataset.make_scale(name)
         else:
             for axis, dim in enumerate(variable.dims):
                 dataset.dims[axis].attach_scale(target[dim])
-    for k in range(layout.shards):
-        rows = slice(*layout.bounds(k))
-        for name, data in zip(many, read(k, *many), strict=True):
-            if data.ndim > 1:
-                target[name][rows, : data.shape[1]] = data
-            elif name != "trajectory":
-                target[name][rows] = data
+    for names in many.values():
+        first = 0
+        for k in range(layout.shards):
+            for name, data in zip(names, read(k, *names), strict=True):
+                rows = slice(first, first + len(data))
+                if data.ndim > 1:
+                    target[name][rows, : data.shape[1]] = data
+                else:
+                    target[name][rows] = data
+            first = rows.stop
 
 
 def _blank(variable):

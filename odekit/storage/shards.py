@@ -13,11 +13,12 @@ from .._chunk import Results
 from .._file_checks import OdekitFileError
 from .._files import Variable
 from ..solvers import batch as B
+from ..solvers import event_log
 from . import folder
 from . import manifest as M
 from .identity import digest
 
-KIND, VERSION = "odekit-shard", "1.0"
+KIND, VERSION = "odekit-shard", "1.1"  # 1.1: events
 #: Names of the counters in a file, and their types.
 COUNTERS = {
     "retcode": (B.RETCODE, "int8"), "nfev": (B.NFEV, "int64"), "njev": (B.NJEV, "int64"), "nlu": (B.NLU, "int64"),
@@ -61,7 +62,8 @@ class Store:
         self.problem = digest(self.manifest["problem"])
         self.manifest = folder.old(self.path, self.manifest, M.KINDS, resume) or self.manifest
         self.buffers, self.finished, self.lock = {}, 0, None
-        self.row_bytes = 8 * (self.layout.rows * (trajectories.y0.shape[1] + 1) + B.N_COUNTERS + 2)
+        layout = self.layout
+        self.row_bytes = M.row_bytes(layout.rows, trajectories.y0.shape[1], layout.events, layout.max_events)
 
     def __enter__(self):
         self.path.mkdir(parents=True, exist_ok=True)
@@ -159,7 +161,22 @@ def variables(layout, times, first, results):
         content[name] = Variable(("trajectory",), results.counters[:, column].astype(dtype))
     content["t_end"] = Variable(("trajectory",), np.ascontiguousarray(results.ends[:, 0]))
     content["h_end"] = Variable(("trajectory",), np.ascontiguousarray(results.ends[:, 1]))
-    return content
+    return content if results.zeros is None else content | _zeros(layout, results.zeros)
+
+
+def _zeros(layout, zeros):
+    """Zeros of event functions: a contiguous ragged array, as the CF conventions (9.3.3) have it."""
+    counted = {"sample_dimension": "zero", "long_name": "number of zeros that are kept"}
+    y, dims = zeros.y, ("zero", "component")
+    if layout.complex:
+        y, dims = y.reshape(-1, layout.components, 2), (*dims, "part")
+    return {
+        "nevents": Variable(("trajectory", "event_function"), zeros.counts),
+        "events_kept": Variable(("trajectory",), zeros.kept, counted),
+        "event_function_of_zero": Variable(("zero",), zeros.function),
+        "t_events": Variable(("zero",), zeros.t),
+        "y_events": Variable(dims, y),
+    }
 
 
 def check(path, problem, first, last):
@@ -184,7 +201,8 @@ def check(path, problem, first, last):
 
 def _joined(parts):
     """Results one behind the other, as wide as the widest."""
-    return Results(*(_stacked([getattr(part, name) for part in parts]) for name in Results._fields))
+    arrays = (_stacked([getattr(part, name) for part in parts]) for name in Results._fields if name != "zeros")
+    return Results(*arrays, event_log.joined([part.zeros for part in parts]))
 
 
 def _stacked(arrays):

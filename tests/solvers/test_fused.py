@@ -12,6 +12,7 @@ import pytest
 import odekit
 from odekit import Retcode, _jit
 from odekit.solvers.rosenbrock_tables import ROSENBROCK
+from odekit.solvers.symplectic import SPLITTINGS
 from odekit.solvers.tables import EXPLICIT
 
 pytestmark = pytest.mark.skipif(_jit.JIT_DISABLED, reason="generated code needs the compiler")
@@ -97,6 +98,20 @@ def test_symplectic_methods():
         assert fused.tier == "fused" and fused.success.all()
         np.testing.assert_allclose(fused.y, single.y, rtol=1e-12, atol=1e-12)
         assert (fused.nfev == single.nfev).all() and (fused.naccept == single.naccept).all()
+
+
+@pytest.mark.parametrize("method", thorough(sorted(set(SPLITTINGS) - {"yoshida6", "leapfrog"}), ("kahanli6",)))
+def test_symplectic_lanes_are_scalar_solves(method):
+    """Each trajectory, with its own span, is that of `solve_ivp`, and the energy of a pendulum stays."""
+    rates, spans = np.linspace(0.5, 2.0, 5), np.stack([np.zeros(5), np.linspace(10.0, 30.0, 5)], axis=1)
+    pendulum = odekit.second_order(lambda t, q, rate: [-rate * math.sin(q[0])])
+    ensemble = odekit.solve_ensemble(pendulum, spans, [1.0, 0.0], (rates,), method, first_step=0.05, tier="fused")
+    for k, rate in enumerate(rates):
+        scalar = odekit.solve_ivp(pendulum, spans[k], [1.0, 0.0], method, args=(rate,), first_step=0.05)
+        np.testing.assert_allclose(ensemble.y_end[k], scalar.y[:, -1], rtol=1e-12, atol=1e-12)
+        assert (ensemble.nfev[k], ensemble.naccept[k]) == (scalar.nfev, scalar.naccept)
+    q, v = ensemble.y_end.T
+    np.testing.assert_allclose(v * v / 2 - rates * np.cos(q), -rates * np.cos(1.0), rtol=1e-6)
 
 
 def test_an_angle_beyond_the_range_of_vmath_is_left_to_the_single_tier():

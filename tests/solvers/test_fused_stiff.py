@@ -105,6 +105,53 @@ def test_failures_stay_with_their_member():
         assert alone.tier == "fused" and (alone.y == fused.y[::2]).all()
 
 
+@pytest.mark.parametrize("method", ["rosenbrock23", "rodas5p"])
+def test_order_by_slope(method):
+    """y' = -k y^2 + cos t by equal steps: the error of every lane falls as the step to the power of the order."""
+
+    def field(t, y, k):
+        return [-k * y[0] * y[0] + np.cos(t)]
+
+    def solve(name, **options):
+        return odekit.solve_ensemble(field, (0, 2), [0.5], (np.linspace(0.5, 4.0, 9),), name, **options)
+
+    exact = solve("dop853", rtol=1e-13, atol=1e-13, tier="single").y_end
+    counts, order = {"rosenbrock23": ([100, 200, 400], 2), "rodas5p": ([20, 40, 80], 5)}[method]
+    equal = {"tier": "fused", "rtol": 1.0, "atol": 1e9}
+    runs = [solve(method, first_step=2 / count, max_step=2 / count, **equal) for count in counts]
+    assert all((run.naccept == count).all() for run, count in zip(runs, counts, strict=True))
+    errors = np.array([abs(run.y_end - exact)[:, 0] for run in runs])
+    slopes = np.log2(errors[0] / errors[2]) / 2
+    assert (abs(slopes - order) < 0.35).all(), slopes
+
+
+def test_a_singular_member():
+    """From t = 1 on one member's I / (h gamma) - J has two equal rows, however small the step."""
+
+    def field(t, y, late):
+        size = late if t > 1.0 else -1.0
+        return [size * (y[0] + y[1]), size * (y[0] + y[1])]
+
+    # the second rests at y0 = -y1, the sum of the others falls
+    late, starts = np.array([-1.0, 1e300, -1.0, -1.0]), np.array([[1.0, 2.0], [1.0, -1.0], [0.5, 1.0], [2.0, 1.0]])
+    times, others = np.linspace(0, 3, 13), [0, 2, 3]
+    fused, single = (
+        odekit.solve_ensemble(field, (0, 3), starts, (late,), "rodas5p", tier=tier, t_eval=times, executor=1)
+        for tier in ("fused", "single")
+    )
+    for ensemble in (fused, single):
+        assert ensemble.retcode.tolist() == [0, Retcode.SINGULAR, 0, 0]
+        assert "singular" in ensemble.describe(1) and 1.0 < ensemble.t_end[1] < 3.0
+        reached = times <= ensemble.t_end[1]
+        assert (ensemble.y[1][:, reached] == [[1.0], [-1.0]]).all() and np.isnan(ensemble.y[1][:, ~reached]).all()
+        assert np.isnan(ensemble.y_end[1]).all()
+        sums = starts[others].sum(axis=1)[:, None] * np.exp(-2 * times)
+        np.testing.assert_allclose(ensemble.y[others].sum(axis=1), sums, rtol=1e-4, atol=1e-7)
+    alone = odekit.solve_ensemble(field, (0, 3), starts[others], (late[others],), "rodas5p", tier="fused", t_eval=times)
+    for name in ("y", "nfev", "njev", "naccept", "h_end"):
+        assert (getattr(alone, name) == getattr(fused, name)[others]).all()
+
+
 def test_what_cannot_be_differentiated_runs_otherwise_and_says_why():
     def gamma(t, y, k):
         return [-k * math.gamma(1.0 + y[0] * y[0])]
