@@ -215,35 +215,35 @@ def multiply(module, element, total):
                 values += [write.multiply_add(left, right[y], sums[x * vectors + y]) for y in range(vectors)]
             return values
 
-        sums = write.reduced(k, rows * vectors, term)
-        for x, line in enumerate(lines):
-            place = builder.gep(c, [builder.add(builder.mul(line, c_row), j)])
-            for y in range(vectors):
-                at, value = (
-                    builder.gep(place, [write.long(y * write.lanes)]),
-                    write.converted(sums[x * vectors + y], total),
-                )
-                with builder.if_else(adds) as (then, otherwise):
-                    with then:
-                        write.store(builder.fadd(value, write.load(at, mask, total)), at, mask)
-                    with otherwise:
-                        write.store(value, at, mask)
+        sums = [write.converted(x, total) for x in write.reduced(k, rows * vectors, term)]
+        places = [
+            builder.gep(c, [builder.add(builder.mul(line, c_row), builder.add(j, write.long(y * write.lanes)))])
+            for line, y in itertools.product(lines, range(vectors))
+        ]
+        with builder.if_else(adds) as (then, otherwise):
+            with then:
+                for value, place in zip(sums, places, strict=True):
+                    write.store(builder.fadd(value, write.load(place, mask, total)), place, mask)
+            with otherwise:
+                for value, place in zip(sums, places, strict=True):
+                    write.store(value, place, mask)
 
-    def panel(j, tall, vectors, mask=None):
+    def panel(j, heights, vectors, mask=None):
         start = write.long(0)
-        for rows in (tall, 1):
+        for rows in heights:
             with write.stepping(start, m, rows) as (i, place):
                 tile(i, j, rows, vectors, mask)
             start = builder.load(place)
 
-    tall, wide = (4, 4) if write.many else (6, 2)
+    # the last rows take lower tiles: a row by itself waits for its sums, four of it take as long as ten rows in tiles. Measured.
+    heights, wide = ((4, 2, 1), 4) if write.many else ((6, 4, 2, 1), 2)
     with write.stepping(write.long(0), n, wide * write.lanes) as (j, place):
-        panel(j, tall, wide)
+        panel(j, heights, wide)
     with write.stepping(builder.load(place), n, write.lanes) as (j, place):
-        panel(j, 8, 1)
+        panel(j, (8, 1), 1)
     j = builder.load(place)
     with builder.if_then(builder.icmp_signed("<", j, n)):
-        panel(j, 8, 1, write.mask(builder.sub(n, j)))
+        panel(j, (8, 1), 1, write.mask(builder.sub(n, j)))
     builder.ret_void()
     return function
 
