@@ -92,6 +92,21 @@ def _call_step(typingctx, address, fn, iw, w, p):
     return signature, codegen
 
 
+@intrinsic
+def _call_kernel(typingctx, address, arguments):
+    signature = types.int64(types.int64, arguments)
+
+    def codegen(context, builder, signature, args):
+        kinds, convention = signature.args[1].types, context.call_conv
+        function_type = convention.get_function_type(types.int64, kinds)
+        kernel = builder.inttoptr(args[0], function_type.as_pointer())
+        values = [builder.extract_value(args[1], i) for i in range(len(kinds))]
+        _status, result = convention.call_function(builder, kernel, types.int64, kinds, values)  # kernels do not raise
+        return result
+
+    return signature, codegen
+
+
 def build_view(context, builder, array_type, data, shape):
     """An array of `array_type` over memory that somebody else keeps alive: no bounds, no reference count."""
     itemsize = array_type.dtype.bitwidth // 8
@@ -242,6 +257,10 @@ if JIT_DISABLED:
         """Call the whole solve of `odekit.solvers.whole` by its address; returns its code."""
         return functions[int(address)](plan, iw, w, p, log, t, y, m)
 
+    def call_kernel(address, arguments):
+        """Call a kernel by the address that `odekit._jit.kernel_address` gave; returns its int64."""
+        return functions[int(address)](*arguments)
+
     def memory_float(address, n):
         """The `n` float64 numbers at an address."""
         return np.ctypeslib.as_array((ctypes.c_double * int(n)).from_address(int(address)))
@@ -287,7 +306,7 @@ if JIT_DISABLED:
 
 else:
     call_scalar, call_step = _call_scalar, _call_step
-    call_matrix, call_solve = _call_matrix, _call_solve
+    call_matrix, call_solve, call_kernel = _call_matrix, _call_solve, _call_kernel
     view1, view2 = (view_intrinsic(types.float64, ndim, follow=True) for ndim in (1, 2))
     view1d, view3 = view_intrinsic(types.float64, 1), view_intrinsic(types.float64, 3)
     single, tail = _single, _tail

@@ -23,13 +23,14 @@ import sys
 import traceback
 
 import numpy as np
-from numba import cfunc, njit, types
+from numba import cfunc, njit, typeof, types
 from numba.core import caching, config
 from numba.misc.appdirs import AppDirs
 
 from ._address import (
     JIT_DISABLED,
     SCALAR_CTYPE,
+    call_kernel,
     call_matrix,
     call_scalar,
     call_solve,
@@ -52,7 +53,7 @@ from ._kernel_cache import cached_cfunc, cached_njit
 from ._parts import part
 
 __all__ = [
-    "JIT_DISABLED", "SCALAR_CTYPE", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
+    "JIT_DISABLED", "SCALAR_CTYPE", "call_kernel", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
     "memory_float", "memory_int", "part", "single", "state_view_intrinsics", "tail", "view1", "view1c", "view1d", "view1i", "view2",
     "view2c", "view3",
 ]  # fmt: skip
@@ -264,6 +265,30 @@ def cfunc_address(function, signature, cache=True, **options):
     options = {key: value for key, value in {**KERNEL_OPTIONS, **options}.items() if key != "cache"}
     compiled = cached_cfunc(signature, function, **options) if cache else cfunc(signature, **options)(function)
     return _register_cfunc(compiled)
+
+
+def kernel_address(kernel, arguments):
+    """Address of a kernel with Numba's own calling convention, for `call_kernel`: so a driver need not contain it once more.
+
+    Parameters
+    ----------
+    kernel : function
+        Decorated by `kernel`; it returns an int64.
+    arguments : tuple
+        Arguments of the types that it will get.
+
+    Returns
+    -------
+    int
+        Valid for the life of the process.
+    """
+    if JIT_DISABLED:
+        return python_address(kernel)
+    kinds = tuple(typeof(argument) for argument in arguments)
+    if kinds not in kernel.overloads:
+        kernel.compile(kinds)
+    compiled = kernel.overloads[kinds]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def _register_cfunc(compiled):

@@ -265,6 +265,11 @@ def pull_back(
     places : ndarray of int, (groups, checkpoints), or None
         None: all states are at hand.
     counts : ndarray of int, (groups, N_COUNTS)
+
+    Returns
+    -------
+    int
+        0: a kernel that others call by its address returns a number.
     """
     width, d = lam.shape
     p, stages, block = p_all[worker], method[0].size, states.shape[2] // d
@@ -302,3 +307,4 @@ def pull_back(
                     if top > 0 and places[group, top] == end:
                         top -= 1
             B.store(view1(rows, (2 * stages + B.LAM) * size, size), begin, lanes, lam)
+    return 0

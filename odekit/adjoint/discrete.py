@@ -148,7 +148,24 @@ class DiscreteAdjoint:
             return sweeps
         if kind is LaneSweeps:
             return LaneSweeps(field, table, width, self.threads)
-        return Sweeps(field, table, width, 0 if self.checkpoints else self.memory, self.threads)
+        return self.sweeps(field, method, width)
+
+    def sweeps(self, field, method, width):
+        """New sweeps with shared steps, and their memory.
+
+        Parameters
+        ----------
+        field : object
+            See `odekit.adjoint.tape`.
+        method : str
+        width : int
+            Trajectories.
+
+        Returns
+        -------
+        odekit.adjoint.sweeps.Sweeps
+        """
+        return Sweeps(field, scheme(method), width, 0 if self.checkpoints else self.memory, self.threads)
 
 
 def _times(seeds, rates, ends):

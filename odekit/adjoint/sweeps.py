@@ -165,13 +165,33 @@ class Sweeps:
         ------
         SolveError
         """
-        kernels, method = field.kernels, self.scheme
+        kernels = field.kernels
         parameters_in(self.p, field)[...] = field.params
         outputs = np.empty((t.size, *y0.shape))
         outputs[0] = y0
         rates = np.empty(outputs.shape) if with_rates else np.empty((0, *y0.shape))
-        if keep_states and self.states.shape[0] < self.steps.size:
-            self.states = np.empty((self.steps.size, self.n_blocks, self.size))
+        self.begin(t, first_step, max_steps)
+        first = kernels.record if record else kernels.value
+        stored = self.stored if record else 0
+
+        def run(worker):
+            return forward.sweep(
+                *self.forward_arguments(worker, first, rtol, atol, y0, t, outputs, rates, stored, keep_states)
+            )  # fmt: skip
+
+        while True:
+            if keep_states:
+                self.reserve()
+            reason = barrier.together(self.workers, self.barrier, run)
+            if reason == D.BUFFER_FULL:
+                self.steps = np.concatenate((self.steps, np.empty(self.steps.size)))
+            elif reason != D.CONTINUE:
+                break
+        self.check(reason, max_steps)
+        return outputs, rates
+
+    def begin(self, t, first_step, max_steps):
+        """Scalars before a forward sweep over the output times t."""
         w, iw = self.w, self.iw
         w[:], iw[:] = 0.0, 0
         w[:, S.T], w[:, S.T_END] = t[0], t[-1]
@@ -179,27 +199,33 @@ class Sweeps:
         w[:, S.MAX_STEP] = np.inf
         w[:, S.H_FIXED] = 0.0 if first_step is None else first_step
         iw[:, S.MAX_STEPS], iw[:, S.FIRST_STEP] = max_steps, 1
-        first = kernels.record if record else kernels.value
-        states = self.states if keep_states else self.states[:1]
 
-        def run(worker):
-            return forward.sweep(
-                (worker, self.workers, self.barrier, self.groups), (first, first), self.p, self.work, self.slots, method.arrays, w, iw, rtol,
-                atol, y0, t, outputs, rates, self.steps, states, self.stored if record else 0, self.attempts, self.norms,
-            )  # fmt: skip
+    def reserve(self):
+        """Memory for the states at as many steps as there is room for; what is in it stays."""
+        if self.states.shape[0] < self.steps.size:
+            more = np.empty((self.steps.size - self.states.shape[0], *self.states.shape[1:]))
+            self.states = np.concatenate((self.states, more))
 
-        while True:
-            reason = barrier.together(self.workers, self.barrier, run)
-            if reason == D.BUFFER_FULL:
-                self.steps = np.concatenate((self.steps, np.empty(self.steps.size)))
-                if keep_states:
-                    states = self.states = np.concatenate((states, np.empty(states.shape)))
-            elif reason != D.CONTINUE:
-                break
+    def check(self, reason, max_steps):
+        """Raise an error that says why a forward sweep has not reached its end, if so."""
         if reason != D.DONE:
-            h = w[0, S.H] or w[0, S.H_NEXT]
-            raise SolveError(sentence(reason, w[0, S.T], h, iw[0, S.LAST_CODE], max_steps))
-        return outputs, rates
+            h = self.w[0, S.H] or self.w[0, S.H_NEXT]
+            raise SolveError(sentence(reason, self.w[0, S.T], h, self.iw[0, S.LAST_CODE], max_steps))
+
+    def forward_arguments(self, worker, first, rtol, atol, y0, t, outputs, rates, stored, keep_states=True):
+        """Arguments of `forward.sweep`; `first` is the address of `record` or `value`."""
+        return (
+            (worker, self.workers, self.barrier, self.groups), (first, first), self.p, self.work, self.slots, self.scheme.arrays, self.w,
+            self.iw, rtol, atol, y0, t, outputs, rates, self.steps, self.states if keep_states else self.states[:1], stored,
+            self.attempts, self.norms,
+        )  # fmt: skip
+
+    def backward_arguments(self, worker, field, steps, node, first, t, seeds, stored, lam, times, held, places):
+        """Arguments of `backward.pull_back`."""
+        return (
+            worker, self.workers, self.groups, field.kernels.record, field.kernels.pull, self.p, self.work, self.slots, self.scheme.arrays,
+            steps, self.states, node, first, t, seeds, stored, lam, self.bars, times, held, places, self.counts,
+        )  # fmt: skip
 
     @property
     def naccept(self):
@@ -236,7 +262,6 @@ class Sweeps:
         ends_bar : ndarray, (2,)
             Cotangents of t0 and t1, if they are wanted.
         """
-        record, pull, method = field.kernels.record, field.kernels.pull, self.scheme
         steps = self.steps[: self.naccept + 1]
         node, first = backward.locate(steps, t)
         lam = np.empty((self.width, self.d))
@@ -247,10 +272,10 @@ class Sweeps:
         stored = 0 if checkpoints else self.stored
 
         def run(worker):
+            ends = times if with_times else None
             backward.pull_back(
-                worker, self.workers, self.groups, record, pull, self.p, self.work, self.slots, method.arrays, steps,
-                self.states, node, first, t, seeds, stored, lam, bars, times if with_times else None, held, places, counts,
-            )  # fmt: skip
+                *self.backward_arguments(worker, field, steps, node, first, t, seeds, stored, lam, ends, held, places)
+            )
 
         barrier.together(self.workers, self.barrier, run)
         params_bar = bars[0, self.size :].copy()

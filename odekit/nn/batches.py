@@ -21,6 +21,12 @@ class Batches:
         self.total, self.size, self.rng = total, size, rng
         self.order, self.at = np.empty(0, dtype=np.int64), 0
 
+    def next_size(self):
+        """Rows of the next batch."""
+        if self.size is None:
+            return self.total
+        return min(self.size, self.order.size - self.at if self.at < self.order.size else self.total)
+
     def next(self):
         """Rows of the next batch, sorted; None for all."""
         if self.size is None:

@@ -13,6 +13,7 @@ from . import checks
 from .model import trainable
 from .regularisers import Terms
 from .trajectories import Trajectories
+from .trajectory_steps import TrajectorySteps, TrajectoryTraining
 
 STEP_CONTROLS = ("shared", "per_sample")
 
@@ -93,6 +94,7 @@ class NeuralODE:
         self._terms = Terms(self.regularisers, field, self.method, self.step_control)
         if self._terms.energies:  # they make another field of it
             self._adjoint = choose(adjoint, self.method, self._terms.traced(field))
+        self._idle = {}  # compiled steps that nobody uses at the moment
         if METHODS[self.method].error_order == 0 and first_step is None:
             raise ValueError(
                 f"method={method!r} takes steps of fixed size: give it as first_step, for example first_step=0.01"
@@ -272,10 +274,26 @@ class NeuralODE:
         SolveError
             If the integration stops before ``t[-1]``.
         """
-        shape = (np.size(t), *np.shape(y0))
-        target = checks.shaped("target", target, shape)
-        if target.ndim == 2:
-            target = target[:, None]
+        start, t, wanted = self._checked(y0, t, target)
+        if self._is_compiled():
+            key = len(start), t.size, wanted.shape[2]
+            steps = self._idle.pop(key, None)
+            if steps is None or steps.field is not self.field:
+                steps = self.trajectory_steps(*key)
+            loss, params, y0_bar = steps.evaluate(
+                (self.rtol, self.atol, self.first_step), t, start, wanted, self.params
+            )
+            self._idle.clear()
+            self._idle[key] = steps
+            y0_bar = y0_bar[:, : key[2]]
+        else:
+            loss, params, y0_bar = self._composed(y0, t, wanted)
+        if not with_y0:
+            return loss, params
+        return loss, params, y0_bar if np.ndim(y0) == 2 else y0_bar[0]
+
+    def _composed(self, y0, t, target):
+        """Loss and gradients from the trajectories of any adjoint, with the regularisers."""
         loss = 0.0
 
         def cotangent(ys):
@@ -290,9 +308,39 @@ class NeuralODE:
         else:
             g, extra = self._regularised(np.atleast_2d(y0), t, cotangent)
             loss += extra
-        if not with_y0:
-            return loss, g.params
-        return loss, g.params, g.y0 if np.ndim(y0) == 2 else g.y0[0]
+        return loss, g.params, g.y0
+
+    def _padded(self, y0):
+        """Initial states of the field as a batch, and whether they were one."""
+        return checks.batch("y0", y0, self.field.dim)
+
+    def _checked(self, y0, t, target):
+        """Training data as arrays (B, d), (T,) and (T, B, d)."""
+        target = checks.shaped("target", target, (np.size(t), *np.shape(y0)))
+        return (
+            checks.finite_array("y0", self._padded(y0)[0]),
+            checks.times(t),
+            target if target.ndim == 3 else target[:, None],
+        )
+
+    def _is_compiled(self):
+        """Whether the loss and its gradient are one compiled call: for shared explicit steps, without anything of somebody's own."""
+        own = [next(cls for cls in type(self).__mro__ if name in vars(cls)) for name in ("gradient", "_padded")]
+        adjoint = self._adjoint
+        return (
+            own[0] is own[1] and type(adjoint) is DiscreteAdjoint and adjoint.checkpoints is None and not self._terms.by_kind
+            and self.step_control == "shared"
+        )  # fmt: skip
+
+    def trajectory_steps(self, width, size, features):
+        """The compiled steps for `width` trajectories at `size` times, whose first `features` components are in the loss."""
+        return TrajectorySteps(self.field, self._adjoint.sweeps(self.field, self.method, width), size, features)
+
+    def compiled_steps(self, y0, t, target):
+        """What `odekit.nn.inner_loop` needs for a training on these data; None if each step has to be made in Python."""
+        if type(self).loss_and_grad is not NeuralODE.loss_and_grad or not self._is_compiled():
+            return None
+        return TrajectoryTraining(self, *self._checked(y0, t, target))
 
     def _regularised(self, y0, t, cotangent):
         """Gradient with the terms of the regularisers, and their sum."""

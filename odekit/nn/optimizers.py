@@ -1,6 +1,7 @@
 """Optimisers: settings that never change, and a state that the caller keeps."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import ClassVar
@@ -65,6 +66,14 @@ def apply_update(code, params, grad, first, second, step, lr, settings):
 @_jit.kernel
 def _update(code, params, grad, first, second, step, lr, settings):
     apply_update(code, params, grad, first, second, step, lr, settings)
+    return 0
+
+
+@functools.cache
+def update_address():
+    """Address of the compiled update, see `odekit._jit.kernel_address`."""
+    x = np.empty(1)
+    return _jit.kernel_address(_update, (ADAM, x, x, x, x, 1, 0.0, x))
 
 
 @dataclasses.dataclass

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..adjoint import SolveError
 from . import checkpoint
-from .inner_loop import InnerLoop, applies, clipped_norm
+from .clipping import clipped_norm
+from .inner_loop import InnerLoop, steps_of
 from .training_bar import training_bar
 
 REMEDY = "lower the learning rate, or scale the data"
@@ -81,8 +82,12 @@ class Training:
         done = self.watch is not None and self.watch.exhausted
         with training_bar(progress, steps) as show:
             try:
-                if callback is None and not done and applies(self.model, self.optimizer):
-                    self._run_compiled(steps, show, start)
+                compiled = None
+                if callback is None and not done and len(self.losses) < steps:
+                    size = self.batches.size or self.batches.total
+                    compiled = steps_of(self.model, self.data, self.optimizer, size)
+                if compiled is not None:
+                    self._run_compiled(InnerLoop(compiled, self.optimizer, self.clip_norm), steps, show, start)
                     done = True
                 for step in range(len(self.losses), 0 if done else steps):
                     loss, grad = self._evaluate(step)
@@ -114,9 +119,8 @@ class Training:
             validation, best_step, np.array(self.rates[: len(self.losses)]), np.array(self.norms[: len(self.losses)]),
         )  # fmt: skip
 
-    def _run_compiled(self, steps, show, start):
+    def _run_compiled(self, loop, steps, show, start):
         """The same by the compiled loop, which stops where something has to be done in Python; to the same bits."""
-        loop = InnerLoop(self.model, self.data, self.optimizer, self.batches.size or self.batches.total, self.clip_norm)
         while len(self.losses) < steps:
             step = len(self.losses)
             ends = [steps]
@@ -125,7 +129,7 @@ class Training:
             if self.watch is not None:
                 ends.append(self.watch.every * (step // self.watch.every + 1))
             last = self.watch is not None and self.watch.look(step)
-            losses, norms, rates, failed = loop.run(
+            losses, norms, rates, rows, failed = loop.run(
                 self.batches, 1 if last else min(ends) - step, self.state, self.good, not last
             )
             now = time.perf_counter() - start
@@ -136,9 +140,13 @@ class Training:
             self.seconds += np.linspace(before, now, losses.size + 1)[1:].tolist()
             for i, loss in enumerate(losses):
                 show(step + i, loss)
-            if failed is not None:  # evaluated once more, for the sentence that belongs to it
-                batch = self.data if self.batches.size is None else self.model.select(failed, *self.data)
-                loss_and_grad(self.model, batch, step + losses.size, self.good, REMEDY)
+            if failed:  # evaluated once more, for the sentence that belongs to it
+                step += losses.size
+                loss_and_grad(self.model, self._batch(rows), step, self.good, REMEDY)
+                self.model.params[:] = self.good
+                raise TrainingError(
+                    f"step {step}: the gradient is longer than any number. The parameters are those of the last good step; {REMEDY}."
+                )
             if loop.interrupted:
                 raise KeyboardInterrupt
             if last:
@@ -146,11 +154,14 @@ class Training:
             if self.path is not None and len(self.losses) % self.every == 0:
                 self.write()
 
+    def _batch(self, rows):
+        """The data of some rows, or all."""
+        return self.data if rows is None else self.model.select(rows, *self.data)
+
     def _evaluate(self, step):
         """Loss and gradient, or a clear end with the last good parameters."""
         model = self.model
-        rows = self.batches.next()
-        batch = self.data if rows is None else model.select(rows, *self.data)
+        batch = self._batch(self.batches.next())
         if hasattr(model, "draw"):
             model.draw(self.batches.rng)
         return loss_and_grad(model, batch, step, self.good, REMEDY)
