@@ -84,8 +84,8 @@ def solve_ensemble(
     mass_matrix : array_like or sparse matrix, (n, n), optional
         The constant matrix M of ``M dy/dt = fun(t, y, *args)``, which all trajectories share; see `odekit.solve_ivp`. It is for
         the single tier: steps are compiled, but the start of each trajectory is found in Python, in about half a millisecond and one
-        thread at a time; if the matrix is regular, a `fun` that returns ``np.linalg.solve(mass_matrix, f)`` has no such start. A trajectory whose start does not satisfy the algebraic equations, and cannot be corrected, is
-        ``INCONSISTENT``.
+        thread at a time; if the matrix is regular, a `fun` that returns ``np.linalg.solve(mass_matrix, f)`` has no such start. A
+        trajectory whose start does not satisfy the algebraic equations, and cannot be corrected, is ``INCONSISTENT``.
 
     Returns
     -------
