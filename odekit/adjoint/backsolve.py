@@ -59,10 +59,10 @@ class BacksolveAdjoint:
         p, _ = coupled.pack(field, width, min(width, blocks.LANE_BLOCK))
         tolerances = coupled.without(size, 2 * n, rtol, atol) if self.seminorm else (rtol, atol)
         s, drift, nfev = np.zeros(size), 0.0, 0
-        s[:n] = y[-1].T.ravel()
+        s[:n] = y[-1].ravel()
         times = np.einsum("kbi,kbi->k", seeds, rates)
         for k in range(len(t) - 1, 0, -1):
-            s[n : 2 * n] += seeds[k].T.ravel()
+            s[n : 2 * n] += seeds[k].ravel()
             try:
                 end = coupled.solve(
                     coupled.backsolve(), p, (t[k], t[k - 1]), s, method, *tolerances, keep_states=False, t_eval=t[k - 1 : k],
@@ -73,14 +73,14 @@ class BacksolveAdjoint:
                 raise
             s, nfev = end.outputs[-1].copy(), nfev + end.nfev
             if self.reset or k == 1:
-                there = y[k - 1].T.ravel()
+                there = y[k - 1].ravel()
                 scale = atol + rtol * max(
                     np.abs(there).max(), np.abs(s[:n]).max() if not np.isfinite(s[:n]).all() else 0.0
                 )
                 drift = max(drift, float(np.abs(s[:n] - there).max() / scale))
                 s[:n] = there
-        times[0] = -np.dot(s[n : 2 * n], rate(field, y0, t[0]).T.ravel())
-        s[n : 2 * n] += seeds[0].T.ravel()
+        times[0] = -np.dot(s[n : 2 * n], rate(field, y0, t[0]).ravel())
+        s[n : 2 * n] += seeds[0].ravel()
         if not drift < DRIFT_LIMIT:
             self._warn(drift)
         counts = {
@@ -88,7 +88,7 @@ class BacksolveAdjoint:
             "tapes": 0, "drift": drift,
         }  # fmt: skip
         return Gradient(
-            y, s[2 * n :].copy(), s[n : 2 * n].reshape(d, width).T.copy(), times if with_times else None, counts
+            y, s[2 * n :].copy(), s[n : 2 * n].reshape(width, d).copy(), times if with_times else None, counts
         )
 
     def _warn(self, drift):

@@ -1,6 +1,7 @@
 """Systems of differential equations that adjoints solve beside the one of the user, as kernels for the integrators.
 
-Their vector `p` begins with the numbers named below; behind them come scratch memory and the `p` of the field.
+Their vector `p` begins with the numbers named below; behind them come scratch memory and the `p` of the field. The states of a
+batch stand one after the other, so that its Jacobian is a band, of a block of d numbers for each.
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..solvers.problem import Jacobian, Kernels
 from . import blocks as B
 from .sweeps import SolveError
 from .tape import SIZE, core_address
+from .tape import TIMES as LANE_TIMES
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -23,36 +25,40 @@ PARAMETERS = 5
 FIELD = 6  # offset of the p of the field
 STEPS, TIMES, STATES, SLOPES, DEGREE, HINT = 7, 8, 9, 10, 11, 12  # dense output of the forward solution
 TOTAL = 13  # length of p, at the place where `odekit.adjoint.tape.scalar_address` looks for it
-HEADER = 14
+LANE_ROWS = 14  # 0, or where the field's p has room for the times of its lanes
+HEADER = 15
 assert TOTAL == SIZE
 
 
 def pack(field, width, block, extra=0):
     """The numbers above, the scratch memory, the field's p, and room for `extra` numbers behind it."""
     inner = field.pack(block, 1)
+    rows = inner.size if getattr(field, "lane_times", False) else 0
+    inner = np.concatenate((inner, np.zeros(2 * block if rows else 0)))
+    inner[SIZE] = inner.size
     scratch = 4 * field.dim * block + field.params.size + field.dim * field.dim
     p = np.zeros(HEADER + scratch + inner.size + extra)
     p[RECORD], p[PULL] = field.kernels.record, field.kernels.pull
     p[DIM], p[WIDTH], p[BLOCK], p[PARAMETERS] = field.dim, width, block, field.params.size
-    p[FIELD], p[TOTAL] = HEADER + scratch, p.size
+    p[FIELD], p[TOTAL], p[LANE_ROWS] = HEADER + scratch, p.size, rows
     p[HEADER + scratch : HEADER + scratch + inner.size] = inner
     return p, HEADER + scratch + inner.size
 
 
 @_jit.core
-def _columns(x, rows, width, begin, lanes, out):
-    """out[rows, lanes] = columns begin : begin + lanes of x[rows, width]."""
+def _columns(x, rows, begin, lanes, out):
+    """out[rows, lanes] = the states begin : begin + lanes of x[width, rows]."""
     for i in range(rows):
         for j in range(lanes):
-            out[i * lanes + j] = x[i * width + begin + j]
+            out[i * lanes + j] = x[(begin + j) * rows + i]
 
 
 @_jit.core
-def _back(x, rows, width, begin, lanes, factor, out):
-    """Columns begin : begin + lanes of out[rows, width] = factor x[rows, lanes]."""
+def _back(x, rows, begin, lanes, factor, out):
+    """The states begin : begin + lanes of out[width, rows] = factor x[rows, lanes]."""
     for i in range(rows):
         for j in range(lanes):
-            out[i * width + begin + j] = factor * x[i * lanes + j]
+            out[(begin + j) * rows + i] = factor * x[i * lanes + j]
 
 
 @_jit.core
@@ -66,17 +72,17 @@ def _backsolve(t, s, ds, p):
         ds[total + i] = 0.0
     for begin in range(0, width, block):
         lanes = min(block, width - begin)
-        _columns(s, d, width, begin, lanes, z)
-        _columns(view1(s, d * width, d * width), d, width, begin, lanes, u)
+        _columns(s, d, begin, lanes, z)
+        _columns(view1(s, d * width, d * width), d, begin, lanes, u)
         status = B.evaluate(int(p[RECORD]), field, lanes, 0, t, z, dz)
         if status != 0:
             return status
-        _back(dz, d, width, begin, lanes, 1.0, ds)
+        _back(dz, d, begin, lanes, 1.0, ds)
         bar = view1(p, HEADER + 3 * size, d * lanes + n_params)
         for i in range(bar.size):
             bar[i] = 0.0
         B.pull(int(p[PULL]), field, lanes, 0, t, u, bar)
-        _back(bar, d, width, begin, lanes, -1.0, view1(ds, d * width, d * width))
+        _back(bar, d, begin, lanes, -1.0, view1(ds, d * width, d * width))
         for i in range(n_params):
             ds[total + i] -= bar[d * lanes + i]
     return 0
@@ -112,8 +118,8 @@ def _interpolated(t, a, da, p):
     solution_at(t, p, y)
     for begin in range(0, width, block):
         lanes = min(block, width - begin)
-        _columns(y, d, width, begin, lanes, z)
-        _columns(a, d, width, begin, lanes, u)
+        _columns(y, d, begin, lanes, z)
+        _columns(a, d, begin, lanes, u)
         status = B.evaluate(int(p[RECORD]), field, lanes, 0, t, z, dz)
         if status != 0:
             return status
@@ -121,7 +127,7 @@ def _interpolated(t, a, da, p):
         for i in range(bar.size):
             bar[i] = 0.0
         B.pull(int(p[PULL]), field, lanes, 0, t, u, bar)
-        _back(bar, d, width, begin, lanes, -1.0, da)
+        _back(bar, d, begin, lanes, -1.0, da)
     return 0
 
 
@@ -159,52 +165,85 @@ def _batch_value(t, s, ds, p):
     z, dz = view1(p, HEADER, size), view1(p, HEADER + size, size)
     for begin in range(0, width, block):
         lanes = min(block, width - begin)
-        _columns(s, d, width, begin, lanes, z)
+        _columns(s, d, begin, lanes, z)
         status = B.evaluate(int(p[RECORD]), field, lanes, 0, t, z, dz)
         if status != 0:
             return status
-        _back(dz, d, width, begin, lanes, 1.0, ds)
+        _back(dz, d, begin, lanes, 1.0, ds)
     return 0
 
 
 @_jit.core
-def _batch_jacobian(t, s, J, p):
-    """Its Jacobian: d by d blocks, each diagonal in the lanes."""
+def _diagonal(p, i, j):
+    """Row of entry (i, j) of a block in the rows of a Jacobian: of the matrix, for one state; else of its diagonals."""
+    return i if p[WIDTH] == 1.0 else i - j + int(p[DIM]) - 1
+
+
+@_jit.core
+def _jacobian(t, s, J, p, in_time):
+    """Jacobian of the field for a batch, by pulls of units; with `in_time`, df/dt behind it.
+
+    Fields whose lanes have times of their own give the derivatives in them lane by lane.
+    """
     d, width, block, n_params = int(p[DIM]), int(p[WIDTH]), int(p[BLOCK]), int(p[PARAMETERS])
     size, n, field = d * block, d * width, view1(p, int(p[FIELD]), int(p[TOTAL]) - int(p[FIELD]))
     z, dz, u = view1(p, HEADER, size), view1(p, HEADER + size, size), view1(p, HEADER + 2 * size, size)
-    for i in range(n * n):
+    end, rows = (1 + _diagonal(p, d - 1, 0)) * n, int(p[LANE_ROWS]) if in_time else 0
+    for i in range(end):
         J[i] = 0.0
+    status = 0
     for begin in range(0, width, block):
         lanes = min(block, width - begin)
-        _columns(s, d, width, begin, lanes, z)
-        status = B.evaluate(int(p[RECORD]), field, lanes, 0, t, z, dz)
-        if status != 0:
-            return status
+        times = view1(field, rows, 2 * lanes)
+        field[LANE_TIMES] = rows
+        for lane in range(lanes if rows > 0 else 0):
+            times[lane] = t
+        _columns(s, d, begin, lanes, z)
+        status = max(status, B.evaluate(int(p[RECORD]), field, lanes, 0, t, z, dz))
         bar = view1(p, HEADER + 3 * size, d * lanes + n_params)
         for i in range(d):
             for j in range(d * lanes):
                 u[j] = 1.0 if j // lanes == i else 0.0
             for j in range(bar.size):
                 bar[j] = 0.0
-            B.pull(int(p[PULL]), field, lanes, 0, t, u, bar)
-            for j in range(d):
-                for lane in range(lanes):
-                    J[(i * width + begin + lane) * n + j * width + begin + lane] = bar[j * lanes + lane]
-    return 0
+            for lane in range(lanes if rows > 0 else 0):
+                times[lanes + lane] = 0.0
+            rate = B.pull(int(p[PULL]), field, lanes, 0, t, u, bar)
+            for lane in range(lanes):
+                first = (begin + lane) * d
+                for j in range(d):
+                    J[_diagonal(p, i, j) * n + first + j] = bar[j * lanes + lane]
+                if in_time:
+                    J[end + first + i] = times[lanes + lane] if rows > 0 else rate
+    field[LANE_TIMES] = 0.0
+    return status
+
+
+@_jit.core
+def _batch_jacobian(t, s, J, p):
+    """Jacobian of the field for a batch as one system."""
+    return _jacobian(t, s, J, p, False)
+
+
+@_jit.core
+def _batch_jacobian_in_time(t, s, J, p):
+    """The same with df/dt behind it."""
+    return _jacobian(t, s, J, p, True)
 
 
 @_jit.core
 def _interpolated_jacobian(t, a, M, p):
     """Jacobian -J(y(t))^T of the adjoint equation."""
-    n = int(p[DIM]) * int(p[WIDTH])
+    d, width = int(p[DIM]), int(p[WIDTH])
+    n = d * width
     y = view1(p, int(p[TOTAL]) - n, n)
     solution_at(t, p, y)
-    status = _batch_jacobian(t, y, M, p)
-    for i in range(n):
-        M[i * n + i] = -M[i * n + i]
-        for j in range(i):
-            M[i * n + j], M[j * n + i] = -M[j * n + i], -M[i * n + j]
+    status = _jacobian(t, y, M, p, False)
+    for first in range(0, n, d):
+        for i in range(d):
+            for j in range(i + 1):
+                entry, mirrored = _diagonal(p, i, j) * n + first + j, _diagonal(p, j, i) * n + first + i
+                M[entry], M[mirrored] = -M[mirrored], -M[entry]
     return status
 
 
@@ -223,14 +262,11 @@ def sensitivity():
     return core_address(_sensitivity, "coupled")
 
 
-def interpolated_jacobian():
-    """Address of its Jacobian."""
-    return core_address(_interpolated_jacobian, "coupled")
-
-
-def batch_jacobian():
-    """Address of its Jacobian."""
-    return core_address(_batch_jacobian, "coupled")
+def interpolated_jacobian(field, width):
+    """Its Jacobian, for `solve`; that of its right-hand side in time would have second derivatives, and is found by differences."""
+    return lambda _time_derivative: Jacobian(
+        state.JAC_KERNEL, core_address(_interpolated_jacobian, "coupled"), structure=_structure(field, width)
+    )
 
 
 def batch_value():
@@ -238,8 +274,28 @@ def batch_value():
     return core_address(_batch_value, "coupled")
 
 
+def batch_jacobian(field, width):
+    """Its Jacobian, for `solve`, with the exact df/dt where a method needs it and the field knows it."""
+    known = getattr(field, "timed", True) or field.autonomous
+
+    def find(time_derivative):
+        core, time = _batch_jacobian, state.TIME_DIFFERENCE
+        if time_derivative and known:
+            core, time = _batch_jacobian_in_time, state.TIME_KERNEL
+        return Jacobian(state.JAC_KERNEL, core_address(core, "coupled"), time=time, structure=_structure(field, width))
+
+    return find
+
+
+def _structure(field, width):
+    """A block of numbers for each state; None: one block, which is dense."""
+    from ..solvers.linalg.banded import Banded  # explicit methods do without
+
+    return None if width == 1 else Banded(width * field.dim, field.dim - 1, field.dim - 1)
+
+
 def solve(address, p, span, start, method, rtol, atol, jacobian=None, form=None, **options):
-    """Integrate one of these systems; `rtol` and `atol` are numbers or vectors, `jacobian` is an address.
+    """Integrate one of these systems; `rtol` and `atol` are numbers or vectors, `jacobian` as in `odekit.solvers.problem.Kernels`.
 
     `form` says what else the system is: ``velocity`` and ``force``, or ``binding``, of `odekit.solvers.problem.Kernels`.
 
@@ -253,7 +309,7 @@ def solve(address, p, span, start, method, rtol, atol, jacobian=None, form=None,
     """
     kernels = Kernels(address, p, **(form or {}))
     if jacobian is not None:
-        kernels.jacobian = lambda _time_derivative: Jacobian(state.JAC_KERNEL, jacobian)
+        kernels.jacobian = jacobian
     tolerances = (np.broadcast_to(np.asarray(x, dtype=float), start.shape).copy() for x in (rtol, atol))
     trajectory = integrate(kernels, span, start, (METHODS[method],), *tolerances, **options)
     if trajectory.retcode == Retcode.INTERRUPTED:
@@ -274,6 +330,12 @@ def without(size, part, rtol, atol):
     return np.full(size, rtol * scale), np.concatenate((np.full(part, atol * scale), np.full(size - part, np.inf)))
 
 
+def _block(field, width, method):
+    """States that a call of the field's kernels takes: one, where the derivatives in time of several would be one sum."""
+    one = METHODS[method].time_derivative and not getattr(field, "lane_times", False)
+    return 1 if one else min(width, B.LANE_BLOCK)
+
+
 def trajectories(field, y0, t, method, rtol, atol, first_step=None, max_steps=100_000, **options):
     """A batch as one system, by any method that needs no separable system.
 
@@ -283,11 +345,11 @@ def trajectories(field, y0, t, method, rtol, atol, first_step=None, max_steps=10
     trajectory : odekit.solvers.trajectory.Trajectory
     """
     width, d = y0.shape
-    p, _ = pack(field, width, min(width, B.LANE_BLOCK))
-    start = y0.T.ravel().copy()
+    p, _ = pack(field, width, _block(field, width, method))
+    start = y0.ravel().copy()
     trajectory = solve(
-        batch_value(), p, (t[0], t[-1]), start, method, rtol, atol, batch_jacobian(), t_eval=t[1:], max_steps=max_steps,
+        batch_value(), p, (t[0], t[-1]), start, method, rtol, atol, batch_jacobian(field, width), t_eval=t[1:], max_steps=max_steps,
         first_step=first_step or 0.0, **options,
     )  # fmt: skip
     outputs = np.concatenate((start[None], trajectory.outputs))
-    return np.ascontiguousarray(outputs.reshape(-1, d, width).transpose(0, 2, 1)), trajectory
+    return outputs.reshape(-1, width, d), trajectory

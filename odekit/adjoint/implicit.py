@@ -39,13 +39,13 @@ class ImplicitAdjoint:
         method = FIXED_ORDER.get(method, method)
         a, (width, d), n_params = implicit_scheme(method), y0.shape, field.params.size
         _, trajectory = coupled.trajectories(field, y0, t, method, rtol, atol, first_step, max_steps)
-        steps, states = trajectory.steps, trajectory.states.reshape(-1, d, width)
+        steps, states = trajectory.steps, trajectory.states.reshape(-1, width, d)
         n, s = steps.size - 1, a.c.size
         y, grad, y0_bar = np.empty((len(t), width, d)), np.zeros(n_params), np.empty_like(y0)
         arguments, slopes = np.empty((width, n, s, d)), np.empty((n, s, d))
         inner, kernels = field.pack(1, s), field.kernels
         for lane in range(width):
-            path, outputs = np.ascontiguousarray(states[:, :, lane]), np.empty((len(t), d))
+            path, outputs = np.ascontiguousarray(states[:, lane]), np.empty((len(t), d))
             path[0] = y0[lane]
             code, where = implicit_steps.sweep(
                 kernels.record, kernels.pull, inner, n_params, a.c, a.a, a.inverse, a.b, a.dense, a.group, a.carries,

@@ -47,8 +47,8 @@ def _quadrature(p, steps, states, coefficients, nodes, weights, grad):
             evaluate(coefficients[n], states[n], theta, a, 0)
             for begin in range(0, width, block):
                 lanes = min(block, width - begin)
-                coupled._columns(y, d, width, begin, lanes, z)
-                coupled._columns(a[0], d, width, begin, lanes, u)
+                coupled._columns(y, d, begin, lanes, z)
+                coupled._columns(a[0], d, begin, lanes, u)
                 for i in range(d * lanes):
                     u[i] *= 0.5 * h * weights[q]
                 blocks.evaluate(int(p[RECORD]), field, lanes, 0, t, z, dz)
@@ -94,31 +94,31 @@ class InterpolatingAdjoint:
             place += part.size
         a, params, nfev = np.zeros(n), np.zeros(field.params.size), 0
         for k in range(len(t) - 1, 0, -1):
-            a += seeds[k].T.ravel()
+            a += seeds[k].ravel()
             back = coupled.solve(
                 coupled.interpolated(), p, (t[k], t[k - 1]), a, method, self.tighter * rtol, self.tighter * atol,
-                coupled.interpolated_jacobian(), **options,
+                coupled.interpolated_jacobian(field, width), **options,
             )  # fmt: skip
             _quadrature(p, back.steps, back.states, back.coefficients, NODES, WEIGHTS, params)
             a, nfev = back.states[-1].copy(), nfev + back.nfev
         times = None
         if with_times:
             times = rates_along(field, y, t, seeds)
-            times[0] = -np.dot(a, rate(field, y[0], t[0]).T.ravel())
-        a += seeds[0].T.ravel()
+            times[0] = -np.dot(a, rate(field, y[0], t[0]).ravel())
+        a += seeds[0].ravel()
         counts = {
             "naccept": forward.naccept, "nreject": forward.nreject, "nfev": forward.nfev, "nfev_backward": nfev,
             "states": (degree + 1) * count, "tapes": 0,
         }  # fmt: skip
-        return Gradient(y, params, a.reshape(d, width).T.copy(), times, counts)
+        return Gradient(y, params, a.reshape(width, d).copy(), times, counts)
 
 
 def rate(field, y, t):
     """The field at a batch (B, d)."""
     p, _ = coupled.pack(field, len(y), min(len(y), blocks.LANE_BLOCK))
     out = np.empty(y.size)
-    _call(coupled.batch_value(), float(t), y.T.ravel().copy(), out, p)
-    return out.reshape(y.shape[1], len(y)).T
+    _call(coupled.batch_value(), float(t), y.ravel().copy(), out, p)
+    return out.reshape(y.shape)
 
 
 @_jit.kernel
