@@ -75,6 +75,54 @@ class Gradient:
         return np.abs(self.model.gradient(self.y0, TIMES, self.cotangent).params - exact).max() / np.abs(exact).max()
 
 
+class Implicit:
+    """Solution and exact gradient by implicit methods, 2-16-16-2 at 1e-6, 20 output times; see docs/adjoints.md."""
+
+    params = [["kvaerno5", "radau", "gauss4", "rosenbrock23", "rodas5p"], [1, 16, 128]]
+    param_names = ["method", "trajectories"]
+
+    def setup(self, method, trajectories):
+        """The same field for all."""
+        step = 0.05 if method == "gauss4" else None
+        self.model = nn.NeuralODE(nn.MLP([2, 16, 16, 2], rng=0), method, 1e-6, 1e-6, first_step=step)
+        rng, self.t = np.random.default_rng(0), np.linspace(0, 1, 20)
+        self.y0, self.cotangent = rng.normal(size=(trajectories, 2)), rng.normal(size=(20, trajectories, 2))
+        self.gradient = self.model.gradient(self.y0, self.t, self.cotangent)
+
+    def time_solve(self, method, trajectories):
+        self.model.solve(self.y0, self.t)
+
+    def time_gradient(self, method, trajectories):
+        self.model.gradient(self.y0, self.t, self.cotangent)
+
+    def track_difference(self, method, trajectories):
+        exact = nn.NeuralODE(self.model.field, "vern9", 1e-12, 1e-12).gradient(self.y0, self.t, self.cotangent).params
+        return np.abs(self.gradient.params - exact).max() / np.abs(exact).max()
+
+
+class RosenbrockFields:
+    """The exact gradient through rodas5p, whose steps need second derivatives of the field, 16 trajectories."""
+
+    fields = {
+        "MLP": lambda: nn.MLP([4, 16, 4], rng=0),
+        "ConcatSquash": lambda: nn.ConcatSquash([4, 16, 4], rng=0),
+        "AntisymmetricField": lambda: nn.AntisymmetricField(4, rng=0),
+        "HNN": lambda: nn.HNN(nn.MLP([4, 16, 1], rng=0)),
+    }
+    params = list(fields)
+    param_names = ["field"]
+
+    def setup(self, name):
+        """A field of four equations."""
+        self.model = nn.NeuralODE(self.fields[name](), "rodas5p", 1e-6, 1e-6)
+        rng = np.random.default_rng(0)
+        self.data = 0.5 * rng.normal(size=(16, 4)), TIMES, rng.normal(size=(TIMES.size, 16, 4))
+        self.model.loss_and_grad(*self.data)
+
+    def time_loss_and_grad(self, name):
+        self.model.loss_and_grad(*self.data)
+
+
 class Sizes:
     """Loss and gradient, dopri5 at 1e-6, 20 output times, 2-H-H-2 tanh; see peers/gradients.py."""
 

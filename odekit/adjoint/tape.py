@@ -15,7 +15,7 @@ y[d, W], and the parts of the directions along y, k times [d, W]:
 * ``tangents(t, given, out, p)``: `out` receives the field and its derivatives along the directions, each [d, W].
 * ``pull_tangents(t, given, out, p)``: transpose of the derivative of all that, right after `tangents` with the same argument,
   which has left in the scratch memory what it needs. Behind the directions stand the cotangents of the field and of its k
-  derivatives; `out` is as for `pull`, and that of t is left out.
+  derivatives; `out` is as for `pull`, and so is that of t, which a user's function leaves out.
 
 In a call with ``p[TIMES]`` every lane has a time of its own, and `t` means nothing; it has at most ``p[BLOCK]`` lanes then. A kernel
 that depends on the time asks `lane_time` for it and gives its cotangent to `add_time_bar`; its field then has ``lane_times = True``.

@@ -10,6 +10,7 @@ from .derivative import DerivativeModel
 from .dissipative import DissipativeHNN
 from .files import load
 from .fit import fit
+from .forced_delan import ForcedDeLaN
 from .hnn import HNN
 from .lnn import LNN
 from .mlp import MLP
@@ -43,6 +44,7 @@ __all__ = [
     "DissipativeHNN",
     "ErrorPenalty",
     "Exponential",
+    "ForcedDeLaN",
     "History",
     "JacobianEnergy",
     "KineticEnergy",

@@ -133,7 +133,7 @@ def _compiled(name, lines, dtype, **namespace):
 
 
 @functools.cache
-def slope_address(name, dtype="float64"):
+def slope_address(name, dtype="float64", kept=1):
     """Address of a kernel ``(size, a, delta, p)`` that multiplies `delta` by the slopes at the activations `a` on the tape.
 
     Parameters
@@ -142,15 +142,17 @@ def slope_address(name, dtype="float64"):
         One of `FUNCTIONS`.
     dtype : str
         float64 or float32.
+    kept : int
+        Numbers per feature on the tape: 2 where the slope stands there although it follows from the activation.
 
     Returns
     -------
     int
     """
-    lines = ["    n = int(size)"]
-    lines += [f"    a, slope, delta = view1(a, 0, n), view1(a, {keeps(name) - 1} * n, n), view1(b, 0, n)"]
-    lines += ["    for i in range(n):", f"        delta[i] *= {SLOPES.get(name, 'slope[i]')}"]
-    return _compiled(f"slope_{name}", lines, dtype)
+    kept, lines = max(kept, keeps(name)), ["    n = int(size)"]
+    lines += [f"    a, slope, delta = view1(a, 0, n), view1(a, {kept - 1} * n, n), view1(b, 0, n)"]
+    lines += ["    for i in range(n):", f"        delta[i] *= {SLOPES[name] if kept == 1 else 'slope[i]'}"]
+    return _compiled("slope" if kept == 2 else f"slope_{name}", lines, dtype)
 
 
 def _loops(name, indent):

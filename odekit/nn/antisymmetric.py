@@ -77,6 +77,68 @@ def antisymmetric_pull(t, v, out, p):
     return 0
 
 
+@_jit.core
+def antisymmetric_tangents(t, given, out, p):
+    """The field and its derivatives along directions; their arguments of tanh, with V along t, stay in the scratch memory."""
+    d, lanes, count = int(p[DIM]), int(p[LANES]), int(given[0])
+    size, timed = d * lanes, p[OPTION] != 0.0
+    antisymmetric(t, view1(given, 1 + count, size), out, p, False)
+    a, along = view2(p, int(p[OWN_SCRATCH]), d, d), view1(p, int(p[OWN_THETA]) + d * d + d, d)
+    for c in range(1, 1 + count):
+        z = view2(p, int(p[OWN_SCRATCH]) + 2 * d * d + c * size, d, lanes)
+        for i in range(d):
+            for j in range(lanes):
+                z[i, j] = given[c] * along[i] if timed else 0.0
+        add_matmul(a, view2(given, 1 + count + c * size, d, lanes), z)
+        for i in range(d):
+            for j in range(lanes):
+                f = out[i * lanes + j]
+                out[c * size + i * lanes + j] = (1.0 - f) * (1.0 + f) * z[i, j]
+    for i in range(size):  # where `antisymmetric_pull` has the cotangents of the arguments
+        p[int(p[OWN_SCRATCH]) + 2 * d * d + i] = out[i]
+    return 0
+
+
+@_jit.core
+def antisymmetric_pull_tangents(t, given, out, p):
+    """Transpose of the derivative of all that.
+
+    With z the argument of tanh and z_c its derivatives, f = tanh(z) and f_c = (1 - f^2) z_c: the cotangents of z_c are
+    (1 - f^2) w_c, that of z is (1 - f^2) (w - 2 f sum_c z_c w_c).
+    """
+    d, lanes, count, scratch = int(p[DIM]), int(p[LANES]), int(given[0]), int(p[OWN_SCRATCH])
+    size, first, timed = d * lanes, 1 + count, p[OPTION] != 0.0
+    bars, kept = first + (1 + count) * size, scratch + 2 * d * d
+    outer, z_bar = view2(p, scratch + d * d, d, d), view2(p, kept, d, lanes)
+    w_bar, b_bar = view2(out, size, d, d), view1(out, size + d * d, d)
+    v_bar, along = view1(out, size + d * d + d, d), view1(p, int(p[OWN_THETA]) + d * d + d, d)
+    for i in range(d):
+        for j in range(d):
+            outer[i, j] = 0.0
+    for i in range(d):
+        for j in range(lanes):
+            at, f = i * lanes + j, z_bar[i, j]
+            slope, bent = (1.0 - f) * (1.0 + f), given[bars + at]
+            for c in range(1, 1 + count):
+                z, w = p[kept + c * size + at], given[bars + c * size + at]
+                bent -= 2.0 * f * z * w
+                p[kept + c * size + at] = slope * w
+                if timed:
+                    v_bar[i] += given[c] * slope * w
+            z_bar[i, j] = slope * bent
+            if timed:
+                v_bar[i] += lane_time(p, t, j) * z_bar[i, j]
+                add_time_bar(p, j, along[i] * z_bar[i, j])
+    for c in range(1 + count):
+        add_outer(view2(p, kept + c * size, d, lanes), view2(given, first + c * size, d, lanes), outer)
+    add_row_sums(z_bar, b_bar)
+    for i in range(d):
+        for j in range(d):
+            w_bar[i, j] += outer[i, j] - outer[j, i]
+    matmul_transposed(view2(p, scratch, d, d), z_bar, view2(out, 0, d, lanes))
+    return 0
+
+
 class AntisymmetricField(NetworkField):
     """Vector field y' = tanh((W - W^T - gamma I) y + b), with V t inside if it depends on the time.
 
@@ -153,12 +215,12 @@ class AntisymmetricField(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(antisymmetric, antisymmetric_pull)
+        return field_kernels(antisymmetric, antisymmetric_pull, antisymmetric_tangents, antisymmetric_pull_tangents)
 
-    def pack(self, lanes, slots=1):
+    def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
         d = self._dim
-        p = pack(d, (), lanes, slots, self._params, slot=2 * d, scratch=d, fixed=2 * d * d)
+        p = pack(d, (), lanes, slots, self._params, slot=2 * d, scratch=(1 + directions) * d, fixed=2 * d * d)
         p[GAMMA], p[OPTION] = self.gamma, self.time_dependent
         return p
 

@@ -9,6 +9,7 @@ from .concatsquash import ConcatSquash
 from .mlp import require_network
 from .model import trainable
 from .neural_ode import NeuralODE
+from .regularisers import Terms
 from .trace import NOISES, TraceField, directions
 
 
@@ -32,9 +33,13 @@ class CNF:
         rademacher or gaussian.
     kinetic, jacobian : float
         Weights of the integrals of |f|^2 and of the squared Frobenius norm of the derivative in the loss: flows that are
-        easier to integrate (Finlay et al., ICML 2020).
+        easier to integrate (Finlay et al., ICML 2020). The norm is estimated with the random directions of the trace, at no cost.
     method, rtol, atol, adjoint, first_step
         As for `NeuralODE`.
+    regularisers : sequence of KineticEnergy, JacobianEnergy, ErrorPenalty, StiffnessPenalty, RandomEnd
+        Further terms of the loss; the first two are another way to give `kinetic` and `jacobian`.
+    step_control : str
+        shared or per_sample, as for `NeuralODE`.
 
     Attributes
     ----------
@@ -57,7 +62,7 @@ class CNF:
 
     def __init__(
         self, field, t1=1.0, probes=0, noise="rademacher", kinetic=0.0, jacobian=0.0, method="dopri5", rtol=1e-5, atol=1e-5,
-        adjoint="auto", first_step=None,
+        adjoint="auto", first_step=None, regularisers=(), step_control="shared",
     ):  # fmt: skip
         if not isinstance(field, ConcatSquash):
             require_network("field", field)
@@ -73,20 +78,37 @@ class CNF:
         for name, weight in (("kinetic", self.kinetic), ("jacobian", self.jacobian)):
             if not 0.0 <= weight < math.inf:
                 raise ValueError(f"{name} must be a finite number, not negative, but it is {weight!r}")
-        traced = TraceField(field, self.probes, self.kinetic > 0.0 or self.jacobian > 0.0)
+        self.regularisers = tuple(regularisers)
+        self._terms = Terms(self.regularisers, field, str(method).lower(), step_control)
+        self._weights = self._energies()
+        traced = TraceField(field, self.probes, max(self._weights) > 0.0)
         # the constant directions make the mean over the error smaller, which is undone here
         share = math.sqrt(traced.counted / traced.dim)
-        self._model = NeuralODE(traced, method, share * rtol, share * atol, adjoint, first_step=first_step)
+        self._model = NeuralODE(traced, method, share * rtol, share * atol, adjoint, step_control, first_step)
         # samples need no trace, but the context has to go along
         self._plain = self._model
         if not self.context:
-            self._plain = NeuralODE(field, method, rtol, atol, adjoint, first_step=first_step)
+            self._plain = NeuralODE(field, method, rtol, atol, adjoint, step_control, first_step)
         self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
         self.seed = 0
 
     method = property(lambda self: self._plain.method)
     adjoint = property(lambda self: self._plain.adjoint)
     first_step = property(lambda self: self._plain.first_step)
+    step_control = property(lambda self: self._plain.step_control)
+
+    def _energies(self):
+        """Weights of the integrals of |f|^2 and of the derivative's norm."""
+        weights, terms = [self.kinetic, self.jacobian], (self._terms.kinetic, self._terms.jacobian)
+        for i, (name, term) in enumerate(zip(("kinetic", "jacobian"), terms, strict=True)):
+            if term is not None and weights[i]:
+                raise ValueError(f"{name}={weights[i]:g} and {term!r} are the same term; give one of them")
+            weights[i] = weights[i] if term is None else term.weight
+        if terms[1] is not None and terms[1].probes:
+            raise ValueError(
+                f"a CNF takes the random directions of its trace for JacobianEnergy: give probes={terms[1].probes} to the CNF itself"
+            )
+        return weights
 
     @property
     def params(self):
@@ -98,7 +120,8 @@ class CNF:
         self.field.params = value
 
     def draw(self, rng):
-        """New random directions for the next evaluations of the loss."""
+        """New random numbers for the next evaluations of the loss: directions, and the end of the flow."""
+        self._terms.draw(rng)
         if self.probes:
             self.seed = int(rng.integers(2**62))
 
@@ -178,12 +201,17 @@ class CNF:
             end, seeds = ys[1], np.zeros_like(ys)
             loss = -(self._log_normal(end[:, :d]) + end[:, d]).mean()
             seeds[1, :, :d], seeds[1, :, d] = end[:, :d] / len(x), -1.0 / len(x)
-            for i, weight in enumerate((self.kinetic, self.jacobian) if self._model.field.regularised else ()):
+            for i, weight in enumerate(self._weights if self._model.field.regularised else ()):
                 loss += weight * end[:, d + 1 + i].mean()
                 seeds[1, :, d + 1 + i] = weight / len(x)
             return seeds
 
-        g = self._model.gradient(self._start(checks.finite_array("x", x), context), [0.0, self.t1], cotangent)
+        start, penalties = self._start(checks.finite_array("x", x), context), self._terms.penalties
+        penalties = None if penalties is None else penalties / len(x)
+        times = self._terms.times(np.array([0.0, self.t1]))
+        g = self._model._gradient(self._model.field, start, times, cotangent, penalties=penalties)
+        if penalties is not None:
+            loss += penalties @ g.penalties
         return float(loss), g.params
 
     def sample(self, n, rng=None, context=None):

@@ -254,26 +254,29 @@ class NetworkField(SampledModel):
         """Time derivative, and the transposes of its derivatives applied to `v`; see `MLP.vjp`."""
         return lanewise_vjp(self.kernels, self.pack, x, v, t, self.dim, self.dim, self.params.size)
 
-    def derivative(self, x):
+    def derivative(self, x, t=0.0):
         """Time derivative.
 
         Parameters
         ----------
         x : array_like, (d,) or (B, d)
+        t : float
 
         Returns
         -------
         ndarray, like x
         """
-        return self(x)
+        return self(x, t)
 
-    def loss_and_grad(self, x, dxdt):
+    def loss_and_grad(self, x, dxdt, t=None):
         """Mean squared error of the derivatives and its exact gradient.
 
         Parameters
         ----------
         x, dxdt : array_like, (B, d)
             States and their time derivatives.
+        t : float or array_like, (B,), optional
+            Times, for a field that depends on it.
 
         Returns
         -------
@@ -282,13 +285,14 @@ class NetworkField(SampledModel):
         """
         from .derivative import derivative_loss
 
-        return derivative_loss(self, x, dxdt)
+        return derivative_loss(self, x, dxdt, t)
 
-    def derivative_data(self, x, dxdt):
-        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss."""
-        from .derivative import checked_data
+    def derivative_data(self, x, dxdt, t=None):
+        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss, the times."""
+        from .derivative import checked_data, sample_times
 
-        return self, *checked_data(self, x, dxdt), 1.0
+        x, dxdt = checked_data(self, x, dxdt)
+        return self, x, dxdt, 1.0, sample_times(self, t, len(x))
 
     def solve(
         self, y0, t, method="dop853", rtol=None, atol=None, first_step=None, omega=None, *, store=None, resume=False, progress=False

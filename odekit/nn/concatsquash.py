@@ -4,22 +4,20 @@ A layer is ``(W x + b) * s(t) + c t`` with the gates ``s(t) = sigmoid(g t + h)``
 ``s W`` and biases ``s b + c t``: they are made once per evaluation, for all lanes, and the kernels of a plain network do the rest.
 """
 
+import functools
+
 import numpy as np
 
 from .. import _jit, vmath
-from . import checks
+from . import checks, gates
 from .composite import DIM, FIRST, OWN_SCRATCH, OWN_THETA, NetworkField, field_kernels, gather, pack, part, shift_of
 from .field_kernels import tile
 from .header import KEEPS, LANES, LAYERS, N_PARAMS, SCRATCH, SIZES, THETA, TIME_BAR
 from .mlp import MLP
 from .network import backward, forward, load, store, tape_of
+from .network_tangents import network_pull_tangents, network_tangents
 
 view1, view2 = _jit.view1, _jit.view2
-
-
-def gate_count(sizes):
-    """Numbers of g, h and c of a network with `sizes` features."""
-    return 3 * sum(sizes[1:])
 
 
 @_jit.core
@@ -105,6 +103,28 @@ def squashed_pull(t, v, out, p):
     return 0
 
 
+@_jit.view_maker
+def _gates(t, given, p, network):
+    """What `odekit.nn.gates` needs, behind the memory of `make_weights`."""
+    return t, given, int(p[OWN_SCRATCH]) + 2 * int(network[N_PARAMS]) + shift_of(p, network)
+
+
+@_jit.core
+def squashed_tangents(t, given, out, p):
+    """The field and its derivatives along directions of state and time."""
+    network = part(p, FIRST)
+    return network_tangents(t, given, out, network, _gates(t, given, p, network))
+
+
+@_jit.core
+def squashed_pull_tangents(t, given, out, p):
+    """Transpose of the derivative of all that."""
+    network = part(p, FIRST)
+    status = network_pull_tangents(t, given, out, network, _gates(t, given, p, network))
+    p[TIME_BAR] += network[TIME_BAR]
+    return status
+
+
 class ConcatSquash(NetworkField):
     """Time-dependent network of layers ``phi((W x + b) * sigmoid(g t + h) + c t)``, the last one without phi.
 
@@ -150,7 +170,7 @@ class ConcatSquash(NetworkField):
         rng = np.random.default_rng(rng)
         self.network = MLP(sizes, activation, rng, init=init, dtype=dtype)
         self.sizes, self.activation, self.init = self.network.sizes, activation, init
-        self._join(np.zeros(gate_count(self.sizes)))
+        self._join(np.zeros(gates.count(self.sizes)))
         for name, vector in self.weights().items():
             if name.startswith("g"):
                 vector[:] = rng.standard_normal(vector.size)
@@ -232,12 +252,14 @@ class ConcatSquash(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(squashed, squashed_pull, dtype=self.dtype)
+        cores = squashed, squashed_pull, squashed_tangents, squashed_pull_tangents
+        return field_kernels(*cores, dtype=self.dtype)
 
-    def pack(self, lanes, slots=1):
+    def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
-        fixed = 2 * self.network.params.size
-        return pack(self.dim, (self.network.pack,), lanes, slots, self.gates, fixed=fixed, dtype=self.dtype)
+        fixed, network = 2 * self.network.params.size, functools.partial(self.network.pack, directions=directions)
+        scratch = (1 + directions) * sum(self.sizes[1:]) if directions else 0
+        return pack(self.dim, (network,), lanes, slots, self.gates, scratch=scratch, fixed=fixed, dtype=self.dtype)
 
     def __repr__(self):
         return f"ConcatSquash({list(self.sizes)}, activation={self.activation!r}, {self._params.size} parameters)"

@@ -24,6 +24,7 @@ from .composite import (
 from .delan_kernels import FLOOR, SMOOTH, VECTORS, forward, forward_pull, inverse, inverse_pull
 from .derivative import checked_data, derivative_loss
 from .field_kernels import call
+from .forced_delan import DrivenDeLaN, HeldForces
 from .header import tangents_room
 from .mlp import require_network
 
@@ -201,6 +202,47 @@ class DeLaN(JoinedParameters, NetworkField):
         k, x = self.dim // 2, np.asarray(x, dtype=float)
         extra = np.broadcast_to(np.asarray(force, dtype=float), (*x.shape[:-1], k))
         return self(x)[..., k:] + np.linalg.solve(self.mass_matrix(x[..., :k]), extra[..., None])[..., 0]
+
+    def solve(
+        self, y0, t, method="dop853", rtol=None, atol=None, first_step=None, omega=None, *, force=None, store=None, resume=False,
+        progress=False,
+    ):  # fmt: skip
+        """Trajectories of the learned system, free or under control forces.
+
+        Parameters
+        ----------
+        y0, t, method, rtol, atol, first_step, omega
+            As for `HNN.solve`.
+        force : callable or array_like, optional
+            A function of time, ``force(t)``, that gives the k forces on all trajectories; or numbers that stay as they are between two
+            output times: (k,), (T - 1, k), or (T - 1, B, k) for each trajectory its own.
+        store, resume, progress
+            As for `HNN.solve`; the forces are a part of the problem.
+
+        Returns
+        -------
+        ndarray, (T, 2 k) or (T, B, 2 k)
+            With `store`, an `odekit.storage.StoredEnsemble`.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP, DeLaN
+        >>> model = DeLaN(MLP([1, 8, 1], rng=0), MLP([1, 8, 1], rng=1))
+        >>> t = np.linspace(0.0, 1.0, 5)
+        >>> model.solve([0.1, 0.0], t, force=lambda t: (np.sin(t),)).shape
+        (5, 2)
+        >>> model.solve(np.zeros((3, 2)), t, force=np.ones((4, 3, 1))).shape
+        (5, 3, 2)
+        """
+        more = {"store": store, "resume": resume, "progress": progress}
+        if force is None:
+            return super().solve(y0, t, method, rtol, atol, first_step, omega, **more)
+        t = checks.times(t)
+        if callable(force):
+            field = DrivenDeLaN(self, force, float(t[0]))
+            return field.solve(y0, t, method, rtol, atol, first_step, omega, **more)
+        return HeldForces(self, force, y0, t).solve(method, rtol, atol, first_step, omega, **more)
 
     def mass_matrix(self, q):
         """Mass matrix L L^T.

@@ -1,6 +1,7 @@
 """Kernels of deep Lagrangian networks, see `odekit.nn.delan`: forces, accelerations and their gradients, lane by lane."""
 
 from .. import _jit, vmath
+from ..adjoint.tape import lane_time
 from . import tangents
 from .composite import (
     DIM,
@@ -18,6 +19,10 @@ from .header import LANES, N_PARAMS, WIDEST
 view1, view2 = _jit.view1, _jit.view2
 
 FLOOR = 14  # place of the header: what is added to the diagonal of L
+FORCE = 15  # address of the forces as a function of time, for `DRIVEN`
+#: What the state is, and what the field: (q, v) and no forces; (q, v, a) and the forces that go with it; (q, v, F), whose forces
+#: stay; (q, v), and forces that are a function of time.
+FREE, INVERSE, HELD, DRIVEN = range(4)
 VECTORS = 10  # of k numbers that one lane needs as scratch memory, beside two triangular matrices
 #: Activations with two continuous derivatives.
 SMOOTH = ("tanh", "softplus", "sigmoid", "silu", "sin")
@@ -131,9 +136,15 @@ def _bias(triangle, lane, lanes, k, v, u, u_dot, along, spare, h):
 
 
 @_jit.core
-def _dynamics(t, y, dy, p, keep, inverse):
-    """Forward: dy = (v, a) from (q, v), without external forces; inverse: dy = (F, 0, 0) from (q, v, a)."""
-    k, lanes = int(p[OPTION]), int(p[LANES])
+def _forces(t, lane, spare, out, p):
+    """Forces at the time of a lane; status."""
+    return _jit.call_scalar(int(p[FORCE]), lane_time(p, t, lane), spare, out, p)
+
+
+@_jit.core
+def _dynamics(t, y, dy, p, keep, kind):
+    """The field, from the state that goes with its kind."""
+    k, inverse, lanes = int(p[OPTION]), kind == INVERSE, int(p[LANES])
     network = part(p, FIRST)
     small = _small(p, network)
     slope = view2(p, small - k * lanes, k, lanes)
@@ -142,13 +153,17 @@ def _dynamics(t, y, dy, p, keep, inverse):
     along, place = view2(p, small, triangle.shape[0], 1), small + 2 * triangle.shape[0]
     v, u, u_dot = view1(p, place, k), view1(p, place + k, k), view1(p, place + 2 * k, k)
     spare, h, a = view1(p, place + 3 * k, k), view1(p, place + 4 * k, k), view1(p, place + 5 * k, k)
+    force = view1(p, place + 6 * k, k)
     for lane in range(lanes):
         for i in range(k):
             v[i] = y[(k + i) * lanes + lane]
         _bias(triangle, lane, lanes, k, v, u, u_dot, along, spare, h)
+        if kind == DRIVEN:
+            status = max(status, _forces(t, lane, spare, force, p))
         for i in range(k):
             h[i] += slope[i, lane]
-            a[i] = y[(2 * k + i) * lanes + lane] if inverse else -h[i]
+            a[i] = y[(2 * k + i) * lanes + lane] if inverse or kind == HELD else 0.0
+            a[i] = a[i] if inverse else (force[i] if kind == DRIVEN else a[i]) - h[i]
         if inverse:
             _transposed_times(triangle, lane, k, a, u)
             _times(triangle, lane, k, u, spare)
@@ -158,21 +173,23 @@ def _dynamics(t, y, dy, p, keep, inverse):
             state[i, lane], state[k + i, lane], state[2 * k + i, lane] = y[i * lanes + lane], v[i], a[i]
             dy[i * lanes + lane] = spare[i] + h[i] if inverse else v[i]
             dy[(k + i) * lanes + lane] = 0.0 if inverse else a[i]
-            if inverse:
+            if inverse or kind == HELD:
                 dy[(2 * k + i) * lanes + lane] = 0.0
     return status
 
 
 @_jit.core
-def _pull(t, bar, out, p, inverse):
+def _pull(t, bar, out, p, kind):
     """Transpose of the derivative.
 
     With s = M^-1 w for the cotangent w of the accelerations, that of all else is the derivative of s . (-h - M a) with s and a
     held; for the forces, s = -w. In terms of L, and of L_s and L_v, its derivatives along s and v, that is
 
-        (L_s^T v) . u - (L_v^T s) . u - (L^T s) . (L_v^T v + L^T a) - s . dV/dq.
+        (L_s^T v) . u - (L_v^T s) . u - (L^T s) . (L_v^T v + L^T a) - s . dV/dq,
+
+    and external forces F add s . F.
     """
-    k, lanes = int(p[OPTION]), int(p[LANES])
+    k, inverse, lanes = int(p[OPTION]), kind == INVERSE, int(p[LANES])
     network, first = part(p, FIRST), int(p[FIRST])
     small, count, dim = _small(p, network), int(network[N_PARAMS]), int(p[DIM])
     triangle, state = _triangle(network, p), view2(p, own_tape(p), 3 * k, lanes)
@@ -220,6 +237,9 @@ def _pull(t, bar, out, p, inverse):
             _times(triangle, lane, k, momentum, spare)
             for i in range(k):
                 out[(2 * k + i) * lanes + lane] = -spare[i]
+        elif kind == HELD:
+            for i in range(k):
+                out[(2 * k + i) * lanes + lane] = s[i]
         for i in range(k):  # through softplus; its slope is known, and that of the slope follows
             slope, bend = slopes[i, lane], 0.0
             for c in range(k):
@@ -242,22 +262,46 @@ def _pull(t, bar, out, p, inverse):
 @_jit.core
 def forward(t, y, dy, p, keep):
     """dy = (v, a), without external forces."""
-    return _dynamics(t, y, dy, p, keep, False)
+    return _dynamics(t, y, dy, p, keep, FREE)
 
 
 @_jit.core
 def forward_pull(t, v, out, p):
     """Transpose of its derivative."""
-    return _pull(t, v, out, p, False)
+    return _pull(t, v, out, p, FREE)
 
 
 @_jit.core
 def inverse(t, y, dy, p, keep):
     """dy = (F, 0, 0) from (q, v, a)."""
-    return _dynamics(t, y, dy, p, keep, True)
+    return _dynamics(t, y, dy, p, keep, INVERSE)
 
 
 @_jit.core
 def inverse_pull(t, v, out, p):
     """Transpose of its derivative."""
-    return _pull(t, v, out, p, True)
+    return _pull(t, v, out, p, INVERSE)
+
+
+@_jit.core
+def held(t, y, dy, p, keep):
+    """dy = (v, a, 0) from (q, v, F)."""
+    return _dynamics(t, y, dy, p, keep, HELD)
+
+
+@_jit.core
+def held_pull(t, v, out, p):
+    """Transpose of its derivative."""
+    return _pull(t, v, out, p, HELD)
+
+
+@_jit.core
+def driven(t, y, dy, p, keep):
+    """dy = (v, a) from (q, v), with forces at time t."""
+    return _dynamics(t, y, dy, p, keep, DRIVEN)
+
+
+@_jit.core
+def driven_pull(t, v, out, p):
+    """Transpose of its derivative, but for that in time, which the function of the forces does not tell."""
+    return _pull(t, v, out, p, FREE)

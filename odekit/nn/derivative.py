@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import _jit
 from . import checks
-from .header import BLOCK, LANES, N_PARAMS
+from .header import BLOCK, LANES, N_PARAMS, SIZE, TIMES
 from .sampled import SampledModel
 
 
@@ -15,8 +15,11 @@ def work_size(p, d):
 
 
 @_jit.core
-def squared_error(record, pull, p, t, x, target, grad, work):
-    """Mean squared error of a field over x[d, B]; the gradient is added to `grad`."""
+def squared_error(record, pull, p, times, x, target, grad, work):
+    """Mean squared error of a field over x[d, B]; the gradient is added to `grad`.
+
+    `times` holds the time of each sample if p is from `with_times`, else one for all.
+    """
     d, width = x.shape
     block, n_params = int(p[BLOCK]), int(p[N_PARAMS])
     y, f = _jit.view1(work, 0, d * block), _jit.view1(work, d * block, d * block)
@@ -28,6 +31,11 @@ def squared_error(record, pull, p, t, x, target, grad, work):
         for i in range(d):
             for j in range(lanes):
                 y[i * lanes + j] = x[i, start + j]
+        t = times[0]
+        if p[TIMES] != 0.0:
+            rows = _jit.view1(p, int(p[TIMES]), 2 * lanes)
+            for j in range(lanes):
+                rows[j], rows[lanes + j] = times[start + j], 0.0
         _jit.call_scalar(record, t, y, f, p)
         for i in range(d):
             for j in range(lanes):
@@ -43,11 +51,18 @@ def squared_error(record, pull, p, t, x, target, grad, work):
 
 
 @_jit.kernel
-def _loss_and_grad(record, pull, p, t, x, target, grad):
-    return squared_error(record, pull, p, t, x, target, grad, np.empty(work_size(p, x.shape[0])))
+def _loss_and_grad(record, pull, p, times, x, target, grad):
+    return squared_error(record, pull, p, times, x, target, grad, np.empty(work_size(p, x.shape[0])))
 
 
-def derivative_loss(field, x, dxdt, t=0.0):
+def with_times(p):
+    """The vector of a field with room for times of its own for every lane, see `odekit.adjoint.tape`."""
+    wide = np.concatenate((p, np.zeros(2 * int(p[BLOCK]))))
+    wide[TIMES], wide[SIZE] = p.size, wide.size
+    return wide
+
+
+def derivative_loss(field, x, dxdt, t=None):
     """Mean squared error of the derivatives of a field, and its gradient.
 
     Parameters
@@ -55,8 +70,8 @@ def derivative_loss(field, x, dxdt, t=0.0):
     field : MLP, HNN or another field
     x, dxdt : array_like, (B, d)
         States and their time derivatives.
-    t : float
-        Time, for a time-dependent field.
+    t : float or array_like, (B,), optional
+        Times, for a time-dependent field.
 
     Returns
     -------
@@ -64,11 +79,30 @@ def derivative_loss(field, x, dxdt, t=0.0):
     grad : ndarray, (n_params,)
     """
     x, dxdt = checked_data(field, x, dxdt)
+    times = sample_times(field, t, len(x))
     grad, kernels = np.zeros(field.params.size), field.kernels
     loss = _loss_and_grad(
-        kernels.record, kernels.pull, field.pack(len(x)), float(t), np.ascontiguousarray(x.T), np.ascontiguousarray(dxdt.T), grad
+        kernels.record, kernels.pull, packed(field, len(x), times), times, np.ascontiguousarray(x.T), np.ascontiguousarray(dxdt.T),
+        grad,
     )  # fmt: skip
     return loss, grad
+
+
+def packed(field, lanes, times):
+    """The vector of a field for samples at these times."""
+    return field.pack(lanes) if times.size == 1 else with_times(field.pack(lanes))
+
+
+def sample_times(field, t, samples):
+    """Times of samples as an array: one for each, or one for all."""
+    times = checks.finite_array("t", 0.0 if t is None else t)
+    if t is not None and np.shape(t) not in ((), (samples,)):
+        raise ValueError(f"t must be a number or have shape ({samples},), but its shape is {times.shape}")
+    if times.size > 1 and not getattr(field, "lane_times", False):
+        raise ValueError(
+            f"the samples of a {type(field).__name__} must have one time, because it has one for all lanes; t must be a number"
+        )
+    return times.reshape(-1)
 
 
 def checked_data(field, x, dxdt):
@@ -112,17 +146,18 @@ class DerivativeModel(SampledModel):
     def params(self, value):
         self.field.params = value
 
-    def derivative(self, x):
+    def derivative(self, x, t=0.0):
         """The field at x (d,) or (B, d)."""
-        return self.field(x)
+        return self.field(x, t)
 
-    def loss_and_grad(self, x, dxdt):
+    def loss_and_grad(self, x, dxdt, t=None):
         """Mean squared error of the derivatives, and its gradient; see `derivative_loss`."""
-        return derivative_loss(self.field, x, dxdt)
+        return derivative_loss(self.field, x, dxdt, t)
 
-    def derivative_data(self, x, dxdt):
-        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss."""
-        return self.field, *checked_data(self.field, x, dxdt), 1.0
+    def derivative_data(self, x, dxdt, t=None):
+        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss, the times."""
+        x, dxdt = checked_data(self.field, x, dxdt)
+        return self.field, x, dxdt, 1.0, sample_times(self.field, t, len(x))
 
     def __repr__(self):
         return f"DerivativeModel({self.field!r})"

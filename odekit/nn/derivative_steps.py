@@ -1,6 +1,7 @@
 """Steps of a training on derivatives in one compiled call, for models whose loss is a mean over the samples.
 
-They say so by ``derivative_data(*data)``: the field, its inputs and wanted outputs, a factor of the loss.
+They say so by ``derivative_data(*data)``: the field, its inputs and wanted outputs, a factor of the loss, and
+where they have some the times of the samples.
 """
 
 import math
@@ -10,14 +11,14 @@ import numpy as np
 from .. import _jit
 from ..adjoint.tape import parameters_in
 from .clipping import norm, shorten
-from .derivative import squared_error, work_size
+from .derivative import packed, squared_error, work_size
 from .optimizers import apply_update
 
 
 @_jit.core
 def steps(
-    record, pull, p, weights, x, target, rows, ends, code, settings, rates, done, longest, last_update, factor, params, good, grad, first,
-    second, batch_x, batch_target, work, losses, norms, where,
+    record, pull, p, weights, times, x, target, rows, ends, code, settings, rates, done, longest, last_update, factor, params, good, grad, first,
+    second, batch_times, batch_x, batch_target, work, losses, norms, where,
 ):  # fmt: skip
     """Steps of a training, until a loss or a gradient is not finite.
 
@@ -29,6 +30,8 @@ def steps(
         Its vector for a batch.
     weights : ndarray, (n_params,)
         The parameters in it, in the field's precision.
+    times : ndarray, (N,) or (1,)
+        One for each sample, or one for all.
     x, target : ndarray, [d, N]
     rows, ends : ndarray of int
         Samples of one step after the other, and where each ends.
@@ -42,7 +45,7 @@ def steps(
         Of the loss.
     params, good, grad : ndarray, (n_params,)
         Parameters, those before the last update, memory for the gradient.
-    batch_x, batch_target, work : ndarray
+    batch_times, batch_x, batch_target, work : ndarray
         Memory.
     losses, norms : ndarray
         Of each step.
@@ -57,11 +60,14 @@ def steps(
         for i in range(d):
             for j in range(width):
                 inputs[i, j], wanted[i, j] = x[i, rows[begin + j]], target[i, rows[begin + j]]
+        moments = _jit.view1(batch_times, 0, width)
+        for j in range(width):
+            moments[j] = times[rows[begin + j] if times.size > 1 else 0]
         begin = ends[s]
         for i in range(params.size):
             weights[i] = params[i]
             grad[i] = 0.0
-        loss = factor * squared_error(record, pull, p, 0.0, inputs, wanted, grad, work)
+        loss = factor * squared_error(record, pull, p, moments, inputs, wanted, grad, work)
         for i in range(grad.size):
             grad[i] *= factor
         length = norm(grad)
@@ -92,11 +98,13 @@ class DerivativeSteps:
     one_width = False  # steps of one call may have batches of several sizes
 
     def __init__(self, model, data, batch):
-        field, x, target, self.factor = model.derivative_data(*data)
+        field, x, target, self.factor, *times = model.derivative_data(*data)
+        self.times = times[0] if times else np.zeros(1)
         self.x, self.target = np.ascontiguousarray(x.T), np.ascontiguousarray(target.T)
         self.model, self.kernels = model, field.kernels
-        self.p, self.grad = field.pack(batch), np.empty(model.params.size)
+        self.p, self.grad = packed(field, batch, self.times), np.empty(model.params.size)
         self.weights = parameters_in(self.p, field)
+        self.batch_times = np.empty(batch)
         self.batch_x, self.batch_target = np.empty((2, self.x.shape[0] * batch))
         self.work = np.empty(work_size(self.p, self.x.shape[0]))
 
@@ -106,7 +114,7 @@ class DerivativeSteps:
             chosen = [np.arange(self.x.shape[1])] * len(chosen)
         ends = np.cumsum([rows.size for rows in chosen])
         steps(
-            self.kernels.record, self.kernels.pull, self.p, self.weights, self.x, self.target, np.concatenate(chosen), ends, optimizer.code,
-            optimizer.settings(), rates, state.step, longest, last_update, self.factor, self.model.params, good, self.grad,
-            *(state.arrays[name] for name in optimizer.memory), self.batch_x, self.batch_target, self.work, losses, norms, known,
+            self.kernels.record, self.kernels.pull, self.p, self.weights, self.times, self.x, self.target, np.concatenate(chosen), ends,
+            optimizer.code, optimizer.settings(), rates, state.step, longest, last_update, self.factor, self.model.params, good, self.grad,
+            *(state.arrays[name] for name in optimizer.memory), self.batch_times, self.batch_x, self.batch_target, self.work, losses, norms, known,
         )  # fmt: skip

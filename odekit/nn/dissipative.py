@@ -16,7 +16,8 @@ from .composite import (
     pull_gradient,
 )
 from .field_kernels import gradient_record, gradient_value
-from .header import LANES, N_PARAMS
+from .gradient_tangents import gradient_pull_tangents_into, gradient_tangents, known
+from .header import LANES, N_PARAMS, TIME_BAR
 from .mlp import require_network
 
 view1 = _jit.view1
@@ -51,6 +52,31 @@ def dissipative_pull(t, v, out, p):
     return 0
 
 
+@_jit.core
+def dissipative_tangents(t, given, out, p):
+    """The field and its derivatives along directions."""
+    size = (1 + int(given[0])) * int(p[DIM]) * int(p[LANES])
+    slope = view1(p, int(p[OWN_SCRATCH]), size)
+    gradient_tangents(t, given, out, part(p, FIRST))
+    gradient_tangents(t, given, slope, part(p, SECOND))
+    for i in range(size):
+        out[i] += slope[i]
+    return 0
+
+
+@_jit.core
+def dissipative_pull_tangents(t, given, out, p):
+    """Transpose of the derivative of all that."""
+    size, energy, rayleigh = int(p[DIM]) * int(p[LANES]), part(p, FIRST), part(p, SECOND)
+    count, bar = int(energy[N_PARAMS]), view1(p, int(p[OWN_SCRATCH]), size)
+    gradient_pull_tangents_into(t, given, out, view1(out, size, count), energy)
+    gradient_pull_tangents_into(t, given, bar, view1(out, size + count, int(p[N_PARAMS]) - count), rayleigh)
+    p[TIME_BAR] += energy[TIME_BAR] + rayleigh[TIME_BAR]
+    for i in range(size):
+        out[i] += bar[i]
+    return 0
+
+
 class DissipativeHNN(JoinedParameters, NetworkField):
     """Vector field J grad H + grad D of two scalar networks: H is conserved without D, which holds the friction.
 
@@ -58,7 +84,8 @@ class DissipativeHNN(JoinedParameters, NetworkField):
     ----------
     conserved, dissipated : MLP
         Networks of 2 k inputs, first all q, then all p, and one output: H and D. Their parameters become views of those of
-        the model.
+        the model. Those of the paper depend on the time, too, and add the first hidden layer to the second:
+        ``MLP([2, 256, 256, 1], time_dependent=True, residual=True)``.
 
     Attributes
     ----------
@@ -103,15 +130,16 @@ class DissipativeHNN(JoinedParameters, NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(dissipative, dissipative_pull, dtype=self.dtype)
+        cores = (dissipative_tangents, dissipative_pull_tangents) if known(self.conserved, self.dissipated) else ()
+        return field_kernels(dissipative, dissipative_pull, *cores, dtype=self.dtype)
 
-    def pack(self, lanes, slots=1):
+    def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
         parts = (
-            functools.partial(self.conserved.pack, gradient=True, symplectic=True),
-            functools.partial(self.dissipated.pack, gradient=True),
+            functools.partial(self.conserved.pack, gradient=True, symplectic=True, directions=directions),
+            functools.partial(self.dissipated.pack, gradient=True, directions=directions),
         )
-        return pack(self.dim, parts, lanes, slots, scratch=self.dim, dtype=self.dtype)
+        return pack(self.dim, parts, lanes, slots, scratch=(1 + directions) * self.dim, dtype=self.dtype)
 
     def energy(self, x, t=0.0):
         """Learned Hamiltonian at x (d,) or (B, d)."""

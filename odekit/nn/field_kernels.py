@@ -27,7 +27,7 @@ from .header import (
 )
 from .input_gradient import gradient, gradient_backward
 from .matmul import add_matmul, matmul
-from .network import backward, forward, load, multiply_by_slope, store, tape_of, view1, view2
+from .network import add_numbers, backward, forward, load, multiply_by_slope, skips, store, tape_of, view1, view2
 from .network_tangents import network_pull_tangents, network_tangents
 
 
@@ -123,6 +123,10 @@ def network_tangent(t, y, out, p):
                 below = view2(p, place, n, lanes)
                 multiply_by_slope(p, place, size, view1(p, turn, size))
                 place += int(p[KEEPS]) * size
+                if skips(p, k):
+                    add_numbers(
+                        view1(p, int(p[SCRATCH]) + ((k + 1) % 2) * int(p[WIDEST]) * lanes, size), view1(p, turn, size)
+                    )
             theta += n * (n_below + 1)
             tangent = above
         store(tangent, n_out, view1(out, n_out * width, n_out * width), start, width)
@@ -130,7 +134,7 @@ def network_tangent(t, y, out, p):
 
 
 @_jit.core
-def _turn(p, g, d, out, start, width):
+def store_turned(p, g, d, out, start, width):
     """Store the first d rows of a gradient; for a Hamiltonian as the field (dH/dp, -dH/dq)."""
     half, lanes = d // 2, g.shape[1]
     if p[SYMPLECTIC] == 0.0:
@@ -152,7 +156,7 @@ def gradient_value(t, y, dy, p):
         forward(p, tape, lanes, 1, p, 0)
         g = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
         gradient(p, tape, lanes, 1, g)
-        _turn(p, g, int(p[SIZES]) - int(p[TIMED]), dy, start, width)
+        store_turned(p, g, int(p[SIZES]) - int(p[TIMED]), dy, start, width)
     return 0
 
 
@@ -164,7 +168,7 @@ def gradient_record(t, y, dy, p):
     forward(p, tape, lanes, 2, p, 0)
     g = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
     gradient(p, tape, lanes, 2, g)
-    _turn(p, g, int(p[SIZES]) - int(p[TIMED]), dy, 0, lanes)
+    store_turned(p, g, int(p[SIZES]) - int(p[TIMED]), dy, 0, lanes)
     return 0
 
 

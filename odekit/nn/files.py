@@ -6,17 +6,31 @@ KIND, VERSION = "odekit-model", "1.0"
 DEPTH = 4  # how deep models may be nested
 #: Settings of each class in a file, by name: arguments of its constructor and attributes of the object.
 SETTINGS = {
-    "MLP": ("sizes", "activation", "final_bias", "init", "time_dependent", "dtype"),
+    "MLP": ("sizes", "activation", "final_bias", "init", "time_dependent", "dtype", "residual"),
     "NeuralODE": ("method", "rtol", "atol", "adjoint", "step_control", "first_step", "regularisers"),
     "ConcatSquash": ("sizes", "activation", "init", "dtype"),
     "HNN": (),
     "DerivativeModel": (),
     "SecondOrderODE": (),
-    "CNF": ("t1", "probes", "noise", "kinetic", "jacobian", "method", "rtol", "atol", "adjoint", "first_step"),
+    "CNF": (
+        "t1",
+        "probes",
+        "noise",
+        "kinetic",
+        "jacobian",
+        "method",
+        "rtol",
+        "atol",
+        "adjoint",
+        "first_step",
+        "regularisers",
+        "step_control",
+    ),
     "ResNet": ("depth", "t1", "shared"),
     "LNN": ("ridge", "angles"),
     "SeparableHNN": (),
     "DeLaN": ("floor",),
+    "ForcedDeLaN": (),
     "ScaledField": ("scale", "rate", "leak"),
     "DissipativeHNN": (),
     "AugmentedODE": ("extra", "method", "rtol", "atol", "adjoint", "step_control", "first_step", "regularisers"),
@@ -30,6 +44,7 @@ PARTS = dict.fromkeys(SETTINGS, ("field",)) | {
     "SeparableHNN": ("kinetic", "potential"),
     "DissipativeHNN": ("conserved", "dissipated"),
     "DeLaN": ("triangle", "potential"),
+    "ForcedDeLaN": ("model",),
 }
 
 
@@ -144,7 +159,7 @@ def settings_of(model, prefix=""):
 def _build(attributes, n_params, prefix=""):
     from .. import nn
     from .antisymmetric import parameter_count as antisymmetric_count
-    from .concatsquash import gate_count
+    from .gates import count as gate_count
     from .header import parameter_count
     from .regularisers import from_text
 
@@ -182,7 +197,10 @@ def _build(attributes, n_params, prefix=""):
     # before anything of that size is allocated; several parts share the parameters
     if count != n_params and (len(_networks(attributes)) == 1 or not 0 < count < n_params):
         raise ValueError(f"sizes {sizes} need {count} parameters, but there are {n_params}")
-    return nn.MLP(**{**settings, "sizes": sizes, "time_dependent": timed, "final_bias": final_bias})
+    residual = bool(settings.get("residual", False))  # files of earlier versions have none
+    return nn.MLP(
+        **{**settings, "sizes": sizes, "time_dependent": timed, "final_bias": final_bias, "residual": residual}
+    )
 
 
 def _networks(attributes):

@@ -56,7 +56,9 @@ KEEPS = (
     HEADER  # numbers per hidden feature on the tape of a value: 1 where the slope follows from the activation, else 2
 )
 SLOPE = HEADER + 1  # address of the kernel that multiplies by the slope
-SIZES = HEADER + 2  # features of each layer, the time row of the first included
+THIRD = HEADER + 2  # 0, or the address of the kernel of its third derivatives
+RESIDUAL = HEADER + 3  # 1: hidden layers add their input, see `odekit.nn.network.skips`
+SIZES = HEADER + 4  # features of each layer, the time row of the first included
 
 #: Lanes treated at once: the tape of a block of a 64-64 network is then about as large as a second-level cache. Measured.
 LANE_BLOCK = 64
@@ -85,6 +87,21 @@ def tangents_room(sizes, directions):
     return tape, 2 * columns * max(sizes)
 
 
+def hyperdual_room(sizes):
+    """Numbers per lane that a pass of `odekit.nn.hyperdual` needs: the tape of `up`, then the scratch memory of `down`.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Of the layers.
+
+    Returns
+    -------
+    tape, scratch : int
+    """
+    return 4 * sizes[0] + 12 * sum(sizes[1:-1]), 8 * max(sizes)
+
+
 def numbers_per_double(dtype):
     """Numbers of a precision in the room of one float64 number."""
     return 8 // np.dtype(dtype).itemsize
@@ -97,7 +114,7 @@ def rounded_up(n, multiple):
 
 def pack(
     sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, directions=0, *, slope, keeps,
-    dtype="float64",
+    third=0, residual=False, dtype="float64",
 ):  # fmt: skip
     """Build the vector `p` of a network.
 
@@ -120,6 +137,10 @@ def pack(
         Most directions of a call of the kernels `tangents` and `pull_tangents`.
     slope, keeps : int
         Address of the kernel of its slope, and what that needs on the tape, see `KEEPS`.
+    third : int
+        Address of the kernel of its third derivatives, which `pull_tangents` of an input gradient needs.
+    residual : bool
+        Whether hidden layers add their input, see `odekit.nn.network.skips`.
     dtype : str
         float64 or float32.
 
@@ -137,7 +158,9 @@ def pack(
     scratch = tape + slots * slot_size
     # two layers of cotangents, two numbers per hidden feature, two input tiles, an output tile
     room = 2 * widest + 2 * hidden + 2 * sizes[0] + sizes[-1]
-    if directions:
+    if directions and gradient:
+        room = max(room, 4 * sizes[0] + sum(hyperdual_room(sizes)))
+    elif directions:
         room = max(room, sum(tangents_room(sizes, directions)) + (1 + directions) * sizes[0])
     size = scratch + block * room
     p = np.empty(rounded_up(size, ratio) // ratio)
@@ -145,7 +168,7 @@ def pack(
     p[LANES], p[BLOCK] = lanes, block
     p[LAYERS], p[ACTIVATION], p[FINAL_BIAS], p[TIMED] = len(sizes) - 1, activation, final_bias, timed
     p[SYMPLECTIC], p[N_PARAMS] = symplectic, params.size
-    p[SLOPE], p[KEEPS] = slope, keeps
+    p[SLOPE], p[KEEPS], p[THIRD], p[RESIDUAL] = slope, keeps, third, residual
     p[THETA], p[TAPE], p[SLOT_SIZE], p[SCRATCH], p[SIZE] = theta, tape, slot_size, scratch, p.size
     p[SIZES : SIZES + len(sizes)] = sizes
     p[WIDEST], p[HIDDEN] = widest, hidden

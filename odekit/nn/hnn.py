@@ -1,7 +1,8 @@
 """Hamiltonian neural networks (Greydanus, Dzamba, Yosinski, NeurIPS 2019): a learned energy and its flow."""
 
-from . import field_kernels as kernels
 from .composite import NetworkField
+from .field_kernels import gradient_kernels
+from .gradient_tangents import bending_kernels, known
 from .mlp import require_network
 
 
@@ -56,11 +57,11 @@ class HNN(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field, see `odekit.nn.field_kernels`."""
-        return kernels.gradient_kernels(self.field.dtype)
+        return bending_kernels(self.field.dtype) if known(self.field) else gradient_kernels(self.field.dtype)
 
-    def pack(self, lanes, slots=1):
+    def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `MLP.pack`."""
-        return self.field.pack(lanes, slots, gradient=True, symplectic=True)
+        return self.field.pack(lanes, slots, gradient=True, symplectic=True, directions=directions)
 
     def energy(self, x, t=0.0):
         """Learned Hamiltonian.

@@ -10,13 +10,8 @@ The reverse sweep of that is exact, and gives the derivatives with respect to x,
 
 from .. import _jit
 from .header import ACTIVATION, LAYERS, ORDER, SIZES, THETA, WIDEST
-from .matmul import add_outer, matmul, matmul_transposed
-from .network import view1, view2
-
-
-def room(n_in, hidden, widest):
-    """Numbers per lane that a pass needs: the tape of `up`, then the scratch memory of `down`."""
-    return 4 * n_in + 12 * hidden, 8 * widest
+from .matmul import add_matmul_transposed, add_outer, matmul, matmul_transposed
+from .network import add_numbers, skips, view1, view2
 
 
 @_jit.core
@@ -32,10 +27,10 @@ def up(p, tape, lanes, third):
         size = n * lanes
         z, y = view2(p, place, n, 4 * lanes), view2(p, place + 4 * size, n, 4 * lanes)
         matmul(view2(p, theta, n, n_below), view2(p, below, n_below, 4 * lanes), z)
-        phi = view2(p, place + 8 * size, n, lanes)
+        phi, bias = view2(p, place + 8 * size, n, lanes), view1(p, theta + n * n_below, n)
         for i in range(n):
             for j in range(lanes):
-                z[i, j] += p[theta + n * n_below + i]
+                z[i, j] += bias[i]
                 phi[i, j] = z[i, j]
         flat, rest = view1(p, place + 8 * size, size), view1(p, place + 9 * size, 2 * size)
         _jit.call_scalar(int(p[ACTIVATION]), size, flat, rest, p)
@@ -48,6 +43,8 @@ def up(p, tape, lanes, third):
                 y[i, lanes + j] = first[i, j] * za
                 y[i, 2 * lanes + j] = first[i, j] * zb
                 y[i, 3 * lanes + j] = first[i, j] * z[i, 3 * lanes + j] + second[i, j] * za * zb
+        if skips(p, k):
+            add_numbers(view1(p, below, 4 * size), view1(p, place + 4 * size, 4 * size))
         theta += n * (n_below + 1)
         below, place = place + 4 * size, place + 12 * size
 
@@ -82,12 +79,12 @@ def down(p, tape, lanes, scratch, x_bar, g):
         third = view2(p, place + 11 * size, n, lanes)
         y_bar, z_bar = view2(p, scratch, n, 4 * lanes), view2(p, scratch + 4 * widest * lanes, n, 4 * lanes)
         if k == layers - 1:
-            weight_bar = view1(g, theta, n)
+            weight_bar, weights = view1(g, theta, n), view1(p, parameters + theta, n)
             for i in range(n):
                 for j in range(lanes):
                     weight_bar[i] += y[i, 3 * lanes + j]
                     y_bar[i, j], y_bar[i, lanes + j], y_bar[i, 2 * lanes + j] = 0.0, 0.0, 0.0
-                    y_bar[i, 3 * lanes + j] = p[parameters + theta + i]
+                    y_bar[i, 3 * lanes + j] = weights[i]
         for i in range(n):
             for j in range(lanes):
                 za, zb, zc = z[i, lanes + j], z[i, 2 * lanes + j], z[i, 3 * lanes + j]
@@ -106,4 +103,7 @@ def down(p, tape, lanes, scratch, x_bar, g):
                 total += z_bar[i, j]
             g[theta + n * n_below + i] += total
         weight = view2(p, parameters + theta, n, n_below)
-        matmul_transposed(weight, z_bar, x_bar if k == 1 else view2(p, scratch, n_below, 4 * lanes))
+        if skips(p, k):  # what went past the layer stands there already
+            add_matmul_transposed(weight, z_bar, y_bar)
+        else:
+            matmul_transposed(weight, z_bar, x_bar if k == 1 else view2(p, scratch, n_below, 4 * lanes))

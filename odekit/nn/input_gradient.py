@@ -9,8 +9,8 @@ recursion is needed: zbar_k = phi'(z_k) W_{k+1}^T zbar_{k+1} + phi''(z_k) tau_k 
 
 from .. import _jit
 from .header import FINAL_BIAS, HIDDEN, LAYERS, N_PARAMS, SIZES, THETA, WIDEST
-from .matmul import add_outer, add_row_sums, matmul, matmul_transposed
-from .network import view1, view2
+from .matmul import add_matmul_transposed, add_outer, add_row_sums, matmul, matmul_transposed
+from .network import add_numbers, skips, view1, view2
 
 
 @_jit.core
@@ -44,6 +44,8 @@ def gradient(p, tape, lanes, order, g):
             theta -= n_above * (n + 1)
             above = errors + (0 if k == 1 else 2 * size) + n_above * lanes
             matmul_transposed(view2(p, theta, n_above, n), view2(p, above, n_above, lanes), e)
+            if skips(p, k):
+                add_numbers(view1(p, above - size, size), view1(p, errors, size))
         if k > 1:
             slopes -= (1 + order) * size
             slope = view1(p, slopes + size, size)
@@ -88,6 +90,8 @@ def gradient_backward(p, tape, lanes, u, x_bar, scratch, g, with_params=True):
         for i in range(size):
             bend[i] = curvature[i] * flat[i] * error[i]
             flat[i] *= slope[i]
+        if skips(p, k):
+            add_numbers(view1(p, tangents - 2 * size, size), flat)
         tangent = above
         theta += n * (n_below + 1)
         tangents, place, errors = tangents + 2 * size, place + 3 * size, errors + 2 * size
@@ -103,6 +107,10 @@ def gradient_backward(p, tape, lanes, u, x_bar, scratch, g, with_params=True):
         theta -= n * (n_below + 1)
         tangents, place, errors = tangents - 2 * size, place - 3 * size, errors - 2 * size
         z_bar, flat = view2(p, tangents + size, n, lanes), view1(p, tangents + size, size)
+        if k == layers - 1 and skips(p, k):
+            past = view1(p, scratch, size)
+            for i in range(size):
+                past[i] = 0.0
         if k < layers - 1:
             slope, a_bar = view1(p, place + size, size), view1(p, scratch, size)
             for i in range(size):
@@ -115,6 +123,8 @@ def gradient_backward(p, tape, lanes, u, x_bar, scratch, g, with_params=True):
             add_outer(z_bar, activations, weight_bar)
             add_outer(view2(p, errors + size, n, lanes), tangent, weight_bar)
             add_row_sums(z_bar, view1(g, theta + n * n_below, n))
-        matmul_transposed(
-            view2(p, parameters + theta, n, n_below), z_bar, x_bar if k == 1 else view2(p, scratch, n_below, lanes)
-        )
+        weight = view2(p, parameters + theta, n, n_below)
+        if skips(p, k):  # what went past the layer stands there already
+            add_matmul_transposed(weight, z_bar, view2(p, scratch, n_below, lanes))
+        else:
+            matmul_transposed(weight, z_bar, x_bar if k == 1 else view2(p, scratch, n_below, lanes))

@@ -11,7 +11,7 @@ from . import checks, hyperdual, third_derivatives
 from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, NetworkField, field_kernels, own_tape, pack, part
 from .derivative import checked_data, derivative_loss
 from .field_kernels import gradient_record, tile
-from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZES, WIDEST
+from .header import HIDDEN, LANES, N_PARAMS, SCRATCH, SIZES, hyperdual_room
 from .input_gradient import gradient_backward
 from .mlp import require_network
 from .network import tape_of
@@ -216,7 +216,7 @@ class LNN(NetworkField):
         part = functools.partial(self.field.pack, gradient=True)
         inner, d, k = part(1), self.dim, self.dim // 2
         n_in = int(inner[SIZES])
-        tape, scratch = hyperdual.room(n_in, int(inner[HIDDEN]), int(inner[WIDEST]))
+        tape, scratch = hyperdual_room(self.field._layers)
         p = pack(d, (part,), lanes, slots, slot=d + k * k + k, scratch=d + 4 * n_in + tape + scratch, fixed=k * (k + 1))
         p[THIRD], p[RIDGE] = third_derivatives.address(self.field.activation), self.ridge
         p[OPTION] = self.angles

@@ -64,6 +64,10 @@ if _jit.JIT_DISABLED:
         """c = a^T b."""
         c[...] = a.T @ b
 
+    def add_matmul_transposed(a, b, c):
+        """c += a^T b."""
+        c += a.T @ b
+
     def add_outer(a, b, c):
         """c += a b^T."""
         c += a @ b.T
@@ -90,6 +94,11 @@ else:
     def matmul_transposed(a, b, c):
         """c = a^T b."""
         _product(c.shape[0], c.shape[1], b.shape[0], a, 1, c.shape[0], b, c, False)
+
+    @_jit.core
+    def add_matmul_transposed(a, b, c):
+        """c += a^T b."""
+        _product(c.shape[0], c.shape[1], b.shape[0], a, 1, c.shape[0], b, c, True)
 
     @_jit.core
     def add_outer(a, b, c):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..adjoint.tape import parameters_in
-from . import activations, checks, header
+from . import activations, checks, header, third_derivatives
 from . import field_kernels as kernels
 from .initialise import INITIALISATIONS
 from .model import storable
@@ -30,6 +30,8 @@ class MLP:
     dtype : str
         float64, or float32: the network then computes in single precision, with twice the numbers in a vector register.
         `params`, gradients and the integrator's state stay float64, so that small updates are not lost [1]_.
+    residual : bool
+        Whether a hidden layer of the size of the one below adds its input: ``a_k = a_{k-1} + phi(W_k a_{k-1} + b_k)``, k > 1.
 
     Attributes
     ----------
@@ -57,7 +59,8 @@ class MLP:
     """
 
     def __init__(
-        self, sizes, activation="tanh", rng=None, *, final_bias=True, init="glorot", time_dependent=False, dtype="float64"
+        self, sizes, activation="tanh", rng=None, *, final_bias=True, init="glorot", time_dependent=False, dtype="float64",
+        residual=False,
     ):  # fmt: skip
         try:
             self.sizes = tuple(checks.count(f"sizes[{i}]", n) for i, n in enumerate(sizes))
@@ -68,7 +71,7 @@ class MLP:
         self.activation = checks.choice("activation", activation, activations.FUNCTIONS)
         self.init = checks.choice("init", init, INITIALISATIONS)
         self.dtype = checks.precision(dtype)
-        self.final_bias, self.time_dependent = bool(final_bias), bool(time_dependent)
+        self.final_bias, self.time_dependent, self.residual = bool(final_bias), bool(time_dependent), bool(residual)
         self._layers = (self.sizes[0] + self.time_dependent, *self.sizes[1:])
         self._params = np.zeros(header.parameter_count(self._layers, self.final_bias))
         rng = np.random.default_rng(rng)
@@ -132,7 +135,7 @@ class MLP:
         """Addresses of the kernels of the vector field, see `odekit.nn.field_kernels`."""
         return kernels.network_kernels(self.dtype)
 
-    def pack(self, lanes, slots=1, **options):
+    def pack(self, lanes, slots=1, *, gradient=False, directions=0, **options):
         """The vector `p` that the kernels of the field take.
 
         Parameters
@@ -141,17 +144,20 @@ class MLP:
             Trajectories side by side; the state is then [d, lanes] in C order.
         slots : int
             Evaluations whose tapes are held at once.
-        **options
+        gradient, directions, **options
             See `odekit.nn.header.pack`.
 
         Returns
         -------
         ndarray
         """
+        # what a residual layer leaves on the tape is not the activation that its slope would follow from
+        kept = 2 if self.residual else activations.keeps(self.activation)
+        third = third_derivatives.address(self.activation, self.dtype) if gradient and directions else 0
         return header.pack(
             self._layers, activations.address(self.activation, self.dtype), self.final_bias, self.time_dependent, self._params, lanes,
-            slots, slope=activations.slope_address(self.activation, self.dtype), keeps=activations.keeps(self.activation),
-            dtype=self.dtype, **options,
+            slots, slope=activations.slope_address(self.activation, self.dtype, kept), keeps=kept, residual=self.residual,
+            third=third, dtype=self.dtype, gradient=gradient, directions=directions, **options,
         )  # fmt: skip
 
     # from Python ---------------------------------------------------------------------------------------------------------
@@ -271,7 +277,10 @@ class MLP:
 
     def __repr__(self):
         single = "" if self.dtype == "float64" else f", dtype={self.dtype!r}"
-        return f"MLP({list(self.sizes)}, activation={self.activation!r}{single}, {self._params.size} parameters)"
+        residual = ", residual=True" if self.residual else ""
+        return (
+            f"MLP({list(self.sizes)}, activation={self.activation!r}{residual}{single}, {self._params.size} parameters)"
+        )
 
 
 def require_network(name, value):

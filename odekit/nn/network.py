@@ -13,6 +13,7 @@ from .header import (
     LAYERS,
     N_PARAMS,
     ORDER,
+    RESIDUAL,
     SIZES,
     SLOPE,
     SLOT,
@@ -22,7 +23,7 @@ from .header import (
     TIMED,
     WIDEST,
 )
-from .matmul import add_matmul, add_outer, add_row_sums, fill_rows, matmul_transposed, transpose
+from .matmul import add_matmul, add_matmul_transposed, add_outer, add_row_sums, fill_rows, matmul_transposed, transpose
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -34,6 +35,19 @@ WIDE = 8
 def tape_of(p):
     """Offset of the slot in use."""
     return int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE])
+
+
+@_jit.core
+def skips(p, k):
+    """Whether layer k is a hidden one that adds its input, of the same size, to its output."""
+    return p[RESIDUAL] != 0.0 and k > 1 and k < int(p[LAYERS]) and p[SIZES + k] == p[SIZES + k - 1]
+
+
+@_jit.core_apart
+def add_numbers(x, out):
+    """out += x."""
+    for i in range(out.size):
+        out[i] += x[i]
 
 
 @_jit.core_apart
@@ -88,6 +102,8 @@ def forward(p, tape, lanes, order, out, n_out):
         add_matmul(view2(p, theta, n, n_below), below, z)
         values, derivatives = view1(p, place, z.size), view1(p, place + z.size, z.size)
         _jit.call_scalar(int(p[ACTIVATION]), z.size, values, derivatives, p)
+        if skips(p, k):
+            add_numbers(view1(p, place - (1 + order) * z.size, z.size), values)
         below = z
         theta += n * (n_below + 1)
         place += (1 + order) * z.size
@@ -153,6 +169,13 @@ def backward(p, tape, lanes, v, x_bar, scratch, g):
         # the two layers of scratch take turns; the widest layer bounds both
         turn = scratch + (k % 2) * int(p[WIDEST]) * lanes
         below = view2(p, turn, n_below, lanes)
-        matmul_transposed(weight, delta, below)
+        if skips(p, k):  # what went past the layer stands there already
+            add_matmul_transposed(weight, delta, below)
+        else:
+            matmul_transposed(weight, delta, below)
+        if skips(p, k - 1):
+            above, past = view1(p, turn, size), view1(p, scratch + ((k - 1) % 2) * int(p[WIDEST]) * lanes, size)
+            for i in range(size):
+                past[i] = above[i]
         multiply_by_slope(p, place, size, view1(p, turn, size))
         delta = below

@@ -1,15 +1,16 @@
 """Directional derivatives of a network and their transpose: the kernels `tangents` and `pull_tangents` of `odekit.adjoint.tape`."""
 
 from .. import _jit
-from ..adjoint.tape import lane_time
+from ..adjoint.tape import add_time_bar, lane_time
+from .gates import parameters
 from .header import LANES, LAYERS, N_PARAMS, SCRATCH, SIZES, TIMED, WIDEST
 from .network import view1, view2
 from .tangents import down, output, up
 
 
 @_jit.core
-def network_tangents(t, given, out, p):
-    """The network and its derivatives along directions of state and time."""
+def network_tangents(t, given, out, p, gates=None):
+    """The network and its derivatives along directions of state and time; with `gates`, see `odekit.nn.gates`."""
     directions, lanes, n_in = int(given[0]), int(p[LANES]), int(p[SIZES])
     d, columns, tape = n_in - int(p[TIMED]), (1 + int(given[0])) * int(p[LANES]), int(p[SCRATCH])
     x = view2(p, tape, n_in, columns)
@@ -21,7 +22,7 @@ def network_tangents(t, given, out, p):
         for i in range(d, n_in):
             for j in range(lanes):
                 x[i, c * lanes + j] = lane_time(p, t, j) if c == 0 else given[c]
-    up(p, tape, lanes, directions)
+    up(p, tape, lanes, directions, gates)
     n_out = int(p[SIZES + int(p[LAYERS])])
     y = view2(p, output(p, tape, lanes, directions), n_out, columns)
     for c in range(1 + directions):
@@ -32,7 +33,7 @@ def network_tangents(t, given, out, p):
 
 
 @_jit.core
-def network_pull_tangents(t, given, out, p):
+def network_pull_tangents(t, given, out, p, gates=None):
     """Transpose of the derivative of the network and of its derivatives along directions."""
     directions, lanes, n_in, n_out = int(given[0]), int(p[LANES]), int(p[SIZES]), int(p[SIZES + int(p[LAYERS])])
     d, columns, tape = n_in - int(p[TIMED]), (1 + int(given[0])) * int(p[LANES]), int(p[SCRATCH])
@@ -43,8 +44,14 @@ def network_pull_tangents(t, given, out, p):
             for j in range(lanes):
                 z_bar[i, c * lanes + j] = given[cotangents + (c * n_out + i) * lanes + j]
     x_bar = view2(p, scratch + 2 * int(p[WIDEST]) * columns, n_in, columns)
-    down(p, tape, lanes, directions, scratch, x_bar, view1(out, d * lanes, int(p[N_PARAMS])))
+    count = int(p[N_PARAMS])
+    if gates is not None:
+        count += parameters(p)
+    down(p, tape, lanes, directions, scratch, x_bar, view1(out, d * lanes, count), gates)
     for i in range(d):
         for j in range(lanes):
             out[i * lanes + j] = x_bar[i, j]
+    for i in range(d, n_in):
+        for j in range(lanes):
+            add_time_bar(p, j, x_bar[i, j])
     return 0

@@ -355,7 +355,7 @@ class NeuralODE:
                 nonlocal extra
                 value = np.zeros_like(ys)
                 value[..., :d] = cotangent(np.ascontiguousarray(ys[..., :d]))
-                for place, term in enumerate((terms.kinetic, terms.jacobian), d + 1):
+                for place, term in enumerate((terms.kinetic, terms.jacobian), traced.energies):
                     if term is not None:
                         extra += term.weight * float(ys[-1, :, place].mean())
                         value[-1, :, place] = term.weight / width

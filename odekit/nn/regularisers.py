@@ -5,11 +5,17 @@ import json
 
 import numpy as np
 
+from ..adjoint.rosenbrock import bends
 from ..adjoint.scheme import scheme
 from ..solvers.tables import EXPLICIT
 from . import checks
+from .concatsquash import ConcatSquash
+from .energies import EnergyField
 from .mlp import MLP
-from .trace import NOISES, TraceField, directions
+from .trace import NOISES, TraceField, directions, is_residual
+
+#: Networks, whose passes `TraceField` knows.
+NETWORKS = (MLP, ConcatSquash)
 
 
 class _Weighted:
@@ -169,9 +175,9 @@ class Terms:
         if error or stiffness:
             self._check_penalties(error, stiffness, method, step_control)
             self.penalties = np.array([term.weight if term else 0.0 for term in (error, stiffness)])
-        if self.energies and not isinstance(field, MLP):
+        if self.energies and not isinstance(field, NETWORKS) and not bends(field):
             raise TypeError(
-                f"KineticEnergy and JacobianEnergy need an odekit.nn.MLP as the field, not a {type(field).__name__}"
+                f"KineticEnergy and JacobianEnergy need a field with second derivatives, but those of {field!r} are not known"
             )
         self.shift, self.seed = 0.0, 0
 
@@ -179,6 +185,8 @@ class Terms:
     def _check_penalties(error, stiffness, method, step_control):
         if step_control != "per_sample":
             raise ValueError("ErrorPenalty and StiffnessPenalty need step_control='per_sample'")
+        if method not in EXPLICIT:
+            raise ValueError(f"ErrorPenalty and StiffnessPenalty need an explicit method, but method={method!r}")
         if error and EXPLICIT[method].b_err is None:
             raise ValueError(f"ErrorPenalty needs a method with an error estimate, but method={method!r} has none")
         if stiffness and scheme(method).stiffness_stage < 0:
@@ -213,8 +221,10 @@ class Terms:
 
     def traced(self, field):
         """The field with the integrals."""
-        # without the Jacobian's norm one constant direction of zeros is enough
-        return TraceField(field, self.jacobian.probes if self.jacobian else 1, regularised=True)
+        if isinstance(field, NETWORKS) and not is_residual(field):
+            # without the Jacobian's norm one constant direction of zeros is enough
+            return TraceField(field, self.jacobian.probes if self.jacobian else 1, regularised=True)
+        return EnergyField(field, None if self.jacobian is None else self.jacobian.probes)
 
     def start(self, traced, y0):
         """Initial states of the field with the integrals."""

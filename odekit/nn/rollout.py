@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from . import checks, files
 MAX_STEPS = 10_000_000
 #: Trajectories that are computed together, at least: as many as fill the lanes several times.
 TOGETHER = 256
+#: Numbers that a trajectory counts, and where a store has them.
+COUNTS = {"nfev": B.NFEV, "naccept": B.NACCEPT, "nreject": B.NREJECT}
 
 
 def needs_form(method):
@@ -45,8 +48,6 @@ def symplectic(field, y0, t, method, first_step, omega):
         If the system has not the form that the method needs, or a number is missing.
     SolveError
     """
-    y0, batched = checks.batch("y0", y0, field.dim)
-    y0, t = checks.finite_array("y0", y0), checks.times(t)
     splitting = METHODS[method].separable
     if splitting and field.halves is None:
         raise ValueError(
@@ -67,6 +68,8 @@ def symplectic(field, y0, t, method, first_step, omega):
         if omega is None:
             raise ValueError(f"method={method!r} needs omega, its binding frequency, see odekit.hamiltonian")
         form = {"binding": checks.positive("omega", omega)}
+    y0, batched = checks.batch("y0", y0, field.dim)
+    y0, t = checks.finite_array("y0", y0), checks.times(t)
     width, d = y0.shape
     start = y0.T.ravel().copy()
     trajectory = coupled.solve(
@@ -86,16 +89,42 @@ class _Learned:
     params: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True)
+class _Driven(_Learned):
+    """The same, with the forces on it as a function of time."""
+
+    force: Callable
+
+
 def _learned(field, omega):
-    settings = {name: np.asarray(value).tolist() for name, value in files.settings_of(field).items()}
+    force = getattr(field, "force_in_time", None)
+    model = field if force is None else field.model
+    settings = {name: np.asarray(value).tolist() for name, value in files.settings_of(model).items()}
     text = json.dumps({**settings, "omega": omega}, sort_keys=True)
-    return _Learned(np.frombuffer(text.encode(), dtype=np.uint8), np.array(field.params))
+    system = np.frombuffer(text.encode(), dtype=np.uint8), np.array(field.params)
+    return _Learned(*system) if force is None else _Driven(*system, force)
 
 
-def stored(field, y0, t, store, resume, method, rtol, atol, first_step, omega, progress):
+def _pieces(model, y0, t, forces):
+    """`NeuralODE.trajectories` of (y, F), whose F changes at the output times: states (T, B, d), and what each trajectory took."""
+    d = y0.shape[1]
+    ys, codes, counts = [y0], np.zeros(len(y0), dtype=np.int64), np.zeros((3, len(y0)), dtype=np.int64)
+    for n, force in enumerate(forces):
+        alive = np.isfinite(ys[-1]).all(axis=1)
+        end = np.full_like(y0, np.nan)
+        if alive.any():
+            run = model.trajectories(np.concatenate((ys[-1], force), axis=1)[alive], t[n : n + 2], MAX_STEPS)
+            end[alive], codes[alive] = run.y[1, :, :d], run.retcode
+            counts[:, alive] += [getattr(run, name) for name in COUNTS]
+        ys.append(end)
+    return np.array(ys), codes, counts
+
+
+def stored(field, y0, t, store, resume, method, rtol, atol, first_step, omega, progress, forces=None):
     """Trajectories of a learned system in a store, see `NetworkField.solve`; each has its own steps.
 
-    The groups that are computed together depend on the problem alone, and so do the bits.
+    The groups that are computed together depend on the problem alone, and so do the bits. With `forces` (T - 1, B, k) they are a part
+    of the state of the field, behind that of the system.
 
     Returns
     -------
@@ -105,9 +134,10 @@ def stored(field, y0, t, store, resume, method, rtol, atol, first_step, omega, p
     from .neural_ode import NeuralODE
 
     _checks.storing(store, resume)
-    y0, _ = checks.batch("y0", y0, field.dim)
+    y0, _ = checks.batch("y0", y0, field.dim if forces is None else field.model.dim)
     y0, t = checks.finite_array("y0", y0), checks.times(t)
     size, d = y0.shape
+    given = np.empty((size, 0)) if forces is None else forces.transpose(1, 0, 2).reshape(size, -1)
     symplectic_ = needs_form(method)
     model = None
     if not symplectic_ and method.lower() not in EXPLICIT:
@@ -131,7 +161,7 @@ def stored(field, y0, t, store, resume, method, rtol, atol, first_step, omega, p
         "max_steps": MAX_STEPS,
         "model": repr(field),
     }
-    sink = shards.Store(store, setup, _chunk.Trajectories(spans, y0, np.empty((size, 0)), t[None]), about, resume)
+    sink = shards.Store(store, setup, _chunk.Trajectories(spans, y0, given, t[None]), about, resume)
     with _progress.counter(progress, size) as show, sink:
         missing = set(sink.wanted())
         together = sink.layout.shard_size * max(1, TOGETHER // sink.layout.shard_size)
@@ -145,12 +175,16 @@ def stored(field, y0, t, store, resume, method, rtol, atol, first_step, omega, p
             if symplectic_:
                 ys = symplectic(field, y0[first:last], t, method.lower(), first_step, omega)
                 ends[:, 1] = first_step
-            else:
+            elif forces is None:
                 run = model.trajectories(y0[first:last], t, MAX_STEPS)
-                ys, ends[:, 1] = run.y, np.nan
-                counters[:, B.RETCODE] = run.retcode
-                for name, column in (("nfev", B.NFEV), ("naccept", B.NACCEPT), ("nreject", B.NREJECT)):
+                ys, ends[:, 1], counters[:, B.RETCODE] = run.y, np.nan, run.retcode
+                for name, column in COUNTS.items():
                     counters[:, column] = getattr(run, name)
+            else:
+                ys, counters[:, B.RETCODE], counts = _pieces(model, y0[first:last], t, forces[:, first:last])
+                ends[:, 1] = np.nan
+                for column, values in zip(COUNTS.values(), counts, strict=True):
+                    counters[:, column] = values
             ys = np.ascontiguousarray(ys.transpose(1, 0, 2))
             reached = np.isfinite(ys).all(axis=2).sum(axis=1)  # a trajectory that fails is NaN from there on
             counters[:, B.NSAVED] = reached

@@ -5,6 +5,11 @@ import numpy as np
 from .model import trainable
 
 
+def _rows(part, rows):
+    """Some rows of one part of the data; a number, such as a time, belongs to all."""
+    return part if part is None or np.ndim(part) == 0 else np.asarray(part)[rows]
+
+
 @trainable
 class SampledModel:
     """A model with ``loss_and_grad(x, target, ...)`` over rows of arrays (B, d), as `fit` takes them apart."""
@@ -15,4 +20,5 @@ class SampledModel:
 
     def select(self, rows, *data):
         """Some of the training data, for `fit`."""
-        return tuple(np.atleast_2d(part)[rows] for part in data)
+        single = np.ndim(data[0]) < 2
+        return tuple(_rows(np.atleast_2d(part) if single and np.ndim(part) > 0 else part, rows) for part in data)

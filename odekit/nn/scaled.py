@@ -90,7 +90,9 @@ def scaled_pull_tangents(t, given, out, p):
         for i in range(d):
             for j in range(cotangents + (c * d + i) * lanes, cotangents + (c * d + i + 1) * lanes):
                 inner[j] = rate[i] * scale[i] * given[j]
-    network_pull_tangents(t, inner, out, _jit.tail(p, at))
+    network = _jit.tail(p, at)
+    network_pull_tangents(t, inner, out, network)
+    p[TIME_BAR] += network[TIME_BAR]
     for i in range(d):
         for j in range(i * lanes, (i + 1) * lanes):
             out[j] = (out[j] - p[OPTION] * inner[cotangents + j]) / scale[i]

@@ -1,11 +1,14 @@
 """Second-order neural differential equations: q'' = f(q, q', t), as a system of twice the size."""
 
+import functools
+
 from .. import _jit
 from . import checks
-from .composite import DIM, FIRST, NetworkField, enter, field_kernels, pack
+from .composite import DIM, FIRST, OWN_SCRATCH, NetworkField, enter, field_kernels, pack, part
 from .field_kernels import network_pull, network_record, network_value
 from .header import LANES, TIME_BAR
 from .mlp import require_network
+from .network_tangents import network_pull_tangents, network_tangents
 
 view1 = _jit.view1
 
@@ -33,6 +36,46 @@ def second_order_pull(t, v, out, p):
     for i in range(half):
         out[half + i] += v[i]
     p[TIME_BAR] += network[TIME_BAR]
+    return 0
+
+
+@_jit.core
+def _accelerated(given, p, place):
+    """Copy the argument, with the cotangents of the accelerations alone: those are the network's outputs."""
+    half, count = (int(p[DIM]) // 2) * int(p[LANES]), int(given[0])
+    first = 1 + count + (1 + count) * 2 * half
+    inner = view1(p, place, first + (1 + count) * half)
+    for i in range(first):
+        inner[i] = given[i]
+    for c in range(1 + count):
+        for i in range(half):
+            inner[first + c * half + i] = given[first + (2 * c + 1) * half + i]
+
+
+@_jit.core
+def second_order_tangents(t, given, out, p):
+    """The field and its derivatives along directions."""
+    half, count, place = (int(p[DIM]) // 2) * int(p[LANES]), int(given[0]), int(p[OWN_SCRATCH])
+    rows = view1(p, place, (1 + count) * half)
+    network_tangents(t, given, rows, part(p, FIRST))
+    for c in range(1 + count):
+        for i in range(half):
+            out[2 * c * half + i] = given[1 + count + (2 * c + 1) * half + i]
+            out[(2 * c + 1) * half + i] = rows[c * half + i]
+    return 0
+
+
+@_jit.core
+def second_order_pull_tangents(t, given, out, p):
+    """Transpose of the derivative of all that."""
+    half, count, place = (int(p[DIM]) // 2) * int(p[LANES]), int(given[0]), int(p[OWN_SCRATCH])
+    first = 1 + count + (1 + count) * 2 * half
+    _accelerated(given, p, place)
+    network = part(p, FIRST)
+    network_pull_tangents(t, view1(p, place, first + (1 + count) * half), out, network)
+    p[TIME_BAR] += network[TIME_BAR]
+    for i in range(half):
+        out[half + i] += given[first + i]
     return 0
 
 
@@ -84,11 +127,15 @@ class SecondOrderODE(NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(second_order, second_order_pull, dtype=self.dtype)
+        cores = second_order, second_order_pull, second_order_tangents, second_order_pull_tangents
+        return field_kernels(*cores, dtype=self.dtype)
 
-    def pack(self, lanes, slots=1):
+    def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
-        return pack(self.dim, (self.field.pack,), lanes, slots, dtype=self.dtype)
+        network, room = functools.partial(self.field.pack, directions=directions), 0
+        if directions:
+            room = (1 + directions) * (1 + self.dim + self.dim // 2)  # an argument of `pull_tangents`
+        return pack(self.dim, (network,), lanes, slots, scratch=room, dtype=self.dtype)
 
     def accelerations(self, x, t=0.0):
         """Accelerations at x (d,) or (B, d), as the network gives them."""

@@ -17,7 +17,8 @@ from .composite import (
     pull_gradient,
 )
 from .field_kernels import address, gradient_record, gradient_value
-from .header import LANES, N_PARAMS
+from .gradient_tangents import gradient_pull_tangents_into, gradient_tangents, known
+from .header import LANES, N_PARAMS, TIME_BAR
 from .mlp import require_network
 
 view1 = _jit.view1
@@ -62,6 +63,66 @@ def separable_pull(t, v, out, p):
         u[i] = -v[half + i]
     g = view1(out, 2 * half + count, int(p[N_PARAMS]) - count)
     pull_gradient(t, u, view1(out, 0, half), g, SECOND, p)
+    return 0
+
+
+@_jit.core
+def _half(p, given, number, cotangents, sign):
+    """Argument of the directional derivatives of one part, from that of the field's, at its place in the scratch memory.
+
+    Parameters
+    ----------
+    number : int
+        0: the velocities, which depend on the momenta; 1: the forces, which depend on the positions.
+    cotangents : bool
+        Whether those of the results are there too; they are multiplied by `sign`.
+    """
+    half, count = (int(p[DIM]) // 2) * int(p[LANES]), int(given[0])
+    inner, first = view1(p, int(p[OWN_SCRATCH]), 1 + count + 2 * (1 + count) * half), 1 + count
+    for i in range(first):
+        inner[i] = given[i]
+    for c in range(1 + count):
+        state, bar = first + (2 * c + 1 - number) * half, first + (2 * (1 + count) + 2 * c + number) * half
+        for i in range(half):
+            inner[first + c * half + i] = given[state + i]
+            if cotangents:
+                inner[first + (1 + count + c) * half + i] = sign * given[bar + i]
+
+
+@_jit.view_maker
+def _argument(p, count):
+    """What `_half` has written, and room for its results."""
+    half, place = (int(p[DIM]) // 2) * int(p[LANES]), int(p[OWN_SCRATCH])
+    size = 1 + count + 2 * (1 + count) * half
+    return view1(p, place, size), view1(p, place + size, (1 + count) * half)
+
+
+@_jit.core
+def separable_tangents(t, given, out, p):
+    """The field and its derivatives along directions."""
+    half, count = (int(p[DIM]) // 2) * int(p[LANES]), int(given[0])
+    inner, rows = _argument(p, count)
+    for number in range(2):
+        _half(p, given, number, False, 1.0)
+        gradient_tangents(t, inner, rows, part(p, FIRST if number == 0 else SECOND))
+        for c in range(1 + count):
+            for i in range(half):
+                out[(2 * c + number) * half + i] = rows[c * half + i] if number == 0 else -rows[c * half + i]
+    return 0
+
+
+@_jit.core
+def separable_pull_tangents(t, given, out, p):
+    """Transpose of the derivative of all that."""
+    half, count = (int(p[DIM]) // 2) * int(p[LANES]), int(given[0])
+    inner, _rows = _argument(p, count)
+    first = int(p[int(p[FIRST]) + N_PARAMS])
+    for number in range(2):
+        network = part(p, FIRST if number == 0 else SECOND)
+        _half(p, given, number, True, 1.0 if number == 0 else -1.0)
+        g = view1(out, 2 * half + number * first, int(network[N_PARAMS]))
+        gradient_pull_tangents_into(t, inner, view1(out, (1 - number) * half, half), g, network)
+        p[TIME_BAR] += network[TIME_BAR]
     return 0
 
 
@@ -123,17 +184,20 @@ class SeparableHNN(JoinedParameters, NetworkField):
     @property
     def kernels(self):
         """Addresses of the kernels of the vector field."""
-        return field_kernels(separable, separable_pull, dtype=self.dtype)
+        cores = (separable_tangents, separable_pull_tangents) if known(self.kinetic, self.potential) else ()
+        return field_kernels(separable, separable_pull, *cores, dtype=self.dtype)
 
     @property
     def halves(self):
         """Addresses of the kernels of dq/dt and dp/dt."""
         return _halves(self.dtype)
 
-    def pack(self, lanes, slots=1):
+    def pack(self, lanes, slots=1, directions=0):
         """The vector `p` that the kernels of the field take, see `odekit.nn.composite.pack`."""
-        parts = [functools.partial(network.pack, gradient=True) for network in (self.kinetic, self.potential)]
-        return pack(self.dim, parts, lanes, slots, scratch=self.dim // 2, dtype=self.dtype)
+        networks, half = (self.kinetic, self.potential), self.dim // 2
+        parts = [functools.partial(network.pack, gradient=True, directions=directions) for network in networks]
+        scratch = 3 * (1 + directions) * half  # arguments, cotangents, results
+        return pack(self.dim, parts, lanes, slots, scratch=scratch, fixed=1 + directions, dtype=self.dtype)
 
     def energy(self, x, t=0.0):
         """Learned Hamiltonian at x (d,) or (B, d)."""

@@ -6,9 +6,10 @@ of any function of the value and the derivatives, with respect to the input and 
 """
 
 from .. import _jit
+from .gates import open_gates, pull_gates
 from .header import ACTIVATION, FINAL_BIAS, LAYERS, ORDER, SIZES, THETA, WIDEST
-from .matmul import add_outer, matmul, matmul_transposed
-from .network import view1, view2
+from .matmul import add_matmul_transposed, add_outer, matmul, matmul_transposed
+from .network import add_numbers, skips, view1, view2
 
 
 @_jit.core
@@ -21,11 +22,11 @@ def output(p, tape, lanes, directions):
 
 
 @_jit.core
-def up(p, tape, lanes, directions):
+def up(p, tape, lanes, directions, gates=None):
     """From the input [n_in, (1 + directions) lanes] at `tape` to the output.
 
     Each hidden layer leaves y [n, (1 + directions) lanes], the derivatives of z [n, directions lanes], and phi, phi' and phi''
-    [3, n lanes].
+    [3, n lanes]. `gates` are those of `odekit.nn.gates`, or None.
     """
     theta, below, columns, layers = int(p[THETA]), tape, (1 + directions) * lanes, int(p[LAYERS])
     place = tape + int(p[SIZES]) * columns
@@ -40,6 +41,8 @@ def up(p, tape, lanes, directions):
             for i in range(n):
                 for j in range(lanes):
                     y[i, j] += bias[i]
+        if gates is not None:  # what is None here is not compiled
+            open_gates(p, k, y, lanes, gates)
         if k == layers:
             return
         theta += n
@@ -58,11 +61,13 @@ def up(p, tape, lanes, directions):
                     at = c * lanes + j
                     z[i, at] = y[i, lanes + at]
                     y[i, lanes + at] = slope[i, j] * z[i, at]
+        if skips(p, k):
+            add_numbers(view1(p, below, n * columns), view1(p, place, n * columns))
         below, place = place, values + 3 * size
 
 
 @_jit.core
-def down(p, tape, lanes, directions, scratch, x_bar, g):
+def down(p, tape, lanes, directions, scratch, x_bar, g, gates=None):
     """Reverse sweep after `up`.
 
     Parameters
@@ -75,6 +80,8 @@ def down(p, tape, lanes, directions, scratch, x_bar, g):
         Receives the derivatives with respect to the input and the directions.
     g : ndarray, (n_params,)
         Those with respect to the parameters are added to it.
+    gates : tuple or None
+        As for `up`.
     """
     columns, layers, parameters = (1 + directions) * lanes, int(p[LAYERS]), int(p[THETA])
     other = scratch + int(p[WIDEST]) * columns
@@ -85,6 +92,8 @@ def down(p, tape, lanes, directions, scratch, x_bar, g):
         n, n_below = int(p[SIZES + k]), int(p[SIZES + k - 1])
         theta -= n * (n_below + 1)
         z_bar = view2(p, scratch, n, columns)
+        if gates is not None:
+            pull_gates(p, k, z_bar, lanes, gates, g)
         if k < layers or p[FINAL_BIAS] != 0.0:
             for i in range(n):
                 for j in range(lanes):
@@ -97,7 +106,10 @@ def down(p, tape, lanes, directions, scratch, x_bar, g):
             matmul_transposed(weight, z_bar, x_bar)
             return
         y_bar = view2(p, other, n_below, columns)
-        matmul_transposed(weight, z_bar, y_bar)
+        if skips(p, k):  # what went past the layer stands there already
+            add_matmul_transposed(weight, z_bar, y_bar)
+        else:
+            matmul_transposed(weight, z_bar, y_bar)
         z = view2(p, place + n_below * columns, n_below, directions * lanes)
         values = place + n_below * (columns + directions * lanes)
         slope, bend = view2(p, values + size, n_below, lanes), view2(p, values + 2 * size, n_below, lanes)

@@ -208,6 +208,11 @@ def _pull_along(t, v, out, p, parameters, grad):
                 add_time_bar(p, j, bar[i, j])
 
 
+def is_residual(field):
+    """Whether a network has residual connections, which the passes of this module do not know."""
+    return getattr(field, "residual", False)
+
+
 class TraceField(NetworkField):
     """A network with the trace of its derivative, as a vector field.
 
@@ -223,6 +228,10 @@ class TraceField(NetworkField):
     """
 
     def __init__(self, field, probes=0, regularised=False):
+        if is_residual(field):
+            raise ValueError(
+                f"the trace along a trajectory needs a network without residual connections, not {field!r}"
+            )
         self.field, self.probes, self.regularised = field, probes, regularised
         self.outputs, self.context = field.sizes[-1], field.sizes[0] - field.sizes[-1]
 
@@ -230,6 +239,11 @@ class TraceField(NetworkField):
     def counted(self):
         """Components of the state that change."""
         return self.outputs + 1 + 2 * self.regularised
+
+    @property
+    def energies(self):
+        """The first component of the integrals of |f|^2 and |J|^2."""
+        return self.outputs + 1
 
     @property
     def lane_times(self):
@@ -299,7 +313,11 @@ def trace(field, x, t=0.0, probes=0, noise="rademacher", rng=None):
     """
     checks.choice("noise", noise, NOISES)
     x, batched = checks.batch("x", x, field.dim)
-    if probes == 0:
+    if probes == 0 and is_residual(field):
+        units = np.repeat(np.eye(field.dim), len(x), axis=0)
+        along = field.jvp(np.tile(x, (field.dim, 1)), units, t)[1].reshape(field.dim, len(x), field.dim)
+        value, variance = np.einsum("ibi->b", along), np.zeros(len(x))
+    elif probes == 0:
         state = np.concatenate((x, np.zeros((len(x), 1))), axis=1)
         value = TraceField(field)(state, t)[:, -1]
         variance = np.zeros(len(x))

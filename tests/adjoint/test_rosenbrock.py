@@ -3,7 +3,7 @@ import itertools
 
 import numpy as np
 import pytest
-from nn import reference
+from nn import reference, test_energies
 
 import odekit
 from adjoint import test_front, test_implicit
@@ -133,8 +133,39 @@ def test_blocks_of_lanes_and_the_times():
     assert result.counts["states"] == result.counts["naccept"] * 9
 
 
+CASES = {**test_energies.CASES, "squash": (test_energies.squashed, test_energies.squash)}
+EVERYDAY = "dissipative", "squash"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.thorough) for name in CASES]
+)
+def test_fields_are_exact_through_the_accepted_steps(name, seen):
+    make, definition = CASES[name]
+    field, rng = make(), np.random.default_rng(3)
+    y0, t = 0.4 * rng.standard_normal((3, field.dim)), np.array([0.0, 0.4, 1.0])
+    cotangent = rng.standard_normal((3, 3, field.dim))
+    result = NeuralODE(field, "rodas5p", 1e-4, 1e-4).gradient(y0, t, cotangent)
+
+    def solution(x):
+        start, params = x[: y0.size].reshape(y0.shape), x[y0.size :]
+        f = lambda t, y: definition(field, y, params, t)  # noqa: E731
+
+        def derivatives(t, y):
+            columns = [reference.along(lambda z: f(t, z), y, np.tile(e, (3, 1))) for e in np.eye(field.dim)]
+            return np.stack(columns, axis=2), reference.along(lambda s: f(s, y), t, 1.0)
+
+        return replay(rosenbrock_scheme("rodas5p"), f, derivatives, seen[0], start, t)
+
+    x = np.concatenate((y0.ravel(), field.params))
+    np.testing.assert_allclose(result.y, solution(x).real, rtol=1e-10, atol=1e-12)
+    direction = rng.standard_normal(x.size)
+    exact = reference.along(lambda x: (solution(x) * cotangent).sum(), x, direction).real
+    np.testing.assert_allclose(direction @ np.concatenate((result.y0.ravel(), result.params)), exact, rtol=1e-9)
+
+
 def test_fields_without_second_derivatives():
-    field = HNN(MLP([2, 4, 1]))
+    field = HNN(MLP([2, 4, 1], "silu"))
     assert isinstance(NeuralODE(field, "rodas5p")._adjoint, InterpolatingAdjoint)
     model = NeuralODE(field, "rodas5p", adjoint="implicit")
     with pytest.raises(

@@ -19,12 +19,18 @@ STEP = 1e-30  # of a complex step: no cancellation
 def value(mlp, x, params=None, t=0.0):
     """The network at x (B, d) with other parameters, complex ones too."""
     w = mlp.named(mlp.params if params is None else params)
-    a = np.concatenate((x, np.full((len(x), 1), t)), axis=1) if mlp.time_dependent else x
+    a = np.concatenate((x, np.broadcast_to(np.reshape(t, (-1, 1)), (len(x), 1))), axis=1) if mlp.time_dependent else x
     last = len(mlp.sizes) - 1
     for k in range(1, last + 1):
         z = a @ w[f"W{k}"].T + w.get(f"b{k}", 0.0)
-        a = FUNCTIONS[mlp.activation](z) if k < last else z
+        past = a if skips(mlp, k) else 0.0
+        a = FUNCTIONS[mlp.activation](z) + past if k < last else z
     return a
+
+
+def skips(mlp, k):
+    """Whether layer k adds its input."""
+    return mlp.residual and 1 < k < len(mlp.sizes) - 1 and mlp.sizes[k] == mlp.sizes[k - 1]
 
 
 def slope(mlp, z):
@@ -44,15 +50,15 @@ def slope(mlp, z):
 def input_gradient(mlp, x, params=None, t=0.0):
     """grad H at x (B, d), by the chain rule in NumPy, for complex arguments too."""
     w = mlp.named(mlp.params if params is None else params)
-    a = np.concatenate((x, np.full((len(x), 1), t)), axis=1) if mlp.time_dependent else x
+    a = np.concatenate((x, np.broadcast_to(np.reshape(t, (-1, 1)), (len(x), 1))), axis=1) if mlp.time_dependent else x
     last, slopes = len(mlp.sizes) - 1, []
     for k in range(1, last):
         z = a @ w[f"W{k}"].T + w[f"b{k}"]
         slopes.append(slope(mlp, z))
-        a = FUNCTIONS[mlp.activation](z)
+        a = FUNCTIONS[mlp.activation](z) + (a if skips(mlp, k) else 0.0)
     e = np.repeat(w[f"W{last}"], len(x), axis=0)
     for k in range(last - 1, 0, -1):
-        e = (slopes[k - 1] * e) @ w[f"W{k}"]
+        e = (slopes[k - 1] * e) @ w[f"W{k}"] + (e if skips(mlp, k) else 0.0)
     return e[:, : mlp.sizes[0]]
 
 
@@ -69,6 +75,16 @@ def complex_gradient(scalar, vector):
 def directional(function, point, direction):
     """Directional derivative of an analytic function by a complex step."""
     return function(point + STEP * 1j * direction).imag / STEP
+
+
+def along(function, point, direction, radius=0.1, count=24):
+    """Directional derivative of an analytic function by Cauchy's integral on a circle; an analytic function of the point again.
+
+    The trapezoidal rule is exact to rounding as soon as the circle stays well away from all singularities.
+    """
+    radius /= max(1.0, np.linalg.norm(direction))
+    roots = np.exp(2j * np.pi * np.arange(count) / count)
+    return sum(function(point + radius * z * direction) / z for z in roots) / (count * radius)
 
 
 def replay(table, f, steps, y0, t):

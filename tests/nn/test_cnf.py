@@ -4,13 +4,25 @@ import copy
 
 import numpy as np
 import pytest
+from adjoint.test_lanes import steps_of
 
 import odekit.nn
 from odekit import _jit
-from odekit.nn import CNF, MLP, ConcatSquash, NeuralODE
+from odekit.nn import (
+    CNF,
+    MLP,
+    ConcatSquash,
+    ErrorPenalty,
+    JacobianEnergy,
+    KineticEnergy,
+    NeuralODE,
+    RandomEnd,
+)
 from odekit.nn.trace import TraceField
+from odekit.solvers.tables import EXPLICIT
 
 from . import reference
+from .test_regularisers import penalties
 
 
 def layer(network, w, k, t):
@@ -146,6 +158,48 @@ def test_gradient_of_the_loss_through_the_solve(options):
     np.testing.assert_allclose(grad, reference.complex_gradient(exact, model.params), rtol=1e-10, atol=1e-12)
 
 
+def test_regularisers_are_terms_of_the_loss(tmp_path):
+    """Energies by the directions of the trace, as `kinetic` and `jacobian` have them; an end drawn at random."""
+    field, x = MLP([2, 5, 2], rng=0, time_dependent=True), np.random.default_rng(0).standard_normal((4, 2))
+    options = {"method": "rk4", "first_step": 0.3}
+    terms = [KineticEnergy(0.1), JacobianEnergy(0.2), RandomEnd(0.3)]
+    model = CNF(field, 0.9, probes=1, regularisers=terms, **options)
+    model.draw(np.random.default_rng(1))
+    loss, grad = model.loss_and_grad(x)
+    end = 0.9 + 0.3 * model._terms.shift
+    assert 0.6 < end < 1.2 and end != 0.9
+    other = CNF(field, end, 1, kinetic=0.1, jacobian=0.2, **options)
+    other.seed = model.seed
+    expected = other.loss_and_grad(x)
+    assert loss == expected[0] and np.array_equal(grad, expected[1])
+    model.save(tmp_path / "cnf.h5")
+    assert odekit.nn.load(tmp_path / "cnf.h5").regularisers == tuple(terms)
+
+
+def test_the_error_of_the_solver_in_the_loss():
+    model = CNF(
+        MLP([2, 5, 2], rng=0, time_dependent=True), 0.9, method="bosh3", rtol=1e-3, atol=1e-3, step_control="per_sample",
+        regularisers=[ErrorPenalty(50.0)],
+    )  # fmt: skip
+    model.params *= 2.0
+    x, t = np.random.default_rng(0).standard_normal((4, 2)), np.array([0.0, 0.9])
+    loss, grad = model.loss_and_grad(x)
+    table, start = EXPLICIT["bosh3"], model._start(x, None)
+    steps = steps_of(model._model, start, t)
+
+    def exact(params):
+        total = 0.0
+        for own, y in zip(steps, start, strict=True):
+            f = lambda t, s: traced(model._model.field, s, params, t)  # noqa: E731
+            end = reference.replay(table, f, own, y[None].astype(params.dtype), t)[1, 0]
+            total += 0.5 * (end[:2] ** 2).sum() + np.log(2 * np.pi) - end[2]
+            total += 50.0 * penalties(table, f, own, y[None])[0]
+        return total / len(x)
+
+    np.testing.assert_allclose(loss, exact(model.params), rtol=1e-11)
+    np.testing.assert_allclose(grad, reference.complex_gradient(exact, model.params), rtol=1e-10, atol=1e-12)
+
+
 def test_the_density_is_one_and_its_samples_are_of_it(tmp_path):
     model = CNF(MLP([1, 8, 1], rng=0, time_dependent=True), rtol=1e-7, atol=1e-7)
     grid = np.linspace(-12, 12, 2001)
@@ -204,5 +258,17 @@ def test_bad_arguments():
         CNF(MLP([2, 3, 2]), noise="white")
     with pytest.raises(ValueError, match="kinetic must be a finite number, not negative, but it is -1"):
         CNF(MLP([2, 3, 2]), kinetic=-1)
+    with pytest.raises(ValueError, match=r"kinetic=0.1 and KineticEnergy.* are the same term; give one of them"):
+        CNF(MLP([2, 3, 2]), kinetic=0.1, regularisers=[KineticEnergy(0.2)])
+    with pytest.raises(
+        ValueError, match="random directions of its trace for JacobianEnergy: give probes=2 to the CNF itself"
+    ):
+        CNF(MLP([2, 3, 2]), regularisers=[JacobianEnergy(0.2, probes=2)])
+    with pytest.raises(
+        ValueError, match="step_control='per_sample' needs a field whose lanes may have different times"
+    ):
+        CNF(ConcatSquash([2, 3, 2]), step_control="per_sample")
+    with pytest.raises(ValueError, match="needs a network without residual connections"):
+        CNF(MLP([2, 3, 3, 2], residual=True))
     with pytest.raises(ValueError, match=r"x must be finite, but x\[0, 1\] is nan"):
         CNF(MLP([2, 3, 2])).loss_and_grad([[0.0, np.nan]])

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.integrate
 
 import odekit.nn
-from odekit.nn import MLP, DeLaN
+from odekit.nn import MLP, DeLaN, ForcedDeLaN
 
 from . import reference
 
@@ -151,3 +152,76 @@ def test_bad_arguments():
         model.loss_and_grad([[0.0, 1.0]], [[1.0]], [[1.0, 2.0]])
     with pytest.raises(ValueError, match="acceleration"):
         model.force([0.0, 1.0], [1.0, 2.0])
+
+
+def forced(model, x, params):
+    """(v, a, 0) from (q, v, F)."""
+    k = model.dim // 2
+    mass, bias = equations(model, x[:, :k], x[:, k : 2 * k], params)
+    a = np.linalg.solve(mass, (x[:, 2 * k :] - bias)[..., None])[..., 0]
+    return np.concatenate((x[:, k : 2 * k], a, 0 * a), axis=1)
+
+
+def test_field_under_forces_that_stay():
+    model, rng = made("two"), np.random.default_rng(1)
+    under = ForcedDeLaN(model)
+    x, v, u = rng.standard_normal((3, 70, 6))
+    y, x_bar, params_bar = under.vjp(x, v)
+    for found in (under(x), y):
+        np.testing.assert_allclose(found, forced(model, x, model.params), rtol=1e-10, atol=1e-12)
+    along_x = reference.directional(lambda z: (v * forced(model, z, model.params)).sum(1), x, u)
+    np.testing.assert_allclose((x_bar * u).sum(1), along_x, rtol=1e-9, atol=1e-10)
+    exact = reference.complex_gradient(lambda p: (v * forced(model, x, p)).sum(), model.params)
+    np.testing.assert_allclose(params_bar, exact, rtol=1e-9, atol=1e-10)
+
+
+def test_rollouts_under_forces(tmp_path):
+    """Numbers for each trajectory and interval, a function of time, both by explicit and implicit methods, and into a store."""
+    model, k = made("two"), 2
+    rng, t = np.random.default_rng(4), np.linspace(0.0, 1.0, 4)
+    y0, force = rng.standard_normal((3, 2 * k)), rng.standard_normal((3, 3, k))
+
+    def exact(forces, y, times):
+        """SciPy's, along the reference."""
+        ends = [y]
+        for n in range(len(times) - 1):
+            right = lambda s, z, n=n: forced(model, np.r_[z, forces(n, s)][None], model.params)[0, : 2 * k]  # noqa: E731
+            solution = scipy.integrate.solve_ivp(right, times[n : n + 2], ends[-1], "DOP853", rtol=1e-11, atol=1e-11)
+            ends.append(solution.y[:, -1])
+        return np.array(ends)
+
+    expected = np.stack([exact(lambda n, _t, m=m: force[n, m], y0[m], t) for m in range(3)], axis=1)
+    ys = model.solve(y0, t, force=force)
+    np.testing.assert_allclose(ys, expected, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(
+        model.solve(y0, t, "gauss6", first_step=0.02, force=force), expected, rtol=1e-7, atol=1e-8
+    )
+    np.testing.assert_allclose(model.solve(y0[0], t, force=force[:, 0]), expected[:, 0], rtol=1e-7, atol=1e-8)
+    stored = model.solve(y0, t, force=force, store=tmp_path / "held")
+    np.testing.assert_allclose(np.asarray(stored.y).transpose(2, 0, 1), ys, rtol=1e-8, atol=1e-9)
+    assert (stored.retcode == 0).all() and (stored.nsaved == 4).all()
+    with pytest.raises(ValueError, match="another problem: args"):
+        model.solve(y0, t, force=2 * force, store=tmp_path / "held", resume=True)
+
+    def torque(t):
+        return np.sin(5.0 * t), -t
+
+    expected = exact(lambda _n, t: torque(t), y0[0], t[[0, -1]])[1]
+    np.testing.assert_allclose(model.solve(y0, t, force=torque)[-1, 0], expected, rtol=1e-7, atol=1e-8)
+    stored = model.solve(y0, t, force=torque, store=tmp_path / "driven")
+    np.testing.assert_allclose(np.asarray(stored.y)[0, :, -1], expected, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("force", "message"),
+    [
+        (np.ones((2, 2)), r"have shape \(2,\), \(3, 2\) or \(3, 1, 2\) for 3 intervals .* but its shape is \(2, 2\)"),
+        ([np.nan, 0.0], r"force must be finite, but force\[0\] is nan"),
+        (lambda t: (t,), r"force must give 2 finite numbers, but at t = 0 it gives \[0.0\]"),
+    ],
+)
+def test_bad_forces(force, message):
+    with pytest.raises(ValueError, match=message):
+        made("two").solve(np.zeros(4), np.linspace(0, 1, 4), force=force)
+    with pytest.raises(ValueError, match=r"'leapfrog' needs a separable system, .* which a ForcedDeLaN is not"):
+        made("two").solve(np.zeros(4), [0, 1], "leapfrog", first_step=0.1, force=np.ones(2))

@@ -138,3 +138,28 @@ def test_bad_input_is_quoted(call, message):
 def test_numbers_only():
     with pytest.raises(TypeError, match="x must be an array of real numbers, but its dtype is complex128"):
         MLP([2, 2])(np.ones(2) * 1j)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "softplus"])
+def test_residual_layers(activation):
+    """All products of a network whose second and fourth layers add their input, against complex steps."""
+    net = MLP([3, 5, 5, 4, 4, 1], activation, rng=0, residual=True, time_dependent=True)
+    rng, t = np.random.default_rng(1), 0.3
+    net.params += 0.1 * rng.standard_normal(net.params.size)
+    x, u = rng.standard_normal((2, 4, 3))
+    v = rng.standard_normal((4, 1))
+    y, x_bar, params_bar = net.vjp(x, v, t)
+    for found in (net(x, t), y):
+        np.testing.assert_allclose(found, reference.value(net, x, t=t), rtol=1e-13)
+    along = reference.directional(lambda z: reference.value(net, z, t=t), x, u)
+    np.testing.assert_allclose(net.jvp(x, u, t)[1], along, rtol=1e-12)
+    np.testing.assert_allclose((x_bar * u).sum(1), (along * v).sum(1), rtol=1e-12)
+    exact = reference.complex_gradient(lambda p: (v * reference.value(net, x, p, t)).sum(), net.params)
+    np.testing.assert_allclose(params_bar, exact, rtol=1e-11, atol=1e-13)
+    gradient, hessian_u, params_bar = net.gradient_vjp(x, u, t)
+    for found in (net.gradient(x, t), gradient):
+        np.testing.assert_allclose(found, reference.input_gradient(net, x, t=t), rtol=1e-12)
+    exact = reference.directional(lambda z: reference.input_gradient(net, z, t=t), x, u)
+    np.testing.assert_allclose(hessian_u, exact, rtol=1e-11, atol=1e-13)
+    exact = reference.complex_gradient(lambda p: (u * reference.input_gradient(net, x, p, t)).sum(), net.params)
+    np.testing.assert_allclose(params_bar, exact, rtol=1e-11, atol=1e-13)

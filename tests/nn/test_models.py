@@ -63,7 +63,12 @@ FIELDS = {
         lambda: SeparableHNN(MLP([2, 6, 1], rng=0), MLP([2, 5, 4, 1], "softplus", rng=1, time_dependent=True)),
         separable,
     ),
-    "dissipative": (lambda: DissipativeHNN(MLP([4, 5, 1], rng=0), MLP([4, 3, 3, 1], "sin", rng=1)), dissipative),
+    "dissipative": (
+        lambda: DissipativeHNN(
+            MLP([4, 5, 1], rng=0), MLP([4, 3, 3, 1], "sin", rng=1, time_dependent=True, residual=True)
+        ),
+        dissipative,
+    ),
     "second order": (lambda: SecondOrderODE(MLP([4, 7, 2], rng=0, time_dependent=True)), second_order),
     "antisymmetric": (lambda: AntisymmetricField(5, 0.2, rng=0), antisymmetric),
     "antisymmetric in time": (lambda: AntisymmetricField(4, rng=0, time_dependent=True), antisymmetric),
@@ -117,6 +122,32 @@ def test_gradient_through_a_trajectory(case):
     np.testing.assert_allclose(grad, exact, rtol=1e-10, atol=1e-12)
     exact = reference.complex_gradient(lambda z: run(model.params, z.reshape(3, -1)), y0.ravel())
     np.testing.assert_allclose(y0_grad.ravel(), exact, rtol=1e-10, atol=1e-12)
+
+
+def test_derivatives_at_the_times_of_the_samples():
+    """The gradient, and a training whose compiled loop gathers them batch by batch."""
+    make, definition = FIELDS["dissipative"]
+    rng, model = np.random.default_rng(4), make()
+    x, dxdt = rng.standard_normal((2, 70, 4))
+    t = rng.uniform(0, 2, 70)
+    loss, grad = model.loss_and_grad(x, dxdt, t)
+
+    def exact(p):
+        return ((definition(model, x, p, t) - dxdt) ** 2).mean()
+
+    np.testing.assert_allclose(loss, exact(model.params), rtol=1e-12)
+    np.testing.assert_allclose(grad, reference.complex_gradient(exact, model.params), rtol=1e-10, atol=1e-12)
+    ends = []
+    for callback in (None, lambda *_: False):  # with one, the loop is Python's
+        model = make()
+        odekit.nn.fit(model, x, dxdt, t, steps=4, batch_size=23, rng=0, callback=callback)
+        ends.append(model.params.copy())
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-12)
+    with pytest.raises(ValueError, match=r"t must be a number or have shape \(70,\), but its shape is \(69,\)"):
+        model.loss_and_grad(x, dxdt, t[1:])
+    squashed = odekit.nn.DerivativeModel(odekit.nn.ConcatSquash([4, 4]))
+    with pytest.raises(ValueError, match="the samples of a ConcatSquash must have one time"):
+        squashed.loss_and_grad(x, dxdt, t)
 
 
 def test_copies_and_files_are_whole(case, tmp_path):

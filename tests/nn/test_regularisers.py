@@ -8,7 +8,6 @@ from nn import reference
 from odekit.nn import (
     MLP,
     Adam,
-    AntisymmetricField,
     AugmentedODE,
     ErrorPenalty,
     JacobianEnergy,
@@ -163,8 +162,6 @@ def test_bad_values():
         JacobianEnergy(1.0, probes=-2)
     with pytest.raises(ValueError, match="spread must be a positive number"):
         RandomEnd(0.0)
-    with pytest.raises(TypeError, match=r"need an odekit.nn.MLP as the field, not a AntisymmetricField"):
-        NeuralODE(AntisymmetricField(2), regularisers=[KineticEnergy(1.0)])
 
 
 @pytest.mark.parametrize("terms", [[KineticEnergy(0.5)], [RandomEnd(0.1)]], ids=["energy", "end"])
