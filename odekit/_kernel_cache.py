@@ -12,6 +12,8 @@ from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.core.sigutils import normalize_signature
 
+from ._parts import KernelCompiler
+
 
 def _outside(library):
     """Names of the functions and variables that a compiled library expects to find in the process."""
@@ -58,9 +60,10 @@ def cached_njit(**options):
     """
 
     def decorate(function):
-        dispatcher = njit(**options)(function)
-        if not config.DISABLE_JIT:
-            dispatcher._cache = _KernelCache(function)
+        if config.DISABLE_JIT:
+            return njit(**options)(function)
+        dispatcher = njit(**options, pipeline_class=KernelCompiler)(function)
+        dispatcher._cache = _KernelCache(function)
         return dispatcher
 
     return decorate
@@ -68,7 +71,9 @@ def cached_njit(**options):
 
 def cached_cfunc(signature, function, **options):
     """The same for ``numba.cfunc(signature, cache=True)(function)``."""
-    compiled = CFunc(function, normalize_signature(signature), locals={}, options=options)
+    compiled = CFunc(
+        function, normalize_signature(signature), locals={}, options=options, pipeline_class=KernelCompiler
+    )
     compiled._cache = _KernelCache(function)
     compiled.compile()
     return compiled

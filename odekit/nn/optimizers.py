@@ -15,7 +15,8 @@ from . import checks
 ADAM, ADAMAX, RMSPROP = range(3)
 
 
-@_jit.core
+# the updates stay functions of their own: else the loop that they are in decides how they round
+@_jit.core_apart
 def _adam(params, grad, m, v, step, lr, settings):
     beta1, beta2, eps, weight_decay, decoupled = settings[0], settings[1], settings[2], settings[3], settings[4] != 0.0
     correction1, correction2 = 1.0 - beta1**step, 1.0 - beta2**step
@@ -31,7 +32,7 @@ def _adam(params, grad, m, v, step, lr, settings):
         params[i] -= rate * m[i] / (math.sqrt(v[i]) / root + eps)
 
 
-@_jit.core
+@_jit.core_apart
 def _adamax(params, grad, m, u, step, lr, settings):
     beta1, beta2, eps, weight_decay = settings[0], settings[1], settings[2], settings[3]
     rate = lr / (1.0 - beta1**step)
@@ -42,7 +43,7 @@ def _adamax(params, grad, m, u, step, lr, settings):
         params[i] -= rate * m[i] / u[i]
 
 
-@_jit.core
+@_jit.core_apart
 def _rmsprop(params, grad, v, velocity, lr, settings):
     alpha, momentum, eps, weight_decay = settings[0], settings[1], settings[2], settings[3]
     for i in range(params.size):
