@@ -17,8 +17,8 @@ FAILED_TRIAL = 10.0
 
 
 def fit(
-    model, *data, optimizer=None, steps=1000, batch_size=None, rng=None, clip_norm=None, validation=None,
-    validate_every=10, patience=None, checkpoint_path=None, checkpoint_every=100, resume=False, progress=False,
+    model, *data, optimizer=None, steps=1000, batch_size=None, rng=None, clip_norm=None, fixed=None,
+    validation=None, validate_every=10, patience=None, checkpoint_path=None, checkpoint_every=100, resume=False, progress=False,
     callback=None, state=None, **named,
 ):  # fmt: skip
     """Train a model by a gradient method.
@@ -40,6 +40,9 @@ def fit(
         Source of that order; the same seed gives the same bits.
     clip_norm : float, optional
         A gradient that is longer is shortened to this length.
+    fixed : array_like of bool, (n_params,), optional
+        Parameters that keep their values, such as the frequencies of a first layer of sines, or a network that another training has
+        made; ``model.field.named(fixed)`` has views of it by layer.
     validation : tuple, optional
         Data like `data` on which the loss is computed, too; at the end the model has the parameters that were best there.
     validate_every : int
@@ -88,6 +91,7 @@ def fit(
         raise ValueError(f"batch_size must be at most {total}, the number of samples, but it is {batch_size}")
     if clip_norm is not None:
         checks.positive("clip_norm", clip_norm)
+    fixed = _fixed(fixed, model.params.size)
     if patience is not None:
         checks.count("patience", patience)
         if validation is None:
@@ -99,17 +103,30 @@ def fit(
     if isinstance(optimizer, LBFGS):
         if batch_size is not None or checkpoint_path is not None or validation is not None:
             raise ValueError("LBFGS takes all data in each step: without batch_size, validation and checkpoint_path")
-        return _fit_lbfgs(model, data, optimizer, steps, progress, callback)
+        return _fit_lbfgs(model, data, optimizer, steps, fixed, progress, callback)
     batches = Batches(total, batch_size, np.random.default_rng(rng))
     watch = None if validation is None else Validation(model, tuple(validation), validate_every, patience)
     state = optimizer.init(model.params) if state is None else state
-    training = Training(model, data, optimizer, state, batches, clip_norm, watch)
+    training = Training(model, data, optimizer, state, batches, clip_norm, fixed, watch)
     if checkpoint_path is not None:
         training.keep_in(checkpoint_path, checkpoint_every, resume)
     return training.run(steps, progress, callback)
 
 
-def _fit_lbfgs(model, data, optimizer, steps, progress, callback):
+def _fixed(fixed, size):
+    """Which parameters keep their values, as an array of bool."""
+    if fixed is None:
+        return np.zeros(size, dtype=bool)
+    fixed = np.asarray(fixed)
+    if fixed.dtype != bool or fixed.shape != (size,):
+        raise ValueError(
+            f"fixed must be an array of bool with shape ({size},), one for each parameter, but its dtype is {fixed.dtype} and its shape "
+            f"{fixed.shape}"
+        )
+    return fixed
+
+
+def _fit_lbfgs(model, data, optimizer, steps, fixed, progress, callback):
     start, good = time.perf_counter(), model.params.copy()
     losses, seconds, interrupted = [], [], False
 
@@ -125,6 +142,7 @@ def _fit_lbfgs(model, data, optimizer, steps, progress, callback):
                 raise
             # a trial of the line search, not a step: a high loss there makes it try a shorter one
             return abs(last[0]) * FAILED_TRIAL + 1.0, last[1]
+        last[1][fixed] = 0.0
         return last
 
     with training_bar(progress, steps) as show:

@@ -68,9 +68,9 @@ class History:
 class Training:
     """One training: everything that a checkpoint has to hold, and the loop."""
 
-    def __init__(self, model, data, optimizer, state, batches, clip_norm, watch):
+    def __init__(self, model, data, optimizer, state, batches, clip_norm, fixed, watch):
         self.model, self.data, self.optimizer, self.state = model, data, optimizer, state
-        self.batches, self.clip_norm, self.watch = batches, clip_norm, watch
+        self.batches, self.clip_norm, self.fixed, self.watch = batches, clip_norm, fixed, watch
         self.good = model.params.copy()
         self.losses, self.seconds, self.rates, self.norms = [], [], [], []
         self.path, self.every = None, 0
@@ -83,7 +83,7 @@ class Training:
         with training_bar(progress, steps) as show:
             try:
                 compiled = None
-                if callback is None and not done and len(self.losses) < steps:
+                if callback is None and not done and len(self.losses) < steps and not self.fixed.any():
                     size = self.batches.size or self.batches.total
                     compiled = steps_of(self.model, self.data, self.optimizer, size)
                 if compiled is not None:
@@ -91,6 +91,7 @@ class Training:
                     done = True
                 for step in range(len(self.losses), 0 if done else steps):
                     loss, grad = self._evaluate(step)
+                    grad[self.fixed] = 0.0
                     self.norms.append(clipped_norm(grad, np.inf))
                     self.rates.append(self.optimizer.rate(self.state.step))
                     self.losses.append(loss)
@@ -104,6 +105,7 @@ class Training:
                     if self.clip_norm is not None:
                         clipped_norm(grad, self.clip_norm)
                     self.optimizer.update(params, grad, self.state)
+                    params[self.fixed] = self.good[self.fixed]  # weight decay moves them, too
                     if self.path is not None and (step + 1) % self.every == 0:
                         self.write()
             except KeyboardInterrupt:
@@ -178,6 +180,8 @@ class Training:
             "samples": int(self.batches.total),
             "batch_size": int(self.batches.size or 0),
         }
+        if self.fixed.any():
+            self.identity["fixed"] = int(self.fixed.sum())
         arrays = checkpoint.load(path, self.identity, self.batches) if resume else None
         if arrays is None:
             return

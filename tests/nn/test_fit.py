@@ -83,6 +83,22 @@ def test_the_compiled_loop_makes_the_same_bits(optimizer, batch_size):
         assert histories[0].grad_norm[0] == pytest.approx(norm, rel=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", [Adam(0.1, weight_decay=0.1), LBFGS()])
+@pytest.mark.parametrize("callback", [None, lambda step, loss, model: False])
+def test_fixed_parameters_keep_their_values(optimizer, callback):
+    model = baseline()
+    fixed = np.zeros(model.params.size, dtype=bool)
+    model.field.named(fixed)["W1"][:, 0] = True
+    start = model.params.copy()
+    history = fit(model, X, DXDT, optimizer=optimizer, steps=5, fixed=fixed, callback=callback)
+    assert np.array_equal(model.params[fixed], start[fixed])
+    assert np.all(model.params[~fixed] != start[~fixed])
+    assert history.loss[-1] < history.loss[0]
+    if history.grad_norm.size:
+        free = baseline().loss_and_grad(X, DXDT)[1][~fixed]
+        assert history.grad_norm[0] == pytest.approx(np.linalg.norm(free), rel=1e-12)
+
+
 def test_an_own_loss_is_not_passed_over():
     class Doubled(DerivativeModel):
         def loss_and_grad(self, x, dxdt):
@@ -340,6 +356,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
         ({"patience": 3}, "patience needs validation"),
         ({"resume": True}, "resume=True needs checkpoint_path"),
         ({"clip_norm": 0.0}, "clip_norm must be a positive number"),
+        (
+            {"fixed": [0, 1]},
+            r"fixed must be an array of bool with shape \(82,\), .* dtype is int64 and its shape \(2,\)",
+        ),
     ],
 )
 def test_bad_training_options(options, message):
