@@ -115,8 +115,9 @@ def test_random_end():
         assert 0.5 < end < 1.5
         loss, grad = model.loss_and_grad(Y0, T, TARGET)
         expected = plain.loss_and_grad(Y0, [0.0, 0.3, end], TARGET)
-        assert loss == expected[0]
-        assert np.array_equal(grad, expected[1])
+        # the loss without terms is summed by a compiled loop, in another order
+        np.testing.assert_allclose(loss, expected[0], rtol=1e-14)
+        np.testing.assert_allclose(grad, expected[1], rtol=1e-12, atol=1e-15)
         losses.add(loss)
     assert len(losses) == 3
     with pytest.raises(ValueError, match=r"must be less than 0.7, the distance of .* but it is 0.8"):
