@@ -8,8 +8,9 @@ import ctypes
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import config
 from numba.extending import intrinsic, models, register_model
+from numba.np.arrayobj import make_array, populate_array
 
 JIT_DISABLED = bool(config.DISABLE_JIT)
 
@@ -44,7 +45,7 @@ class Single(np.ndarray):
 
 def data_pointer(context, builder, kind, value):
     """Pointer to the data of an array, or a pointer itself."""
-    return context.data_model_manager[kind].get(builder, value, "data") if isinstance(kind, types.Array) else value
+    return make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
 
 
 def call_at(builder, address, return_type, argument_types, arguments):
@@ -108,20 +109,15 @@ def _call_kernel(typingctx, address, arguments):
 
 def build_view(context, builder, array_type, data, shape):
     """An array of `array_type` over memory that somebody else keeps alive: no bounds, no reference count."""
-    # Numba's own way of building one imports what only compilations of anything need
-    model = context.data_model_manager[array_type]
-    value = ir.Constant(model.get_value_type(), None)
-    itemsize = ir.Constant(LONG, array_type.dtype.bitwidth // 8)
-    strides, step, items = [], itemsize, ir.Constant(LONG, 1)
+    itemsize = array_type.dtype.bitwidth // 8
+    value = make_array(array_type)(context, builder)
+    strides, step = [], ir.Constant(LONG, itemsize)
     for extent in reversed(shape):
         strides.insert(0, step)
-        step, items = builder.mul(step, extent), builder.mul(items, extent)
+        step = builder.mul(step, extent)
     pointer = builder.bitcast(data, context.get_data_type(array_type.dtype).as_pointer())
-    fields = {"data": pointer, "itemsize": itemsize, "nitems": items}
-    fields |= {"shape": cgutils.pack_array(builder, shape), "strides": cgutils.pack_array(builder, strides)}
-    for name, field in fields.items():
-        value = model.set(builder, value, field, name)
-    return value
+    populate_array(value, pointer, shape, strides, ir.Constant(LONG, itemsize), None)
+    return value._getvalue()
 
 
 @intrinsic

@@ -105,11 +105,7 @@ def package_stamp(networks=False):
     """
     digest = hashlib.sha256()
     names = ("_jit.py", "_address.py", "_kernel_cache.py", "_parts.py", "_solver_type.py", "compiled.py")
-    sources = [
-        *(_PACKAGE / name for name in names),
-        *_PACKAGE.glob("_frontend/*.py"),
-        *_PACKAGE.glob("solvers/**/*.py"),
-    ]
+    sources = [*(_PACKAGE / name for name in names), *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [path for folder in NETWORK_FOLDERS for path in _PACKAGE.glob(f"{folder}/*.py")]
     for path in sorted(sources):

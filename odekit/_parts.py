@@ -3,7 +3,8 @@
 Numba optimises every function that another one calls, gives it a wrapper for Python, compiles both to machine code, and then
 does the same again with what the caller has inlined: for a tree of calls that is most of the time of a cold start, spent on
 code that nobody runs. A part stops before that: it stays as it was written down, is linked into its caller, and is optimised
-and compiled there, once. Called from Python it is compiled like any other function.
+and compiled there, once. Called from Python it is compiled like any other function. The kernel at the root of such a tree is
+optimised in one run as well (`KernelCompiler`).
 """
 
 import functools
@@ -12,7 +13,7 @@ from llvmlite import binding
 from numba import njit, types
 from numba.core import config
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, StateDict
+from numba.core.compiler import Compiler
 from numba.core.registry import CPUDispatcher
 
 OPTIMISATION = 2  # LLVM's level for kernels; 3 takes a quarter longer and gives the same speed. Measured.
@@ -61,17 +62,6 @@ class _KernelLibrary(JITCodeLibrary):
         builder.getModulePassManager().run(self._final_module, builder)
 
 
-def _compiled(state, function, library):
-    """Compile by the package's own front end; None: it does not know all of the function."""
-    from ._frontend import Unsupported  # only compilations need it
-    from ._frontend.bridge import compiled
-
-    try:
-        return compiled(state, function, library)
-    except Unsupported:
-        return None
-
-
 class _PartCompiler(Compiler):
     """Numba's pipeline, ending in such a library."""
 
@@ -82,27 +72,16 @@ class _PartCompiler(Compiler):
         self.state.flags.no_compile = True
         self.state.library = _PartLibrary(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.apart = self.apart
-        return _compiled(self.state, func, self.state.library) or super().compile_extra(func)
+        return super().compile_extra(func)
 
 
 class KernelCompiler(Compiler):
     """The pipeline of functions that Python calls, or compiled code by their addresses."""
 
-    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
-        # Numba begins with importing all that a compilation could ask for, SciPy's linear algebra among it
-        self.given = typingctx, targetctx, library, args, return_type, flags, locals
-        self.state = StateDict(
-            typingctx=typingctx, targetctx=targetctx, args=args, return_type=return_type, flags=flags
-        )
-
     def compile_extra(self, func):
         """Compile a Python function."""
-        library = _KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
-        library.enable_object_caching()
-        result = _compiled(self.state, func, library)
-        if result is not None:
-            return result
-        super().__init__(*self.given)
+        self.state.library = _KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.enable_object_caching()  # as Numba does with one of its own
         return super().compile_extra(func)
 
 
@@ -122,7 +101,6 @@ class _PartDispatcher(CPUDispatcher):
         super().__init__(
             py_func, locals or {}, targetoptions, pipeline_class=_ApartCompiler if apart else _PartCompiler
         )
-        self.apart = apart
 
     def add_overload(self, cres):
         """Tell callers which library to link."""

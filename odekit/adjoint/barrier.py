@@ -14,9 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from .. import _jit
-from .._address import data_pointer
 
 SPINS = 4000  # some microseconds of looking before the time slice is given away
 
@@ -26,7 +26,7 @@ def _arrive(typingctx, barrier):
     """Count up barrier[0]; returns the new count."""
 
     def codegen(context, builder, signature, args):
-        place = data_pointer(context, builder, signature.args[0], args[0])
+        place = make_array(signature.args[0])(context, builder, args[0]).data
         one = ir.Constant(ir.IntType(64), 1)
         return builder.add(builder.atomic_rmw("add", place, one, "seq_cst"), one)
 
@@ -38,7 +38,7 @@ def _look(typingctx, barrier, k):
     """barrier[k], as another thread may have just written it."""
 
     def codegen(context, builder, signature, args):
-        place = builder.gep(data_pointer(context, builder, signature.args[0], args[0]), [args[1]])
+        place = builder.gep(make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
         return builder.load_atomic(place, "seq_cst", 8)
 
     return types.int64(barrier, types.int64), codegen
