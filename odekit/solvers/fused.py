@@ -5,6 +5,7 @@ that LLVM vectorises the loop over lanes. The rules are those of `odekit.solvers
 `odekit.solvers.driver`, number by number.
 """
 
+import itertools
 import math
 
 from . import control as C
@@ -24,6 +25,8 @@ from .fused_sweep import (
 from .hermite import HERMITE
 from .lanes import call
 
+#: Components whose sums over the slopes are formed together: with a second sum or a second lane beside them, they fill the registers.
+SUMS_AT_A_TIME = 6
 _LOG2_ERR_OLD_MIN = C.LOG_ERR_OLD_MIN / math.log(2.0)
 
 
@@ -49,27 +52,65 @@ def _slopes(k, n):
     return [f"k{k}_{i}" for i in range(n)]
 
 
-def _evaluation(layout, k, row, c):
-    """Source of stage k: argument and slope."""
+def _evaluation(layout, k, row, c, meanwhile=()):
+    """Source of stage k, argument and slope; `meanwhile` does not need that slope.
+
+    The slopes before the last one are summed already, see `_early`.
+    """
     n = layout.n
     time = "t_new" if c == 1.0 else f"t + {float(c)!r} * h"
-    columns = [[f"k{j}_{i}" for j in range(k)] for i in range(n)]
     lines = [f"scale = {leading(row)!r} * h"]
-    lines += [f"sum{i} = {relative(row, columns[i])}" for i in range(n)]
+    lines += [f"sum{i} = {_late(row, k, i)}" for i in range(n)]
     lines += [f"z{i} = y{i} + scale * sum{i}" for i in range(n)]
+    lines += meanwhile
     return lines + call(time, [f"z{i}" for i in range(n)], _slopes(k, n), [f"p{j}" for j in range(layout.n_params)])
+
+
+def _early(layout, k, row):
+    """Source of the sum in the argument of stage k but for the last slope.
+
+    It stands before the evaluation that gives that slope: while the processor waits for it, it has something to do, and the
+    slope is still in a register when it is needed.
+    """
+    return _sums(layout.n, early=_ratios(row)[: k - 1])
+
+
+def _late(row, k, i):
+    """Source of the whole sum."""
+    *before, weight = _ratios(row)[:k]
+    terms = [f"early{i}"] if any(before) else []
+    if weight != 0:
+        terms += [f"k{k - 1}_{i}" if weight == 1 else f"{weight!r} * k{k - 1}_{i}"]
+    return " + ".join(terms)
+
+
+def _ratios(weights):
+    """Weights in units of the first one that is not zero, which saves a multiplication."""
+    first = leading(weights)
+    return [float(weight / first) for weight in weights]
+
+
+def _sums(n, **weights):
+    """Source of weighted sums of the slopes, each of n components: ``name0, name1, ...``.
+
+    They grow slope by slope: the sums stay in registers, and a weight is loaded once for all of them.
+    """
+    lines = []
+    for first in range(0, n, SUMS_AT_A_TIME):
+        begun = set()
+        for j in range(max(map(len, weights.values()))):
+            for i in range(first, min(first + SUMS_AT_A_TIME, n)):
+                for name, row in weights.items():
+                    if row[j] != 0:
+                        term = f"k{j}_{i}" if row[j] == 1 else f"{float(row[j])!r} * k{j}_{i}"
+                        lines.append(f"{name}{i} {'+=' if (name, i) in begun else '='} {term}")
+                        begun.add((name, i))
+    return lines
 
 
 def leading(weights):
     """The first weight that is not zero."""
     return next(weight for weight in weights if weight != 0)
-
-
-def relative(weights, terms):
-    """Source of a weighted sum in units of its first weight, which saves a multiplication."""
-    first = leading(weights)
-    ratios = [float(weight / first) for weight in weights]
-    return weighted(ratios, terms).replace("1.0 * ", "", 1)
 
 
 def pi_controller(exponent):
@@ -109,14 +150,18 @@ def sweep(table, layout, outputs):
     late = not table.fsal or not any(row[-1] for row in estimates)
     body = attempt_source(layout)
     inner = s - (1 if table.fsal else 0)
-    for k in range(1, inner):
-        body += _evaluation(layout, k, table.A[k], table.c[k])
     last = s - 1 if table.fsal else s
-    body += _evaluation(layout, last, table.b, 1.0)
+    stages = [*((k, table.A[k], table.c[k]) for k in range(1, inner)), (last, table.b, 1.0)]
+    for (k, row, c), (following, next_row, _) in itertools.pairwise([*stages, (None, None, None)]):
+        if k != last:
+            meanwhile = _early(layout, following, next_row)
+        else:
+            meanwhile = _error(table, n) if adaptive and late else []
+        body += _evaluation(layout, k, row, c, meanwhile)
     body += [f"g{i} = k{last}_{i}" for i in range(n)]
     body += [f"unusable = {' + '.join(f'(g{i} - g{i})' for i in range(n))}"]
     if adaptive:
-        body += _error(table, n)
+        body += [] if late else _error(table, n)
         # the estimate may not have seen f(t_new, y_new)
         body += ["err_square = select((err_square <= 1.0) & (not (unusable == 0.0)), math.inf, err_square)"]
     else:
@@ -138,19 +183,20 @@ def sweep(table, layout, outputs):
 
 
 def _error(table, n):
-    """Source of the squared norm of the error estimate; ``sum`` is the sum of the slopes that led to ``z``, see `relative`."""
-    lines = []
+    """Source of the squared norm of the error estimate; ``sum`` is the sum of the slopes that led to ``z``, see `_ratios`."""
+    sums = {"e": table.b_err}
+    if table.b_err_low is not None:
+        # b less the estimate has fewer terms than the estimate itself
+        sums["l"] = [(b - low) / leading(table.b) for b, low in zip(table.b, table.b_err_low, strict=True)]
+    lines = _sums(n, **sums)
     for i in range(n):
-        slopes = [f"k{k}_{i}" for k in range(table.stages)]
         lines += [
             f"a, b = abs(y{i}), abs(z{i})",
             f"weight{i} = 1.0 / (atol{i} + rtol{i} * select(a > b, a, b))",
-            f"e{i} = ({weighted(table.b_err, slopes)}) * weight{i}",
+            f"e{i} *= weight{i}",
         ]
         if table.b_err_low is not None:
-            # b less the estimate has fewer terms than the estimate itself
-            rest = [(b - low) / leading(table.b) for b, low in zip(table.b, table.b_err_low, strict=True)]
-            lines += [f"l{i} = (sum{i} - ({weighted(rest, slopes)})) * weight{i}"]
+            lines += [f"l{i} = (sum{i} - l{i}) * weight{i}"]
     lines += [f"total = {' + '.join(f'e{i} * e{i}' for i in range(n))}"]
     if table.b_err_low is None:
         return [*lines, f"err_square = h * h * total * {1.0 / n!r}"]
@@ -196,7 +242,8 @@ def dense(table, layout):
     for k in range(count):
         body += [f"k{k}_{i} = {element}" for i, element in enumerate(layout.vector("k", k))]
     for j, (c, row) in enumerate(zip(table.extra_c, table.extra_A, strict=True)):
-        body += _evaluation(layout, table.stages + j, row, c)
+        k = table.stages + j
+        body += _early(layout, k, row) + _evaluation(layout, k, row, c)
     rows = _hermite_rows(table, count) if table.dense is None else table.dense
     weights, functions = interpolant.weights(rows), interpolant.basis(len(rows[0]))
     used = [k for k in range(1, len(weights)) if any(weights[k][1:])]
