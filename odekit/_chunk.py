@@ -31,6 +31,8 @@ from .solvers.methods import WITH_MASS, resolve
 
 #: A chunk of the fused tier has at least so many trajectories for each lane: at its end the lanes run empty.
 LANES_PER_CHUNK = 4
+#: On threads they do not: a chunk is worth handing out if it takes longer than that, and threads end together if the last is small.
+FED_CHUNK = 64
 _KEPT_CARRIERS = 8  # that a process keeps ready
 _ready: collections.OrderedDict = collections.OrderedDict()  # digest of a carrier -> Setup, Prepared
 _lock = threading.Lock()
@@ -73,8 +75,8 @@ class Prepared(NamedTuple):
     make_loop : callable
         ``make_loop(batch)`` makes an object with ``start(first, last)`` and ``advance() -> finished``.
     tier, reason : str
-    least : int
-        Number of trajectories below which a chunk is inefficient.
+    least, least_here : int
+        Number of trajectories below which a chunk is inefficient; on threads, which go from one chunk to the next.
     in_python : bool
         Whether Python functions are called back.
     """
@@ -83,6 +85,7 @@ class Prepared(NamedTuple):
     tier: str
     reason: str
     least: int
+    least_here: int
     in_python: bool
 
 
@@ -160,7 +163,7 @@ class Setup:
             try:
                 if self.mass is not None:
                     raise Unsupported("there is a mass matrix")
-                make_loop, lanes = _fused_tier.prepare(self.fun, field, self.batch(first), methods, self.vmath)
+                make_loop, lanes, fed = _fused_tier.prepare(self.fun, field, self.batch(first), methods, self.vmath)
             except Unsupported as error:
                 why = str(error)
                 if self.tier == "fused":
@@ -174,10 +177,11 @@ class Setup:
                     def make_loop(batch):
                         return RescuedLoop(batch, make_lanes(batch), make_single, left)
 
-                return Prepared(make_loop, "fused", "the fastest", LANES_PER_CHUNK * lanes, False)
+                least = LANES_PER_CHUNK * lanes
+                return Prepared(make_loop, "fused", "the fastest", least, FED_CHUNK if fed else least, False)
         kernels = field.kernels()
         make_loop = _member_loops(lambda: kernels, methods, self.mass)
-        return Prepared(make_loop, "single", why, 1, field.calls_python())
+        return Prepared(make_loop, "single", why, 1, 1, field.calls_python())
 
     def _takes_angles(self):
         return self.vmath and takes_angles(self.fun)

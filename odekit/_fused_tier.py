@@ -44,6 +44,8 @@ def prepare(fun, field, batch, methods, with_vmath):
         ``make_loop(batch)``.
     lanes : int
         How many trajectories run side by side.
+    fed : bool
+        Whether they take up the next range of trajectories before the last one has ended, see `LaneLoop.feed`.
 
     Raises
     ------
@@ -77,14 +79,14 @@ def prepare(fun, field, batch, methods, with_vmath):
     if jacobian is not None and not _agreed[jacobian.address]:
         raise Unsupported("the derivatives of fun by dual numbers disagree with difference quotients")
     if len(methods) == 1:
-        return lambda batch: LaneLoop(batch, address, layout), layout.lanes
+        return lambda batch: LaneLoop(batch, address, layout), layout.lanes, True
     lock = threading.Lock()
 
     def implicit():
         with lock:
             return problem.stiff_kernel(jacobian, methods[0].name)
 
-    return lambda batch: PairLoop(batch, kernel, implicit), layout.lanes
+    return lambda batch: PairLoop(batch, kernel, implicit), layout.lanes, False
 
 
 class _Jacobian(NamedTuple):

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import os
 import threading
+import time
 
 #: A chunk for each thread would leave the last one to work alone; so many balance what the trajectories cost.
 CHUNKS_PER_THREAD = 4
@@ -58,15 +59,16 @@ def run(make_loop, ranges, threads, show):
         further ranges itself; each thread has its own.
     ranges : list of (int, int)
     threads : int
-        One means the calling thread.
+        Of which the calling thread is one.
     show : callable or None
         Called now and then.
     """
     waiting, stop = collections.deque(ranges), threading.Event()
 
-    def work():
+    def work(tell=None):
         loop = make_loop()
         feed = getattr(loop, "feed", _nothing)
+        told = time.monotonic()
         while waiting and not stop.is_set():
             try:
                 first, last = waiting.popleft()
@@ -78,15 +80,25 @@ def run(make_loop, ranges, threads, show):
                 feed(waiting)
                 if stop.is_set():
                     return
-                if threads == 1 and show is not None:
-                    show()
+                if tell is not None and time.monotonic() - told > POLL_SECONDS:
+                    tell()
+                    told = time.monotonic()
+
+    def help_out():
+        try:
+            work()
+        except BaseException:
+            stop.set()
+            raise
 
     if threads == 1:
-        work()
+        work(show)
         return
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+    # the calling thread works too: there is no thread too many, and one less to start
+    with concurrent.futures.ThreadPoolExecutor(threads - 1) as pool:
         try:
-            pending = {pool.submit(work) for _ in range(threads)}
+            pending = {pool.submit(help_out) for _ in range(threads - 1)}
+            work(show)
             while pending:
                 done, pending = concurrent.futures.wait(pending, POLL_SECONDS, concurrent.futures.FIRST_COMPLETED)
                 for future in done:

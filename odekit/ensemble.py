@@ -184,7 +184,8 @@ def solve_ensemble(
                 )
             else:
                 failures = []
-                _here(prepared, sink.batch, _threads.chunks(count, chunksize, threads, prepared.least), threads, show)
+                ranges = _threads.chunks(count, chunksize, threads, prepared.least_here)
+                _here(prepared, sink.batch, ranges, threads, show)
             if show is not None:
                 show(sink.done())
     except KeyboardInterrupt as interrupt:
