@@ -86,7 +86,9 @@ NATIVE_FORMS = [void_cfunc, status_cfunc, void_cfunc.address, void_cfunc.ctypes,
 
 
 @pytest.mark.parametrize("method", ["tsit5", "radau"])
-@pytest.mark.parametrize("fun", PYTHON_FORMS + NATIVE_FORMS, ids=repr)
+@pytest.mark.parametrize(
+    "fun", PYTHON_FORMS + NATIVE_FORMS, ids=lambda form: getattr(form, "__name__", type(form).__name__)
+)
 def test_every_form(fun, method):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # none of them may fall back to Python
