@@ -72,7 +72,7 @@ class ForcedDeLaN(NetworkField):
         return f"ForcedDeLaN({self.model!r})"
 
 
-class DrivenDeLaN(ForcedDeLaN):
+class DrivenDeLaN(NetworkField):
     """The model under forces that are a function of time; its state is (q, v). For rollouts.
 
     Parameters
@@ -83,10 +83,13 @@ class DrivenDeLaN(ForcedDeLaN):
     t0 : float
     """
 
+    dtype = "float64"
+    params = ForcedDeLaN.params
+
     def __init__(self, model, force, t0):
         from ..field import UserField  # brings the compiler along
 
-        super().__init__(model)
+        self.model = model
         k = model.dim // 2
         value = np.asarray(force(t0))
         if value.shape != (k,) or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
