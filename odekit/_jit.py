@@ -169,7 +169,7 @@ summing_core = part(**{**PART_OPTIONS, "fastmath": FASTMATH | {"reassoc"}}, forc
 #: narrow bands take 3.1 us for a thousand unknowns, else 4.9).
 loop_core = njit(**CORE_OPTIONS, forceinline=True)
 #: The same for loops over many numbers that are called in many places: each is compiled once, not in each place.
-core_apart = part(**PART_OPTIONS, apart=True)
+core_apart = part(**PART_OPTIONS, forceinline=False, apart=True)  # False: else a caller hands its own on
 #: The same for functions that return views, which no call without reference counts can: their source is put in place of the call.
 view_maker = njit(**CORE_OPTIONS, inline="always")
 
