@@ -88,7 +88,7 @@ def _on_duals(name, parameters, *results):
     from ._lane_derivative import DUAL_PIPELINE
 
     source = source_of(f"{name}_nested", parameters, *results)
-    return njit(**_OPTIONS, pipeline_class=DUAL_PIPELINE)(_jit.exec_source(source, f"{name}_nested", _NAMESPACE))
+    return _jit.part(**_OPTIONS, pipeline=DUAL_PIPELINE)(_jit.exec_source(source, f"{name}_nested", _NAMESPACE))
 
 
 def _rule(kind, plain, name, parameters, *results):

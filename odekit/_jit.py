@@ -104,8 +104,8 @@ def package_stamp(networks=False):
     str
     """
     digest = hashlib.sha256()
-    names = ("_jit.py", "_address.py", "_kernel_cache.py", "_parts.py", "_solver_type.py", "compiled.py")
-    sources = [*(_PACKAGE / name for name in names), *_PACKAGE.glob("solvers/**/*.py")]
+    names = ("_jit", "_address", "_kernel_cache", "_parts", "_templates", "_solver_type", "compiled")
+    sources = [*(_PACKAGE / f"{name}.py" for name in names), *_PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [path for folder in NETWORK_FOLDERS for path in _PACKAGE.glob(f"{folder}/*.py")]
     for path in sorted(sources):

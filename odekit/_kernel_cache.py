@@ -15,7 +15,7 @@ from numba.core.sigutils import normalize_signature
 from ._parts import KernelCompiler
 
 
-def _outside(library):
+def outside(library):
     """Names of the functions and variables that a compiled library expects to find in the process."""
     module = library._final_module
     values = (*module.functions, *module.global_variables)
@@ -26,19 +26,24 @@ def _missing(names):
     return any(binding.address_of_symbol(name) is None for name in names)
 
 
+def make_present(names, target_context):
+    """Import what of Numba has to be there before a kernel is linked, and no more."""
+    if _missing(names):
+        rtsys.initialize(target_context)  # Numba's reference counts
+    if _missing(names):
+        target_context.refresh()
+
+
 class _KernelFile(caching.CompileResultCacheImpl):
     def get_filename_base(self, fullname, abiflags):
         return f"{super().get_filename_base(fullname, abiflags)}-kernel"  # Numba cannot read it
 
     def reduce(self, cres):
-        return _outside(cres.library), super().reduce(cres)
+        return outside(cres.library), super().reduce(cres)
 
     def rebuild(self, target_context, payload):
         names, payload = payload
-        if _missing(names):
-            rtsys.initialize(target_context)  # Numba's reference counts
-        if _missing(names):
-            target_context.refresh()
+        make_present(names, target_context)
         return super().rebuild(target_context, payload)
 
 

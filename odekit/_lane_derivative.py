@@ -2,7 +2,7 @@
 
 import math
 
-from numba import njit, types
+from numba import types
 from numba.core import ir
 from numba.core.compiler_machinery import register_pass
 from numba.core.ir_utils import find_callname, get_definition, guard
@@ -12,10 +12,11 @@ from . import _jit, vmath
 from ._dual import Dual, derivative, seed
 from ._dual_functions import replacement
 from ._fingerprint import fingerprint
-from ._lane_field import FIELD_OPTIONS, digest, keep, on_stack, renamed, stamp, unpacked
-from ._passes import ReplaceCalls, compiler
+from ._lane_field import FIELD_OPTIONS, digest, keep, on_stack, part_compiler, renamed, stamp, unpacked
+from ._passes import ReplaceCalls
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
+from ._templates import Filling
 from ._wrap import reason
 from ._wrapper_source import Unsupported, parameters_size
 
@@ -44,7 +45,7 @@ def _name_of(func_ir, call):
     return found[0] if found and (found[1] in _MODULES or str(found[1]).startswith("odekit.vmath")) else None
 
 
-DUAL_PIPELINE = compiler(ReturnTuples, HalfPowers, UseDualFunctions)
+DUAL_PIPELINE = part_compiler(ReturnTuples, HalfPowers, UseDualFunctions)
 
 
 @intrinsic
@@ -73,7 +74,7 @@ def lane_jacobian(function, n, structure, in_place=False, time=False):
 
     Returns
     -------
-    jacobian : Numba dispatcher
+    jacobian : Filling
         ``jacobian(t, y0, ..., p0, ...) -> ((df0/dy0, df0/dy1, ...), (df1/dy0, ...), ..., raised)``; each row ends with the
         derivative with respect to t, if that is wanted.
     identity : str
@@ -133,9 +134,10 @@ def _jacobian(function, n, structure, in_place, time, uniform, identity):
     lines += ["    try:", f"        {call}", "    except Exception:", f"        return {', '.join(nothing)}, 1"]
     lines += [f"    return {', '.join(rows)}, 0"]
     namespace = {"user": user, "math": math, "seed": seed, "derivative": derivative, "dual_array": _dual_array}
-    return njit(**FIELD_OPTIONS)(
-        _jit.exec_source(f"# {identity}\n" + "\n".join(lines) + "\n", "lane_jacobian", namespace)
-    )
+    plain = _jit.exec_source(f"# {identity}\n" + "\n".join(lines) + "\n", "lane_jacobian", namespace)
+    row = types.UniTuple(types.float64, n + time)
+    result = types.Tuple((row,) * n + (types.int64,))
+    return Filling(_jit.part(**FIELD_OPTIONS)(plain), 1 + n + parameters_size(structure), result)
 
 
 def _kernel(jacobian, n, n_params, time, identity):
@@ -151,5 +153,5 @@ def _kernel(jacobian, n, n_params, time, identity):
         *(f"    out[{n * n + i}] = {row[n]}" for i, row in enumerate(rows) if time),
         "    return raised",
     ]
-    function = _jit.exec_source("\n".join(source) + "\n", "jacobian_kernel", {"jacobian": jacobian})
+    function = _jit.exec_source("\n".join(source) + "\n", "jacobian_kernel", {"jacobian": jacobian.function})
     return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, **_jit.CORE_OPTIONS)

@@ -13,7 +13,7 @@ import pathlib
 import types as python_types
 
 from llvmlite import ir as llvm
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.core.compiler_machinery import register_pass
 from numba.core.ir_utils import find_callname, guard
@@ -23,8 +23,10 @@ from . import _jit, vmath
 from ._address import build_view, float64_array
 from ._capture import surroundings
 from ._fingerprint import fingerprint
+from ._parts import PartCompiler
 from ._passes import ReplaceCalls, compiler
 from ._returns import ReturnTuples
+from ._templates import Filling
 from ._wrapper_source import Unsupported, parameters_size
 
 #: Contraction lets multiplications and additions fuse; everything else stays as the user wrote it.
@@ -38,6 +40,8 @@ _ELEMENTARY = frozenset(
     "exp expm1 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh cbrt exp2 hypot".split()
 )
 _LONGEST_ARRAY = 64  # an argument that is a longer vector would take too many registers
+
+part_compiler = functools.partial(compiler, base=PartCompiler)
 
 _KEPT = 64
 _known: dict = {}  # identity -> field, so that a second call with the same function finds its kernel
@@ -60,7 +64,7 @@ class UseVmath(ReplaceCalls):
         return _replacement(found[0]) if found and found[1] in _MODULES else None
 
 
-_COMPILERS = {True: compiler(ReturnTuples, UseVmath), False: compiler(ReturnTuples)}
+_COMPILERS = {True: part_compiler(ReturnTuples, UseVmath), False: part_compiler(ReturnTuples)}
 
 
 @intrinsic
@@ -163,7 +167,7 @@ def renamed(function, name, pipeline, done):
                 scope[used] = compiled
     copy = python_types.FunctionType(plain.__code__, scope, name, plain.__defaults__, tuple(cells) or None)
     copy.__qualname__, copy.__kwdefaults__, copy.__module__ = name, plain.__kwdefaults__, _jit.__name__
-    done[plain] = njit(**FIELD_OPTIONS, pipeline_class=pipeline)(copy)
+    done[plain] = _jit.part(**FIELD_OPTIONS, pipeline=pipeline)(copy)
     return done[plain]
 
 
@@ -186,7 +190,7 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
 
     Returns
     -------
-    field : Numba dispatcher
+    field : Filling
         ``field(t, y0, ..., p0, ...) -> (f0, ..., raised)``; `raised` is 0 or 1.
     identity : str
         A fingerprint of all that goes into it.
@@ -223,7 +227,13 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
     source = f"# {identity}\n" + "\n".join(lines) + "\n"
     namespace = {"user": user, "math": math, "stack_array": stack_array}
     plain = _jit.exec_source(source, "lane_field", namespace)
-    return keep(_known, identity, njit(**FIELD_OPTIONS)(plain)), identity
+    field = Filling(_jit.part(**FIELD_OPTIONS)(plain), 1 + n + n_params, numbers_and_flag(outputs))
+    return keep(_known, identity, field), identity
+
+
+def numbers_and_flag(count):
+    """Numba type of so many numbers and a flag."""
+    return types.Tuple((types.float64,) * count + (types.int64,))
 
 
 def keep(known, key, value):

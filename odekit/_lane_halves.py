@@ -2,10 +2,9 @@
 
 import functools
 
-from numba import njit
-
 from . import _jit
-from ._lane_field import FIELD_OPTIONS, lane_function
+from ._lane_field import FIELD_OPTIONS, lane_function, numbers_and_flag
+from ._templates import Filling
 from ._wrapper_source import parameters_size
 
 
@@ -52,12 +51,15 @@ def lane_halves(system, n, structure, with_vmath=True):
         f"    {', '.join(v)}, worse = force({', '.join(['t', *q, *a])})",
         f"    return {', '.join([*u, *v])}, bad | worse",
     ]
-    return {"velocity": velocity, "force": force, "field": _both("\n".join(lines) + "\n", velocity, force)}, identity
+    both = _both("\n".join(lines) + "\n", n, 1 + n + len(a), velocity, force)
+    return {"velocity": velocity, "force": force, "field": both}, identity
 
 
 @functools.lru_cache(maxsize=64)
-def _both(source, velocity, force):
-    return njit(**FIELD_OPTIONS)(_jit.exec_source(source, "both_halves", {"velocity": velocity, "force": force}))
+def _both(source, n, n_arguments, velocity, force):
+    parts = {"velocity": velocity.function, "force": force.function}
+    function = _jit.part(**FIELD_OPTIONS)(_jit.exec_source(source, "both_halves", parts))
+    return Filling(function, n_arguments, numbers_and_flag(n))
 
 
 @functools.lru_cache(maxsize=64)
@@ -65,4 +67,5 @@ def _identity(m, n_params):
     """The velocity of a system of second order."""
     p, a = [f"p{i}" for i in range(m)], [f"a{i}" for i in range(n_params)]
     source = f"def same({', '.join(['t', *p, *a])}):\n    return {', '.join(p)}, 0\n"
-    return njit(**FIELD_OPTIONS)(_jit.exec_source(source, "same", {}))
+    function = _jit.part(**FIELD_OPTIONS)(_jit.exec_source(source, "same", {}))
+    return Filling(function, 1 + m + n_params, numbers_and_flag(m))

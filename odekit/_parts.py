@@ -45,7 +45,7 @@ class _PartLibrary(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout
 
 
-class _KernelLibrary(JITCodeLibrary):
+class KernelLibrary(JITCodeLibrary):
     """LLVM code of a kernel and all that is in it.
 
     LLVM sees it once and as a whole. Numba's way, every function by itself and then all of them twice, takes three times as long, and
@@ -55,6 +55,15 @@ class _KernelLibrary(JITCodeLibrary):
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout
 
+    def take(self, module):
+        """Make a whole LLVM module the library's own, optimised and compiled."""
+        self._final_module = module
+        module.name = self.name
+        module.data_layout = self._codegen._data_layout
+        self._optimize_final_module()
+        module.verify()
+        self._finalize_final_module()
+
     def _optimize_final_module(self):
         options = binding.create_pipeline_tuning_options(speed_level=min(int(config.OPT), OPTIMISATION))
         options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = True, False, False
@@ -62,7 +71,7 @@ class _KernelLibrary(JITCodeLibrary):
         builder.getModulePassManager().run(self._final_module, builder)
 
 
-class _PartCompiler(Compiler):
+class PartCompiler(Compiler):
     """Numba's pipeline, ending in such a library."""
 
     apart = False
@@ -80,12 +89,12 @@ class KernelCompiler(Compiler):
 
     def compile_extra(self, func):
         """Compile a Python function."""
-        self.state.library = _KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library = KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()  # as Numba does with one of its own
         return super().compile_extra(func)
 
 
-class _ApartCompiler(_PartCompiler):
+class _ApartCompiler(PartCompiler):
     """The same for functions that stay functions of their own."""
 
     apart = True
@@ -97,10 +106,8 @@ _NO_WRAPPERS = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper"
 class _PartDispatcher(CPUDispatcher):
     """A compiled function that other compiled functions call."""
 
-    def __init__(self, py_func, locals=None, targetoptions=None, apart=False):
-        super().__init__(
-            py_func, locals or {}, targetoptions, pipeline_class=_ApartCompiler if apart else _PartCompiler
-        )
+    def __init__(self, py_func, locals=None, targetoptions=None, pipeline_class=PartCompiler):
+        super().__init__(py_func, locals or {}, targetoptions, pipeline_class=pipeline_class)
 
     def add_overload(self, cres):
         """Tell callers which library to link."""
@@ -127,16 +134,21 @@ class _PartDispatcher(CPUDispatcher):
         return self._whole.stats
 
 
-def part(apart=False, **options):
+def part(apart=False, pipeline=None, **options):
     """Decorator for parts of kernels.
 
     Parameters
     ----------
     apart : bool
         Whether it stays a function of its own there: for loops that are called in many places and are long beside a call.
+    pipeline : class, optional
+        Derived from `PartCompiler`, where Numba's own pipeline does not do.
     **options
         Of ``numba.njit``, but for the cache: a part is kept on disk with the kernels that it is in.
     """
     if config.DISABLE_JIT:
         return njit(**options)
-    return lambda function: _PartDispatcher(function, targetoptions={**options, **_NO_WRAPPERS}, apart=apart)
+    pipeline = pipeline or (_ApartCompiler if apart else PartCompiler)
+    return lambda function: _PartDispatcher(
+        function, targetoptions={**options, **_NO_WRAPPERS}, pipeline_class=pipeline
+    )

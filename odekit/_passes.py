@@ -1,18 +1,20 @@
 """What passes over Numba's untyped representation of a function share: a pipeline with them, and the replacing of calls."""
 
 from numba.core import ir
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import Compiler, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass
 from numba.core.ir_utils import mk_unique_var
 from numba.core.untyped_passes import IRProcessing
 
 
-def compiler(*passes):
+def compiler(*passes, base=Compiler):
     """Numba's nopython pipeline with passes over the untyped representation in it, the last of which runs first.
 
     Parameters
     ----------
     *passes : class
+    base : class
+        Of the pipeline, `odekit._parts.PartCompiler` for parts of kernels.
 
     Returns
     -------
@@ -20,7 +22,7 @@ def compiler(*passes):
         For ``njit``, as `pipeline_class`.
     """
 
-    class PassesCompiler(CompilerBase):
+    class PassesCompiler(base):
         def define_pipelines(self):
             pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
             for a_pass in passes:

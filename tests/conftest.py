@@ -1,9 +1,13 @@
 """Shared by all tests: their folder is importable, so that they can share problems; SciPy's marks are known."""
 
 import pathlib
+import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+# a shell has jobs in the background ignore Ctrl-C, and their children with them
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):

@@ -31,12 +31,12 @@ def explicit(name, n, n_params, outputs, field, identity, paired=False, events=(
     n, n_params : int
     outputs : bool
         Whether states inside the span are kept.
-    field : Numba dispatcher
+    field : odekit._templates.Filling
     identity : str
         Of field and events, see `odekit._lane_field.lane_function`.
     paired : bool
         Whether it is that of an automatic pair.
-    events : tuple of (Numba dispatcher, float)
+    events : tuple of (odekit._templates.Filling, float)
         Event functions, and their directions.
 
     Returns
@@ -50,9 +50,9 @@ def explicit(name, n, n_params, outputs, field, identity, paired=False, events=(
     sources = {"sweep": fused.sweep(table, layout, outputs)}
     if outputs:
         sources["dense"] = fused.dense(table, layout)
-    more, namespace = _finding(layout, events)
-    namespace |= {"field": field}
-    return lane_loop.kernel(name, layout, table.embedded_order, sources | more, namespace, identity), layout
+    more, fillings = _finding(layout, events)
+    fillings |= {"field": field}
+    return lane_loop.kernel(name, layout, table.embedded_order, sources | more, fillings, identity), layout
 
 
 def _finding(layout, events, on_dense=False):
@@ -73,11 +73,11 @@ def symplectic(name, n, n_params, outputs, velocity, force, field, identity, eve
     n, n_params : int
     outputs : bool
         Whether states inside the span are kept.
-    velocity, force, field : Numba dispatcher
+    velocity, force, field : odekit._templates.Filling
         See `odekit._lane_halves.lane_halves`.
     identity : str
         Of all functions.
-    events : tuple of (Numba dispatcher, float)
+    events : tuple of (odekit._templates.Filling, float)
         As above.
 
     Returns
@@ -90,9 +90,9 @@ def symplectic(name, n, n_params, outputs, velocity, force, field, identity, eve
     sources = {"sweep": fused_symplectic.sweep(SPLITTINGS[name], layout, outputs)}
     if outputs:
         sources["dense"] = fused_symplectic.dense(layout)
-    more, namespace = _finding(layout, events)
-    namespace |= {"velocity": velocity, "force": force, "field": field}
-    return lane_loop.kernel(name, layout, 0, sources | more, namespace, identity), layout
+    more, fillings = _finding(layout, events)
+    fillings |= {"velocity": velocity, "force": force, "field": field}
+    return lane_loop.kernel(name, layout, 0, sources | more, fillings, identity), layout
 
 
 @functools.lru_cache(maxsize=64)
@@ -105,14 +105,14 @@ def rosenbrock(name, n, n_params, outputs, field, jacobian, timed, identity, par
     n, n_params : int
     outputs : bool
         Whether states inside the span are kept.
-    field, jacobian : Numba dispatcher
+    field, jacobian : odekit._templates.Filling
     timed : bool
         Whether the field depends on t, so that `jacobian` gives the derivatives with respect to t too.
     identity : str
         Of field, events and Jacobian, see `odekit._lane_derivative.lane_jacobian`.
     partner : str, optional
         Explicit method of an automatic pair.
-    events : tuple of (Numba dispatcher, float)
+    events : tuple of (odekit._templates.Filling, float)
         As above.
 
     Returns
@@ -126,11 +126,11 @@ def rosenbrock(name, n, n_params, outputs, field, jacobian, timed, identity, par
     sources = {"sweep": fused_rosenbrock.sweep(table, layout, outputs, timed, EXPLICIT.get(partner))}
     if outputs:
         sources["dense"] = fused_rosenbrock.dense(table, layout)
-    more, namespace = _finding(layout, events, on_dense=True)
-    namespace |= {"field": field, "jacobian": jacobian}
+    more, fillings = _finding(layout, events, on_dense=True)
+    fillings |= {"field": field, "jacobian": jacobian}
     return (
         lane_loop.kernel(
-            name, layout, table.embedded_order, sources | more, namespace, identity, events_on_dense=len(events) > 0
+            name, layout, table.embedded_order, sources | more, fillings, identity, events_on_dense=len(events) > 0
         ),
         layout,
     )

@@ -1,16 +1,11 @@
 """Arithmetic of generated lane code: selection without branches, logarithm and power of two that vectorise."""
 
-import functools
-
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .. import _jit
-
-#: Parts of a kernel: compiled into it, not cached by themselves.
-part = functools.partial(njit, **{**_jit.CORE_OPTIONS, "cache": False})
 
 
 @intrinsic
@@ -85,7 +80,7 @@ _TWO_52_BITS = 0x4330000000000000
 _MANTISSA, _HALF_BITS, _SHIFT = 0x000FFFFFFFFFFFFF, 0x3FE6A09E667F3BCD, 0x3FF0000000000000 - 0x3FE6A09E667F3BCD
 
 
-@part(forceinline=True)
+@_jit.inlined_core
 def log2_of(x):
     """Logarithm of a normal positive number to 1e-9, below what rounding leaves of an error estimate; it vectorises."""
     bits = bits_of(x) + _SHIFT  # x = 2^k m with sqrt(1/2) <= m < sqrt(2)
@@ -98,7 +93,7 @@ def log2_of(x):
     return exponent + u * (low + w * (high + w * 0.3205988979753252))
 
 
-@part(forceinline=True)
+@_jit.inlined_core
 def exp2_of(x):
     """Power of two to 1e-9, for |x| <= 100."""
     shifted = x + ROUND

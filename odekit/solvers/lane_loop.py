@@ -7,14 +7,15 @@ import math
 import numpy as np
 
 from .. import _jit
+from .._templates import linked_address
 from . import fused_events
 from . import lanes as L
 from .event_log import EventLog
-from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, part, pointer, select
+from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, pointer, select
 from .lane_sources import begin_source, run_source
 
 
-def kernel(name, layout, order, sources, namespace, identity, events_on_dense=False):
+def kernel(name, layout, order, sources, fillings, identity, events_on_dense=False):
     """Address of the kernel ``lanes(addresses, control, w, settings) -> finished``.
 
     Parameters
@@ -26,10 +27,10 @@ def kernel(name, layout, order, sources, namespace, identity, events_on_dense=Fa
         Of the error estimate, for the first step.
     sources : dict
         Source of ``sweep`` and, for outputs, of ``dense``.
-    namespace : dict
-        What they need; ``field`` is the user's function.
+    fillings : dict
+        Functions of the user that they call, from `odekit._lane_field`; one of them is ``field``.
     identity : str
-        Fingerprint of the user's function: it is in every name.
+        Fingerprint of these functions.
     events_on_dense : bool
         See `odekit.solvers.fused_events`.
 
@@ -37,20 +38,16 @@ def kernel(name, layout, order, sources, namespace, identity, events_on_dense=Fa
     -------
     int
     """
-    scope = {f.__name__: f for f in (math, align_stack, bits_of, pointer, select, log2_of, exp2_of)} | namespace
-    has_dense = "dense" in sources
-    run = run_source(layout, has_dense, identity, events_on_dense)
-    sources = {
-        "begin": begin_source(layout, order, identity),
-        **{k: f"# {identity}\n{v}" for k, v in sources.items()},
-        **run,
-    }
+    scope = {f.__name__: f for f in (math, align_stack, bits_of, pointer, select, log2_of, exp2_of)}
+    scope |= {called: filling.placeholder(called) for called, filling in fillings.items()}
+    run = run_source(layout, "dense" in sources, events_on_dense)
+    sources = {"begin": begin_source(layout, order), **sources, **run}
     main = sources.pop("lanes")
     for part_name, source in sources.items():
-        scope[part_name] = part(_jit.exec_source(source, part_name, scope))
+        scope[part_name] = _jit.core_apart(_jit.exec_source(source, part_name, scope))
     everything = "".join(f"# {part_name} {_jit.digest(source)}\n" for part_name, source in sources.items())
     function = _jit.exec_source(everything + main, f"lanes_{name}", scope, defined="lanes")
-    return _jit.cfunc_address(function, _jit.STEP_SIGNATURE, **_jit.CORE_OPTIONS)
+    return linked_address(function, _jit.STEP_SIGNATURE, fillings, identity)
 
 
 def _aligned(size):

@@ -15,7 +15,7 @@ _RETCODES = {L.DONE: Retcode.SUCCESS, L.MAX_STEPS: Retcode.MAX_STEPS, L.TOO_SMAL
 _MORE_COUNTERS = (("njev", B.NJEV), ("njev", B.NLU), ("nswitch", B.NSWITCH))
 
 
-def begin_source(layout, order, identity):
+def begin_source(layout, order):
     """Source of ``begin``: put trajectory k into a lane, evaluate the field, choose the first step; the lane's status."""
     n, at = layout.n, layout.at
     y, f = [f"y{i}" for i in range(n)], [f"f{i}" for i in range(n)]
@@ -72,10 +72,10 @@ def begin_source(layout, order, identity):
         f"return {L.DONE}.0 if t == t_end else {L.RUN}.0",
     ]
     head = "def begin(w, lane, k, spans, starts, params, rtol, atol, first_step, max_step):"
-    return f"# {identity}\n{head}\n" + "".join(f"    {line}\n" for line in body)
+    return f"{head}\n" + "".join(f"    {line}\n" for line in body)
 
 
-def run_source(layout, has_dense, identity, events_on_dense):
+def run_source(layout, has_dense, events_on_dense):
     """Source of the kernel: sweeps, outputs, and lanes that finish and take up the next trajectory."""
     at, n, lanes = layout.at, layout.n, layout.lanes
     y, paired = layout.vector("y"), fused_auto.is_pair(layout)
@@ -195,11 +195,10 @@ def run_source(layout, has_dense, identity, events_on_dense):
         f"    ends[2 * k], ends[2 * k + 1] = {at(L.T)}, {at(L.H)} * {at(L.DIRECTION)}",
         "",
     ]
-    mark = f"# {identity}\n"
     sources = {"finish": finish, "take": take, "lanes": lines}
     if has_dense:
         sources = {"emit": _emit_lines(layout), **sources}
-    return {name: mark + "\n".join(source) for name, source in sources.items()}
+    return {name: "\n".join(source) for name, source in sources.items()}
 
 
 # an automatic pair: trajectories wait as columns of the rows that both kernels share, one behind the other
