@@ -15,7 +15,6 @@ behind it:
 import _thread
 import contextlib
 import ctypes
-import functools
 import hashlib
 import linecache
 import pathlib
@@ -51,10 +50,11 @@ from ._address import (
 )
 from ._kernel_cache import cached_cfunc, cached_njit
 from ._parts import part
+from ._stamp import GENERATED, GENERATED_NETWORK, PACKAGE, of_networks, package_stamp
 
 __all__ = [
     "JIT_DISABLED", "SCALAR_CTYPE", "call_kernel", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",
-    "memory_float", "memory_int", "part", "single", "state_view_intrinsics", "tail", "view1", "view1c", "view1d", "view1i", "view2",
+    "memory_float", "memory_int", "package_stamp", "part", "single", "state_view_intrinsics", "tail", "view1", "view1c", "view1d", "view1i", "view2",
     "view2c", "view3",
 ]  # fmt: skip
 
@@ -70,12 +70,6 @@ CORE_OPTIONS = {**KERNEL_OPTIONS, "_nrt": False}
 #: The same for what only other kernels call, see `odekit._parts`.
 PART_OPTIONS = {key: value for key, value in CORE_OPTIONS.items() if key != "cache"}
 
-_PACKAGE = pathlib.Path(__file__).parent
-_GENERATED = "<odekit "  # how the file name of generated source begins
-_GENERATED_NETWORK = "<odekit nn "
-#: Folders on whose kernels no solver depends.
-NETWORK_FOLDERS = ("vmath", "nn", "adjoint")
-
 _f8p = types.CPointer(types.float64)
 _i8p = types.CPointer(types.int64)
 
@@ -88,29 +82,6 @@ STEP_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p)
 MATRIX_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p, _f8p, types.int64)
 #: ``int64 f(int64 *plan, int64 *iw, double *w, double *p, double *log, double *t, double *y, int64 m)``: a whole solve.
 WHOLE_SIGNATURE = types.int64(_i8p, _i8p, _f8p, _f8p, _f8p, _f8p, _f8p, types.int64)
-
-
-@functools.cache
-def package_stamp(networks=False):
-    """Hash of the package's kernel sources; a cached kernel of another stamp is not used.
-
-    Parameters
-    ----------
-    networks : bool
-        Whether to include the networks, on which no solver depends.
-
-    Returns
-    -------
-    str
-    """
-    digest = hashlib.sha256()
-    names = ("_jit", "_address", "_kernel_cache", "_parts", "_templates", "_solver_type", "compiled")
-    sources = [*(_PACKAGE / f"{name}.py" for name in names), *_PACKAGE.glob("solvers/**/*.py")]
-    if networks:
-        sources += [path for folder in NETWORK_FOLDERS for path in _PACKAGE.glob(f"{folder}/*.py")]
-    for path in sorted(sources):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def cache_directory():
@@ -135,15 +106,14 @@ class _PackageCacheLocator(caching._CacheLocator):
         return str(cache_directory())
 
     def get_source_stamp(self):
-        path = pathlib.Path(self._py_file)
-        return package_stamp(path.parent.name in NETWORK_FOLDERS or path.name.startswith(_GENERATED_NETWORK))
+        return package_stamp(of_networks(self._py_file))
 
     def get_disambiguator(self):
         return str(self._lineno)
 
     @classmethod
     def from_function(cls, py_func, py_file):
-        if not (py_file.startswith(_GENERATED) or pathlib.Path(py_file).is_relative_to(_PACKAGE)):
+        if not (py_file.startswith(GENERATED) or pathlib.Path(py_file).is_relative_to(PACKAGE)):
             return None
         self = cls(py_func, py_file)
         try:
@@ -203,7 +173,7 @@ def exec_source(source, name, namespace, networks=False, defined=None):
     function
     """
     fingerprint = digest(source)
-    filename = f"{_GENERATED_NETWORK if networks else _GENERATED}{name} {fingerprint}>"
+    filename = f"{GENERATED_NETWORK if networks else GENERATED}{name} {fingerprint}>"
     # numba rebuilds a cached function's environment by importing this module name
     scope = {**namespace, "__name__": __name__}
     exec(compile(source, filename, "exec"), scope)

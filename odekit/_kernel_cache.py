@@ -5,6 +5,8 @@ third of a second, for a kernel that takes milliseconds to load. Here the kernel
 written beside it; if that is not all there, Numba's modules are imported after all, before it is linked.
 """
 
+import contextlib
+
 from llvmlite import binding
 from numba import njit
 from numba.core import caching, config
@@ -12,12 +14,13 @@ from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 from numba.core.sigutils import normalize_signature
 
-from ._parts import KernelCompiler
+from ._parts import KernelCompiler, finished
+from ._shipped import is_recording, ship, shipped
+from ._stamp import of_networks, vector_registers
 
 
-def outside(library):
-    """Names of the functions and variables that a compiled library expects to find in the process."""
-    module = library._final_module
+def outside(module):
+    """Names of the functions and variables that a compiled LLVM module expects to find in the process."""
     values = (*module.functions, *module.global_variables)
     return sorted(value.name for value in values if value.is_declaration and not value.name.startswith("llvm."))
 
@@ -39,7 +42,7 @@ class _KernelFile(caching.CompileResultCacheImpl):
         return f"{super().get_filename_base(fullname, abiflags)}-kernel"  # Numba cannot read it
 
     def reduce(self, cres):
-        return outside(cres.library), super().reduce(cres)
+        return outside(cres.library._final_module), super().reduce(cres)
 
     def rebuild(self, target_context, payload):
         names, payload = payload
@@ -52,7 +55,33 @@ class _KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig, target_context):
         with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
+            return self._load_overload(sig, target_context) or self._finish(sig, target_context)
+
+    def save_overload(self, sig, data):
+        super().save_overload(sig, data)
+        if is_recording() and data.library.bitcode is not None:
+            _, (_, *rest) = self._impl.reduce(data)
+            ship(self._shipped_as(sig, data.target_context), (data.library.name, data.library.bitcode, rest))
+
+    def _finish(self, sig, target_context):
+        """Compile the bitcode that came with the package, if there is any."""
+        found = shipped(self._shipped_as(sig, target_context))
+        if found is None:
+            return None
+        name, bitcode, rest = found
+        module = binding.parse_bitcode(bitcode)
+        state = finished(name, module, target_context.codegen())
+        payload = outside(module), (state, *rest)
+        with contextlib.suppress(OSError):  # a read-only folder
+            self._impl.locator.ensure_cache_path()
+            self._cache_file.save(self._index_key(sig, target_context.codegen()), payload)
+        return self._impl.rebuild(target_context, payload)
+
+    def _shipped_as(self, sig, target_context):
+        """Under what a kernel is shipped: not what Numba knows of the processor, but the vectors for which products are written."""
+        signature, _, (_, closure) = self._index_key(sig, target_context.codegen())
+        vectors = vector_registers() if of_networks(self._py_func.__code__.co_filename) else None
+        return self._impl.filename_base, str(signature), closure, vectors
 
 
 def cached_njit(**options):

@@ -16,6 +16,8 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.registry import CPUDispatcher
 
+from ._shipped import is_recording
+
 OPTIMISATION = 2  # LLVM's level for kernels; 3 takes a quarter longer and gives the same speed. Measured.
 
 
@@ -45,7 +47,7 @@ class _PartLibrary(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout
 
 
-class KernelLibrary(JITCodeLibrary):
+class _KernelLibrary(JITCodeLibrary):
     """LLVM code of a kernel and all that is in it.
 
     LLVM sees it once and as a whole. Numba's way, every function by itself and then all of them twice, takes three times as long, and
@@ -55,20 +57,40 @@ class KernelLibrary(JITCodeLibrary):
     def _optimize_functions(self, ll_module):
         ll_module.data_layout = self._codegen._data_layout
 
-    def take(self, module):
-        """Make a whole LLVM module the library's own, optimised and compiled."""
-        self._final_module = module
-        module.name = self.name
-        module.data_layout = self._codegen._data_layout
-        self._optimize_final_module()
-        module.verify()
-        self._finalize_final_module()
+    bitcode = None  # of the whole before it was optimised, while kernels for a wheel are compiled
 
     def _optimize_final_module(self):
-        options = binding.create_pipeline_tuning_options(speed_level=min(int(config.OPT), OPTIMISATION))
-        options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = True, False, False
-        builder = binding.create_pass_builder(self._codegen._tm, options)
-        builder.getModulePassManager().run(self._final_module, builder)
+        if is_recording():
+            self.bitcode = self._final_module.as_bitcode()
+        optimise(self._final_module, self._codegen)
+
+
+def optimise(module, codegen):
+    """Optimise the LLVM module of a whole kernel."""
+    options = binding.create_pipeline_tuning_options(speed_level=min(int(config.OPT), OPTIMISATION))
+    options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = True, False, False
+    builder = binding.create_pass_builder(codegen._tm, options)
+    builder.getModulePassManager().run(module, builder)
+
+
+def finished(name, module, codegen):
+    """Compile the LLVM module of a whole kernel.
+
+    Parameters
+    ----------
+    name : str
+    module : llvmlite ModuleRef
+    codegen : numba codegen
+
+    Returns
+    -------
+    tuple
+        What ``codegen.unserialize_library`` takes.
+    """
+    module.name, module.data_layout = name, codegen._data_layout
+    optimise(module, codegen)
+    module.verify()
+    return name, "object", (codegen._tm.emit_object(module), module.as_bitcode())
 
 
 class PartCompiler(Compiler):
@@ -89,7 +111,7 @@ class KernelCompiler(Compiler):
 
     def compile_extra(self, func):
         """Compile a Python function."""
-        self.state.library = KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library = _KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()  # as Numba does with one of its own
         return super().compile_extra(func)
 
@@ -121,8 +143,10 @@ class _PartDispatcher(CPUDispatcher):
 
     @functools.cached_property
     def _whole(self):
+        from ._kernel_cache import cached_njit  # which imports this module
+
         options = {key: value for key, value in self.targetoptions.items() if key not in _NO_WRAPPERS}
-        return njit(**options, cache=True)(self.py_func)
+        return cached_njit(**options)(self.py_func)
 
     def __call__(self, *args):
         """Call it from Python."""

@@ -23,7 +23,8 @@ from numba.extending import intrinsic
 
 from . import _jit
 from ._kernel_cache import make_present, outside
-from ._parts import KernelLibrary, PartCompiler
+from ._parts import PartCompiler, finished
+from ._shipped import is_recording, ship, shipped
 
 _ENTRY = "odekit_entry"  # what every template calls the function that is its kernel
 
@@ -121,8 +122,9 @@ def _bitcode(function, signature):
 
 
 def _find(function, signature):
-    shelf, triple = _Shelf(f"{function.__name__}-template"), binding.get_process_triple()
-    found = shelf.load(triple)
+    key = f"{function.__name__}-template"
+    shelf, triple = _Shelf(key), binding.get_process_triple()
+    found = shelf.load(triple) or shipped(key)
     if found is None:
         compiled = CFunc(
             function, normalize_signature(signature), locals={}, options=_jit.PART_OPTIONS, pipeline_class=PartCompiler
@@ -132,11 +134,13 @@ def _find(function, signature):
         module.get_function(compiled.fndesc.llvm_cfunc_wrapper_name).name = _ENTRY
         found = module.as_bitcode()
         shelf.save(triple, found)
+        if is_recording():
+            ship(key, found)
     return found
 
 
 def _link(function, signature, fillings, symbol):
-    """Compiled library of a template with functions in its places."""
+    """Code of a template with functions in its places: what it expects in the process, and what Numba can load."""
     parts = [filling.module(name) for name, filling in fillings.items()]  # first, as one may not compile at all
     module = binding.parse_bitcode(_bitcode(function, signature))
     for part in parts:
@@ -146,10 +150,8 @@ def _link(function, signature, fillings, symbol):
             part.linkage = "internal"
     entry = module.get_function(_ENTRY)
     entry.name, entry.linkage = symbol, "external"
-    library = KernelLibrary(cpu_target.target_context.codegen(), symbol)
-    library.enable_object_caching()
-    library.take(module)
-    return library
+    state = finished(symbol, module, cpu_target.target_context.codegen())
+    return outside(module), state
 
 
 class _Linked:
@@ -184,12 +186,11 @@ def linked_address(function, signature, fillings, identity):
     found = shelf.load(key)
     hit = found is not None
     if not hit:
-        library = _link(function, signature, fillings, symbol)
-        shelf.save(key, (outside(library), library.serialize_using_object_code()))
-    else:
-        names, state = found
-        make_present(names, context)
-        library = context.codegen().unserialize_library(state)
+        found = _link(function, signature, fillings, symbol)
+        shelf.save(key, found)
+    names, state = found
+    make_present(names, context)
+    library = context.codegen().unserialize_library(state)
     address = library.get_pointer_to_function(symbol)
     _jit.functions[address] = _Linked(symbol, library, cache_hits=int(hit))
     return address

@@ -12,20 +12,12 @@ The two functions are not inlined: a module has each once.
 import contextlib
 import itertools
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils
 
+from .._stamp import vector_registers
+
 LONG, INT = ir.IntType(64), ir.IntType(32)
-
-
-def _registers():
-    """Bytes of a vector register, and whether there are 32 of them."""
-    if not binding.get_process_triple().startswith(("x86", "i686", "amd64")):
-        return 16, True
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64, True
-    return (32 if features.get("avx2") else 16), False
 
 
 def _size(element):
@@ -46,7 +38,7 @@ class _Writer:
     def __init__(self, function, element):
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.function, self.element = function, element
-        width, many = _registers()
+        width, many = vector_registers()
         self.lanes = width // _size(element)
         self.many = many
         self.vector = ir.VectorType(element, self.lanes)

@@ -1,0 +1,79 @@
+"""The kernels that a wheel carries: ``python -m odekit._ship folder``, called by ``hatch_build.py``.
+
+Those of a first solve, nonstiff, stiff or to a tight tolerance, of a first gradient of a neural ODE, and of a first ensemble of a
+small system. Whoever asks for another method or another size waits for Numba once.
+"""
+
+import concurrent.futures
+import multiprocessing
+import pathlib
+import sys
+
+import numpy as np
+
+from . import _shipped, nn
+from ._precompile import precompile
+from .ensemble import solve_ensemble
+from .ivp import solve_ivp
+
+
+def _nonstiff():
+    precompile(["tsit5"])
+    solve_ivp(_oscillator, (0, 1), [1.0, 0.0], rtol=1e-8)
+
+
+def _stiff():
+    solve_ivp(_relaxation, (0, 10), [1.0, 0.0], dense_output=True)
+
+
+def _gradient():
+    for method in ("tsit5", "dopri5"):
+        model = nn.NeuralODE(nn.MLP([2, 16, 2], rng=0), method=method)
+        model.loss_and_grad(np.ones((4, 2)), np.linspace(0, 1, 3), np.zeros((3, 4, 2)))
+
+
+def _ensembles_of_two():
+    _ensemble(lambda t, y, rate: [y[1], -rate * y[0]], 2)
+
+
+def _ensembles_of_three():
+    _ensemble(lambda t, y, rate: [y[1], -rate * y[0], y[2]], 3)
+
+
+def _ensemble(fun, n):
+    for times in (None, np.linspace(0, 1, 3)):
+        solve_ensemble(fun, (0, 1), np.ones((2, n)), (np.ones(2),), "tsit5", t_eval=times)
+
+
+def _oscillator(t, y):
+    return [y[1], -y[0]]
+
+
+def _relaxation(t, y):
+    return [-1e4 * (y[0] - np.cos(t)), -y[1]]
+
+
+_JOBS = (_stiff, _gradient, _nonstiff, _ensembles_of_two, _ensembles_of_three)  # the longest first
+
+
+def _run(folder, job):
+    with _shipped.recording(folder):
+        job()
+
+
+def main(folder):
+    """Compile them, side by side.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where they are written to.
+    """
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
+        for done in [pool.submit(_run, folder, job) for job in _JOBS]:
+            done.result()
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
