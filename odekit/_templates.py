@@ -110,13 +110,16 @@ class _Shelf:
             self.file.save(key, data)
 
 
-_known: dict = {}  # name of a template -> its bitcode
+_KEPT = 64
+_known: dict = {}  # name of a template -> its bitcode, of the last ones
 
 
 def _bitcode(function, signature):
     """The template whose kernel is a Python function, from the disk if it is there."""
     name = function.__name__
     if name not in _known:
+        while len(_known) >= _KEPT:
+            del _known[next(iter(_known))]
         _known[name] = _find(function, signature)
     return _known[name]
 
