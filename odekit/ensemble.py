@@ -285,8 +285,20 @@ class _Memory:
         return _solution(self.batch, self._found(), dtype, name, prepared.tier, prepared.reason, rtol, atol, args, fun)
 
 
+_ROWS_AT_ONCE = 2**14
+
+
+def _whole_numbers(counters):
+    """Counters as int64, in the memory where they are: to ask for as much again takes longer than an answer to Ctrl-C may."""
+    numbers = counters.view(np.int64)
+    for first in range(0, len(counters), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        numbers[rows] = counters[rows].astype(np.int64)
+    return numbers
+
+
 def _solution(batch, zeros, dtype, method, tier, reason, rtol, atol, args, fun):
-    counters = batch.counters.astype(np.int64)
+    counters = _whole_numbers(batch.counters)
     retcodes = counters[:, B.RETCODE]
     retcodes[retcodes == B.RUNNING] = Retcode.INTERRUPTED
     y = batch.y.view(dtype).transpose(0, 2, 1)

@@ -6,6 +6,7 @@ from problems import decay, logistic, oscillator
 
 import odekit
 from odekit import Retcode
+from odekit.ensemble import _whole_numbers
 
 RATES = np.linspace(0.5, 2.0, 7)
 TIGHT = {"method": "tsit5", "rtol": 1e-9, "atol": 1e-12}
@@ -234,3 +235,10 @@ def test_a_trajectory_of_auto_does_not_remember_the_one_before():
     assert (runs[0].y == runs[1].y[::-1]).all() and runs[0].nswitch.max() > 1
     for name in ("nfev", "naccept", "nreject", "nswitch"):
         assert (getattr(runs[0], name) == getattr(runs[1], name)[::-1]).all()
+
+
+def test_counters_become_whole_numbers_where_they_are():
+    counters = np.arange(40_000.0).reshape(-1, 2) - 7.0
+    wanted = counters.astype(np.int64)
+    numbers = _whole_numbers(counters)
+    assert np.array_equal(numbers, wanted) and np.shares_memory(numbers, counters)
