@@ -12,11 +12,11 @@ from . import _jit, vmath
 from ._dual import Dual, derivative, seed
 from ._dual_functions import replacement
 from ._fingerprint import fingerprint
-from ._lane_field import FIELD_OPTIONS, digest, keep, on_stack, part_compiler, renamed, stamp, unpacked
+from ._lane_field import FIELD_OPTIONS, digest, on_stack, part_compiler, renamed, stamp, unpacked
 from ._passes import ReplaceCalls
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
-from ._templates import Filling
+from ._templates import Filling, keep
 from ._wrap import reason
 from ._wrapper_source import Unsupported, parameters_size
 

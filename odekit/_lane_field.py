@@ -26,7 +26,7 @@ from ._fingerprint import fingerprint
 from ._parts import PartCompiler
 from ._passes import ReplaceCalls, compiler
 from ._returns import ReturnTuples
-from ._templates import Filling
+from ._templates import Filling, keep
 from ._wrapper_source import Unsupported, parameters_size
 
 #: Contraction lets multiplications and additions fuse; everything else stays as the user wrote it.
@@ -43,7 +43,6 @@ _LONGEST_ARRAY = 64  # an argument that is a longer vector would take too many r
 
 part_compiler = functools.partial(compiler, base=PartCompiler)
 
-_KEPT = 64
 _known: dict = {}  # identity -> field, so that a second call with the same function finds its kernel
 
 
@@ -136,7 +135,7 @@ def renamed(function, name, pipeline, done):
     function : function or Numba dispatcher
     name : str
     pipeline : class
-        From `compiler`.
+        From `part_compiler`.
     done : dict
         Copies made so far; empty.
 
@@ -234,14 +233,6 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
 def numbers_and_flag(count):
     """Numba type of so many numbers and a flag."""
     return types.Tuple((types.float64,) * count + (types.int64,))
-
-
-def keep(known, key, value):
-    """Remember a value, and forget the oldest where there are many; gives the value."""
-    while len(known) >= _KEPT:
-        del known[next(iter(known))]
-    known[key] = value
-    return value
 
 
 @functools.cache

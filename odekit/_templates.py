@@ -111,17 +111,23 @@ class _Shelf:
 
 
 _KEPT = 64
+
+
+def keep(known, key, value):
+    """Remember a value, and forget the oldest where there are many; gives the value."""
+    while len(known) >= _KEPT:
+        del known[next(iter(known))]
+    known[key] = value
+    return value
+
+
 _known: dict = {}  # name of a template -> its bitcode, of the last ones
 
 
 def _bitcode(function, signature):
     """The template whose kernel is a Python function, from the disk if it is there."""
     name = function.__name__
-    if name not in _known:
-        while len(_known) >= _KEPT:
-            del _known[next(iter(_known))]
-        _known[name] = _find(function, signature)
-    return _known[name]
+    return _known[name] if name in _known else keep(_known, name, _find(function, signature))
 
 
 def _find(function, signature):

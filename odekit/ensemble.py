@@ -285,11 +285,11 @@ class _Memory:
         return _solution(self.batch, self._found(), dtype, name, prepared.tier, prepared.reason, rtol, atol, args, fun)
 
 
-_ROWS_AT_ONCE = 2**14
+_ROWS_AT_ONCE = 2**14  # a megabyte, which stays in the cache
 
 
 def _whole_numbers(counters):
-    """Counters as int64, in the memory where they are: to ask for as much again takes longer than an answer to Ctrl-C may."""
+    """Counters as int64, in the memory of what is given, which they replace: as much again takes longer than Ctrl-C may."""
     numbers = counters.view(np.int64)
     for first in range(0, len(counters), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)
