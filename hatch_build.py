@@ -30,7 +30,7 @@ class KernelHook(BuildHookInterface):
         if done.returncode != 0:
             self.app.display_warning(f"the wheel carries no compiled kernels: {done.stderr}")
             return
-        build_data["force_include"][str(kernels)] = "odekit/_bitcode"
+        build_data["force_include"][str(kernels)] = "odekit/_kernels"
         build_data["pure_python"], build_data["infer_tag"] = False, True
 
     def finalize(self, version, build_data, artifact_path):

@@ -16,7 +16,7 @@ from numba.core.sigutils import normalize_signature
 
 from ._parts import KernelCompiler, finished
 from ._shipped import is_recording, ship, shipped
-from ._stamp import of_networks, vector_registers
+from ._stamp import of_networks, processors, vector_registers
 
 
 def outside(module):
@@ -55,13 +55,25 @@ class _KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig, target_context):
         with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context) or self._finish(sig, target_context)
+            found = self._load_overload(sig, target_context)
+            return found or self._ready_made(sig, target_context) or self._finish(sig, target_context)
 
     def save_overload(self, sig, data):
         super().save_overload(sig, data)
         if is_recording() and data.library.bitcode is not None:
-            _, (_, *rest) = self._impl.reduce(data)
-            ship(self._shipped_as(sig, data.target_context), (data.library.name, data.library.bitcode, rest))
+            key, payload = self._shipped_as(sig, data.target_context), self._impl.reduce(data)
+            _, (_, *rest) = payload
+            ship(key, (data.library.name, data.library.bitcode, rest))
+            ship((*key, data.target_context.codegen().magic_tuple()), payload)
+
+    def _ready_made(self, sig, target_context):
+        """A kernel whose machine code came with the package, if there is one for this processor."""
+        key = self._shipped_as(sig, target_context)
+        for processor in processors(target_context.codegen()):
+            payload = shipped((*key, processor))
+            if payload is not None:
+                return self._impl.rebuild(target_context, payload)
+        return None
 
     def _finish(self, sig, target_context):
         """Compile the bitcode that came with the package, if there is any."""

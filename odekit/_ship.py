@@ -6,6 +6,7 @@ small system. Whoever asks for another method or another size waits for Numba on
 
 import concurrent.futures
 import multiprocessing
+import os
 import pathlib
 import sys
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from . import _shipped, nn
 from ._precompile import precompile
+from ._stamp import level
 from .ensemble import solve_ensemble
 from .ivp import solve_ivp
 
@@ -69,6 +71,7 @@ def main(folder):
     folder : pathlib.Path
         Where they are written to.
     """
+    os.environ.update(level())  # read by Numba in the processes that compile
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
         for done in [pool.submit(_run, folder, job) for job in _JOBS]:

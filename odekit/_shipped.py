@@ -1,8 +1,9 @@
-"""Kernels that came with the wheel: as LLVM's bitcode, of which machine code is made when one is first asked for.
+"""Kernels that came with the wheel, for processors of one kind as machine code, for all others as LLVM's bitcode.
 
 Numba's part of the work, from Python to bitcode, takes most of the time of a cold start, and gives the same on every machine of one
-kind; LLVM's part depends on the processor. The first is done when a wheel is built (``hatch_build.py``). A kernel that is not there,
-or was made from other sources or by another Numba, is compiled as ever.
+kind; LLVM's part, from there to machine code, depends on the processor. Both are done when a wheel is built (``hatch_build.py``), the
+second for most processors in use (``odekit/_stamp.py``). A kernel that is not there, or was made from other sources or by
+another Numba, is compiled as ever.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from llvmlite import binding
 
 from ._stamp import PACKAGE, package_stamp
 
-FOLDER = PACKAGE / "_bitcode"
+FOLDER = PACKAGE / "_kernels"
 _STAMP = "stamp.txt"  # file that tells what the others were made from
 
 _recording: list = []  # the folder to which kernels are written while a wheel is built
