@@ -17,8 +17,8 @@ from .optimizers import apply_update
 
 @_jit.core
 def steps(
-    record, pull, p, weights, times, x, target, rows, ends, code, settings, rates, done, longest, last_update, factor, params, good, grad, first,
-    second, batch_times, batch_x, batch_target, work, losses, norms, where,
+    record, pull, p, weights, times, x, target, rows, ends, code, settings, rates, done, longest, fixed, last_update, factor, params, good, grad,
+    first, second, batch_times, batch_x, batch_target, work, losses, norms, where,
 ):  # fmt: skip
     """Steps of a training, until a loss or a gradient is not finite.
 
@@ -39,6 +39,8 @@ def steps(
         Of the optimiser, see `apply_update`; updates made before.
     longest : float
         A longer gradient is shortened.
+    fixed : ndarray of int
+        Parameters that keep their values.
     last_update : bool
         Whether the last step changes the parameters, too.
     factor : float
@@ -70,6 +72,8 @@ def steps(
         loss = factor * squared_error(record, pull, p, moments, inputs, wanted, grad, work)
         for i in range(grad.size):
             grad[i] *= factor
+        for i in fixed:
+            grad[i] = 0.0
         length = norm(grad)
         if not (math.isfinite(loss) and math.isfinite(length)):
             return
@@ -81,6 +85,8 @@ def steps(
         for i in range(params.size):
             good[i] = params[i]
         apply_update(code, params, grad, first, second, done + s + 1, rates[s], settings)
+        for i in fixed:  # weight decay moves them, too
+            params[i] = good[i]
 
 
 class DerivativeSteps:
@@ -108,13 +114,13 @@ class DerivativeSteps:
         self.batch_x, self.batch_target = np.empty((2, self.x.shape[0] * batch))
         self.work = np.empty(work_size(self.p, self.x.shape[0]))
 
-    def run(self, chosen, optimizer, state, rates, longest, last_update, good, losses, norms, known):
+    def run(self, chosen, optimizer, state, rates, longest, fixed, last_update, good, losses, norms, known):
         """As many steps as there are rows in `chosen`, until one is not finite; see `steps`."""
         if chosen[0] is None:
             chosen = [np.arange(self.x.shape[1])] * len(chosen)
         ends = np.cumsum([rows.size for rows in chosen])
         steps(
             self.kernels.record, self.kernels.pull, self.p, self.weights, self.times, self.x, self.target, np.concatenate(chosen), ends,
-            optimizer.code, optimizer.settings(), rates, state.step, longest, last_update, self.factor, self.model.params, good, self.grad,
+            optimizer.code, optimizer.settings(), rates, state.step, longest, fixed, last_update, self.factor, self.model.params, good, self.grad,
             *(state.arrays[name] for name in optimizer.memory), self.batch_times, self.batch_x, self.batch_target, self.work, losses, norms, known,
         )  # fmt: skip

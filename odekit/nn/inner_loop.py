@@ -52,11 +52,13 @@ class InnerLoop:
         From `steps_of`.
     optimizer : Optimizer
     clip_norm : float or None
+    fixed : ndarray of bool, (n_params,)
     """
 
-    def __init__(self, steps, optimizer, clip_norm):
+    def __init__(self, steps, optimizer, clip_norm, fixed):
         self.steps, self.optimizer = steps, optimizer
         self.longest = math.inf if clip_norm is None else float(clip_norm)
+        self.fixed = np.flatnonzero(fixed)
         self.length = 1  # steps of the next call
         self.interrupted = False
 
@@ -89,7 +91,9 @@ class InnerLoop:
         losses, norms, known = np.empty(n), np.empty(n), np.zeros(1, dtype=np.int64)
         begin = time.perf_counter()
         try:
-            self.steps.run(chosen, self.optimizer, state, rates, self.longest, last_update, good, losses, norms, known)
+            self.steps.run(
+                chosen, self.optimizer, state, rates, self.longest, self.fixed, last_update, good, losses, norms, known
+            )  # fmt: skip
         except KeyboardInterrupt:  # it arrives when the call is over: what was done has to be told first
             self.interrupted = True
         each = (time.perf_counter() - begin) / n

@@ -83,11 +83,12 @@ class Training:
         with training_bar(progress, steps) as show:
             try:
                 compiled = None
-                if callback is None and not done and len(self.losses) < steps and not self.fixed.any():
+                if callback is None and not done and len(self.losses) < steps:
                     size = self.batches.size or self.batches.total
                     compiled = steps_of(self.model, self.data, self.optimizer, size)
                 if compiled is not None:
-                    self._run_compiled(InnerLoop(compiled, self.optimizer, self.clip_norm), steps, show, start)
+                    loop = InnerLoop(compiled, self.optimizer, self.clip_norm, self.fixed)
+                    self._run_compiled(loop, steps, show, start)
                     done = True
                 for step in range(len(self.losses), 0 if done else steps):
                     loss, grad = self._evaluate(step)

@@ -64,7 +64,7 @@ def _locate(steps, t, node, first):
 def train(
     team, sweep, pull_back, update, record, pull, p, weights, place, work, slots, method, w, iw, w_start, iw_start, norms, steps, states, stored,
     attempts, node, first, lam, bars, held, counts, rtol, atol, t, rates, y0_all, target_all, rows, y0, target, outputs, seeds, parts, code,
-    settings, lrs, done, longest, last_update, params, good, grad, memory, other_memory, losses, lengths, begin, going_on, where,
+    settings, lrs, done, longest, fixed, last_update, params, good, grad, memory, other_memory, losses, lengths, begin, going_on, where,
 ):  # fmt: skip
     """One thread's part of steps of a training.
 
@@ -96,6 +96,8 @@ def train(
         Of the optimiser, see `odekit.nn.optimizers.apply_update`; rates of all steps, updates made before.
     longest : float
         A longer gradient is shortened.
+    fixed : ndarray of int
+        Parameters that keep their values.
     last_update : bool
         Whether the last step changes the parameters, too.
     params, good, grad : ndarray, (n_params,)
@@ -166,6 +168,8 @@ def train(
                 grad[i] = bars[0, d * block + i]
                 for group in range(1, groups):
                     grad[i] += bars[group, d * block + i]
+            for i in fixed:
+                grad[i] = 0.0
             loss = 0.0
             for k in range(n_blocks):
                 loss += parts[k]
@@ -181,6 +185,8 @@ def train(
                     for i in range(params.size):
                         good[i] = params[i]
                     _jit.call_kernel(update, (code, params, grad, memory, other_memory, done + s + 1, lrs[s], settings))
+                    for i in fixed:  # weight decay moves them, too
+                        params[i] = good[i]
         if not wait(barrier, workers):
             return ABORTED
         if where[STOPPED] != 0:
@@ -233,7 +239,7 @@ class TrajectorySteps:
         return _jit.kernel_address(forward_sweep, forward), _jit.kernel_address(backward_sweep, backward)
 
     def run(
-        self, settings, t, y0, target, rows, optimizer, arrays, lrs, done, longest, last_update, params, good, losses, lengths
+        self, settings, t, y0, target, rows, optimizer, arrays, lrs, done, longest, fixed, last_update, params, good, losses, lengths
     ):  # fmt: skip
         """As many steps as there are learning rates, until one fails; see `train`.
 
@@ -268,7 +274,7 @@ class TrajectorySteps:
                 (worker, s.workers, s.barrier, s.groups), *self.addresses, update, kernels.record, kernels.pull, s.p, weights, place, s.work,
                 s.slots, s.scheme.arrays, s.w, s.iw, w_start, iw_start, s.norms, s.steps, s.states, s.stored, s.attempts, *self.located,
                 self.lam, s.bars, self.held, s.counts, rtol, atol, t, self.rates, y0, target, rows, batch_y0, batch_target, self.outputs,
-                self.seeds, self.parts, code, numbers, lrs, done, longest, last_update, params, good, self.grad, *arrays, losses, lengths,
+                self.seeds, self.parts, code, numbers, lrs, done, longest, fixed, last_update, params, good, self.grad, *arrays, losses, lengths,
                 begin, going_on, self.known,
             )  # fmt: skip
 
@@ -291,7 +297,7 @@ class TrajectorySteps:
         """
         loss, length = np.empty((2, 1))
         reason = self.run(
-            settings, t, y0, target, NO_ROWS, ADAM, (self.good, self.good), RATE, 0, math.inf, False, params, self.good, loss, length
+            settings, t, y0, target, NO_ROWS, ADAM, (self.good, self.good), RATE, 0, math.inf, NONE_FIXED, False, params, self.good, loss, length
         )  # fmt: skip
         if reason != NOT_FINITE:
             self.sweeps.check(reason, MAX_STEPS)
@@ -299,7 +305,7 @@ class TrajectorySteps:
 
 
 #: For an evaluation, which makes no update.
-ADAM, RATE = Adam(), np.zeros(1)
+ADAM, RATE, NONE_FIXED = Adam(), np.zeros(1), np.empty(0, dtype=np.int64)
 
 
 class TrajectoryTraining:
@@ -318,7 +324,7 @@ class TrajectoryTraining:
         self.model, self.y0, self.t, self.target = model, y0, t, target
         self.by_width = {}
 
-    def run(self, chosen, optimizer, state, rates, longest, last_update, good, losses, norms, known):
+    def run(self, chosen, optimizer, state, rates, longest, fixed, last_update, good, losses, norms, known):
         """As many steps as there are rows in `chosen`, until one fails."""
         model = self.model
         width = len(self.y0) if chosen[0] is None else len(chosen[0])
@@ -330,7 +336,7 @@ class TrajectoryTraining:
         try:
             steps.run(
                 (model.rtol, model.atol, model.first_step), self.t, self.y0, self.target, rows, optimizer, arrays, rates, state.step, longest,
-                last_update, model.params, good, losses, norms,
+                fixed, last_update, model.params, good, losses, norms,
             )  # fmt: skip
         finally:
             known[0] = steps.known[KNOWN]
