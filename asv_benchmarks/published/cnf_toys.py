@@ -21,14 +21,8 @@ NOTES = (
     "length 1; published: dopri5 at 1e-5, 100 samples in each of 10,000 steps at 1e-3.",
 )
 MORE = {
-    "gaussians": (
-        "A seed takes 80 s on a free core.",
-        "![Samples, and the density of the first seed](images/cnf-gaussians.png)",
-    ),
-    "moons": (
-        "A seed takes 70 s on a free core.",
-        "![Samples, and the density of the first seed](images/cnf-moons.png)",
-    ),
+    "gaussians": ("![Samples, and the density of the first seed](images/cnf-gaussians.png)",),
+    "moons": ("![Samples, and the density of the first seed](images/cnf-moons.png)",),
     "checkerboard": (
         "First 60,000 steps of flow matching (`--matching 60000 --steps 1000`, sines with normal frequencies of deviation 2 in the first "
         "layer, t1 = 1, times denser near the data), which solve nothing, then the likelihood; the rates begin at 5e-3 and 5e-4. All this "

@@ -115,7 +115,6 @@ def main(run, figures, *, title, source, settings=(), notes=(), arguments=None, 
                 option: getattr(options, option.replace("-", "_")) for option, kind, *_ in settings if kind is not str
             },
             "seconds": seconds,
-            "clock": "processor",
             "notes": list(notes),
             "date": datetime.date.today().isoformat(),
             "machine": machine(),
@@ -158,8 +157,7 @@ def page(results):
         lines += [
             f"## {entry['title']}",
             "",
-            f"{entry['source']} Command `{entry['command']}`: {len(entry['seconds'])} seeds, {total / 60:.1f} minutes "
-            f"{'of one core' if entry.get('clock') == 'processor' else 'on a busy machine'}; "
+            f"{entry['source']} Command `{entry['command']}`: {len(entry['seconds'])} seeds, {total / 60:.1f} minutes of one core; "
             f"{entry['date']}, {entry['machine']}.",
             "",
             "| | odekit | published | asked for | |",
