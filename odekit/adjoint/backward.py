@@ -53,13 +53,33 @@ def locate(steps, t):
 
 @_jit.core
 def _inside(n, node, first):
-    """End of the range of outputs strictly inside step n, which begins at ``first[n]``."""
+    """End of the range of outputs strictly inside step n, which begins at ``first[n]``.
+
+    Parameters
+    ----------
+    n : int
+    node, first : ndarray of int, (N + 1,)
+        From `locate`.
+
+    Returns
+    -------
+    int
+    """
     return first[n + 1] - (1 if node[n + 1] >= 0 else 0)
 
 
 @_jit.core_apart
 def _seed(row, n, node, first, steps, t, seeds, begin, lanes, u):
-    """u += h sum_k beta(theta_k) g_k over the outputs inside step n; `row` holds the weights of a stage."""
+    """u += h sum_k beta(theta_k) g_k over the outputs inside step n.
+
+    Parameters
+    ----------
+    row : ndarray, (degree,)
+        Dense-output weights of a stage.
+    u : ndarray, (d * lanes,)
+    the others
+        As for `_pull_step`.
+    """
     h = steps[n + 1] - steps[n]
     for k in range(first[n], _inside(n, node, first)):
         B.add_batch(h * B.weight(row, (t[k] - steps[n]) / h), seeds[k], begin, lanes, u)
@@ -67,7 +87,22 @@ def _seed(row, n, node, first, steps, t, seeds, begin, lanes, u):
 
 @_jit.core_apart
 def _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total, z, pulled):
-    """The same for all stages at once: it stands in the places of their cotangents. The sum of the g_k is added to `total`."""
+    """The same for all stages at once.
+
+    Parameters
+    ----------
+    dense : ndarray, (stages, degree)
+    count : int
+        Stages that are pulled back.
+    total : ndarray, (d * lanes,)
+        The sum of the g_k is added to it.
+    z : ndarray, (d * lanes,)
+        Memory.
+    pulled : ndarray, (stages, d * lanes)
+        Receives.
+    the others
+        As for `_pull_step`.
+    """
     h = steps[n + 1] - steps[n]
     for i in range(count):
         for j in range(z.size):
@@ -81,7 +116,17 @@ def _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total
 
 @_jit.core_apart
 def _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times):
-    """What the first step gives to the cotangent of t0, and the last to that of t1, but for the field's own time."""
+    """What the first step gives to the cotangent of t0, and the last to that of t1, but for the field's own time.
+
+    Parameters
+    ----------
+    count : int
+        Stages that have been pulled back.
+    times : ndarray, (2,)
+        Both are added to it.
+    the others
+        As for `_pull_step`.
+    """
     c, a, b, dense, last = method[0], method[1], method[2], method[4], method[5]
     stages, n_steps = c.size, steps.size - 1
     slopes, pulled = view2(rows, 0, stages, size), view2(rows, stages * size, stages, size)
@@ -111,7 +156,34 @@ def _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, row
 def _pull_step(
     record, pull, p, lanes, begin, n, stored, method, steps, node, first, t, seeds, rows, size, bar, times, group
 ):  # fmt: skip
-    """Pull ``lam`` back through step n; the state at its start is in the workspace if its stages must be made again."""
+    """Pull ``lam`` back through step n; the state at its start is in the workspace if its stages must be made again.
+
+    Parameters
+    ----------
+    record, pull : int
+        Addresses of the kernels.
+    p : ndarray
+        See `odekit.adjoint.tape`.
+    n, lanes, begin : int
+        Step, lanes of the block, and its first trajectory.
+    stored : int
+        Steps whose tapes are kept.
+    method : tuple
+        From `odekit.adjoint.scheme.Scheme.arrays`.
+    node, first : ndarray of int, (N + 1,)
+        From `locate`.
+    steps, t : ndarray, (N + 1,) and (T,)
+    seeds : ndarray, (T, B, d)
+        Cotangents of the outputs.
+    rows : ndarray, ((2 * stages + ROWS) * size,)
+        Workspace of the block, see `odekit.adjoint.blocks`; ``size = d * lanes``.
+    size : int
+    bar : ndarray, (size + n_params,)
+        The cotangents of the parameters are added behind those of the states.
+    times : ndarray, (groups, 2), or None
+        Cotangents of t0 and t1.
+    group : int
+    """
     c, a, b, dense, last = method[0], method[1], method[2], method[4], method[5]
     stages, n_steps = c.size, steps.size - 1
     slopes, pulled = view2(rows, 0, stages, size), view2(rows, stages * size, stages, size)
@@ -168,7 +240,7 @@ def _pull_step(
 def _pull_end(
     record, pull, p, lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times, group
 ):  # fmt: skip
-    """Begin with the cotangent of the last state; it is in the workspace if its tape was not kept."""
+    """Begin with the cotangent of the last state, which is in the workspace if its tape was not kept; arguments as for `_pull_step`."""
     c, dense, last = method[0], method[4], method[5]
     stages, n = c.size, steps.size - 1
     lam, y = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Y) * size, size)

@@ -21,27 +21,61 @@ ROWS = 6
 
 @_jit.core
 def block_lanes(k, block, width):
-    """Lanes of the k-th block."""
+    """Lanes of the k-th block.
+
+    Parameters
+    ----------
+    k, block, width : int
+        Number of the block, lanes of a full block, lanes of the batch.
+
+    Returns
+    -------
+    int
+    """
     return min(block, width - k * block)
 
 
 @_jit.core_apart
 def copy(x, out):
-    """out = x, as far as `out` reaches."""
+    """out = x, as far as `out` reaches.
+
+    Parameters
+    ----------
+    x : ndarray, (m,), m >= k
+    out : ndarray, (k,)
+    """
     for i in range(out.size):
         out[i] = x[i]
 
 
 @_jit.core_apart
 def add(factor, x, out):
-    """out += factor x."""
+    """out += factor x, as far as `out` reaches.
+
+    Parameters
+    ----------
+    factor : float
+    x : ndarray, (m,), m >= k
+    out : ndarray, (k,)
+    """
     for i in range(out.size):
         out[i] += factor * x[i]
 
 
 @_jit.core_apart
 def combine(y, h, row, count, slopes, z):
-    """z = y + h sum_j row[j] slopes[j], j < count."""
+    """z = y + h sum_j row[j] slopes[j], j < count.
+
+    Parameters
+    ----------
+    y, z : ndarray, (d * lanes,)
+        States of a block, [d, lanes]; `z` receives.
+    h : float
+    row : ndarray, (stages,)
+        Coefficients, of which the first `count` are used.
+    count : int
+    slopes : ndarray, (stages, d * lanes)
+    """
     for i in range(z.size):
         z[i] = y[i]
     for j in range(count):
@@ -51,7 +85,18 @@ def combine(y, h, row, count, slopes, z):
 
 @_jit.core_apart
 def weight(row, theta):
-    """Dense-output weight sum_d row[d - 1] theta^d of a stage."""
+    """Dense-output weight sum_d row[d - 1] theta^d of a stage.
+
+    Parameters
+    ----------
+    row : ndarray, (degree,)
+    theta : float
+        Place in the step, from 0 to 1.
+
+    Returns
+    -------
+    float
+    """
     value = 0.0
     for d in range(row.size - 1, -1, -1):
         value = (value + row[d]) * theta
@@ -60,7 +105,7 @@ def weight(row, theta):
 
 @_jit.core_apart
 def weight_rate(row, theta):
-    """Derivative of `weight`."""
+    """Derivative of `weight` with respect to theta; arguments as there."""
     value = 0.0
     for d in range(row.size - 1, -1, -1):
         value = value * theta + (d + 1) * row[d]
@@ -69,7 +114,14 @@ def weight_rate(row, theta):
 
 @_jit.core_apart
 def load(batch, begin, lanes, out):
-    """out[d, lanes] = rows begin : begin + lanes of batch[B, d]."""
+    """out[d, lanes] = rows begin : begin + lanes of batch[B, d].
+
+    Parameters
+    ----------
+    batch : ndarray, (B, d)
+    begin, lanes : int
+    out : ndarray, (d * lanes,)
+    """
     d = batch.shape[1]
     for i in range(d):
         for j in range(lanes):
@@ -78,7 +130,14 @@ def load(batch, begin, lanes, out):
 
 @_jit.core_apart
 def store(x, begin, lanes, batch):
-    """Rows begin : begin + lanes of batch[B, d] = x[d, lanes]."""
+    """Rows begin : begin + lanes of batch[B, d] = x[d, lanes].
+
+    Parameters
+    ----------
+    x : ndarray, (d * lanes,)
+    begin, lanes : int
+    batch : ndarray, (B, d)
+    """
     d = batch.shape[1]
     for i in range(d):
         for j in range(lanes):
@@ -87,7 +146,15 @@ def store(x, begin, lanes, batch):
 
 @_jit.core_apart
 def add_batch(factor, batch, begin, lanes, out):
-    """out[d, lanes] += factor * rows begin : begin + lanes of batch[B, d]."""
+    """out[d, lanes] += factor * rows begin : begin + lanes of batch[B, d].
+
+    Parameters
+    ----------
+    factor : float
+    batch : ndarray, (B, d)
+    begin, lanes : int
+    out : ndarray, (d * lanes,)
+    """
     d = batch.shape[1]
     for i in range(d):
         for j in range(lanes):
@@ -96,7 +163,18 @@ def add_batch(factor, batch, begin, lanes, out):
 
 @_jit.core_apart
 def dot_batch(batch, begin, lanes, x):
-    """Inner product of x[d, lanes] with rows begin : begin + lanes of batch[B, d]."""
+    """Inner product of x[d, lanes] with rows begin : begin + lanes of batch[B, d].
+
+    Parameters
+    ----------
+    batch : ndarray, (B, d)
+    begin, lanes : int
+    x : ndarray, (d * lanes,)
+
+    Returns
+    -------
+    float
+    """
     total, d = 0.0, batch.shape[1]
     for i in range(d):
         for j in range(lanes):
@@ -106,7 +184,16 @@ def dot_batch(batch, begin, lanes, x):
 
 @_jit.core_apart
 def dot(x, y):
-    """Inner product."""
+    """Inner product.
+
+    Parameters
+    ----------
+    x, y : ndarray, (m,)
+
+    Returns
+    -------
+    float
+    """
     total = 0.0
     for i in range(x.size):
         total += x[i] * y[i]
@@ -118,6 +205,15 @@ def slot_of(n, stage, stored, last, stages):
     """Slot of the tape for a stage of step n: the stage at the new solution shares it with the first of the next step.
 
     Steps from `stored` on share the slots of one step.
+
+    Parameters
+    ----------
+    n, stage, stored, last, stages : int
+        Step, stage, steps with slots of their own, stage at the new solution, number of stages.
+
+    Returns
+    -------
+    int
     """
     base = min(n, stored) * (stages - 1)
     if stage < last:
@@ -127,14 +223,50 @@ def slot_of(n, stage, stored, last, stages):
 
 @_jit.core
 def evaluate(kernel, p, lanes, slot, t, z, dy):
-    """Call `value` or `record` for one block."""
+    """Call `value` or `record` for one block.
+
+    Parameters
+    ----------
+    kernel : int
+        Address.
+    p : ndarray
+        See `odekit.adjoint.tape`.
+    lanes, slot : int
+        Lanes of the block, and which of its places for tapes.
+    t : float
+    z, dy : ndarray, (d * lanes,)
+        States, and their derivatives, [d, lanes].
+
+    Returns
+    -------
+    int
+        Status.
+    """
     p[LANES], p[SLOT] = lanes, p[FIRST_SLOT] + slot
     return _jit.call_scalar(kernel, t, z, dy, p)
 
 
 @_jit.core
 def pull(kernel, p, lanes, slot, t, u, bar):
-    """Call `pull` for one block; returns the cotangent of t."""
+    """Call `pull` for one block.
+
+    Parameters
+    ----------
+    kernel : int
+        Address.
+    p : ndarray
+    lanes, slot : int
+    t : float
+    u : ndarray, (d * lanes,)
+        Cotangents of the derivatives, [d, lanes].
+    bar : ndarray, (d * lanes + n_params,)
+        Receives those of the states; those of the parameters are added behind them.
+
+    Returns
+    -------
+    float
+        Cotangent of t.
+    """
     p[LANES], p[SLOT], p[TIME_BAR] = lanes, p[FIRST_SLOT] + slot, 0.0
     _jit.call_scalar(kernel, t, u, bar, p)
     return p[TIME_BAR]
@@ -142,13 +274,36 @@ def pull(kernel, p, lanes, slot, t, u, bar):
 
 @_jit.core
 def stage_time(t, t_new, c):
-    """A stage at c = 1 is evaluated at t_new itself: t + h may round to a point outside the span."""
+    """Time of a stage; at c = 1 it is t_new itself: t + h may round to a point outside the span."""
     return t_new if c == 1.0 else t + c * (t_new - t)
 
 
 @_jit.core_apart
 def take_step(kernel, p, lanes, n, stored, t, t_new, c, a, b, last, y, y_new, z, slopes):
-    """Stages 1 to `last` of a step whose first slope is known, and the new solution; status."""
+    """Stages 1 to `last` of a step whose first slope is known, and the new solution.
+
+    Parameters
+    ----------
+    kernel : int
+        Address of `value` or `record`.
+    p : ndarray
+    lanes, n, stored : int
+        Lanes of the block, number of the step, and steps that have places of their own for tapes.
+    t, t_new : float
+        Start and end of the step.
+    c, a, b : ndarray, (stages,), (stages, stages), (last,)
+        Of the method.
+    last : int
+        Stage at the new solution.
+    y, y_new, z : ndarray, (d * lanes,)
+        States at the start and the end, [d, lanes], and memory for those of a stage.
+    slopes : ndarray, (stages, d * lanes)
+
+    Returns
+    -------
+    int
+        Status of the kernel.
+    """
     h, stages = t_new - t, c.size
     for i in range(1, last):
         combine(y, h, a[i], i, slopes, z)
@@ -165,7 +320,18 @@ def take_step(kernel, p, lanes, n, stored, t, t_new, c, a, b, last, y, y_new, z,
 
 @_jit.core_apart
 def extra_stages(kernel, p, lanes, n, stored, t, t_new, c, a, last, y, z, slopes):
-    """The stages behind `last`, which the dense output needs; status."""
+    """The stages behind `last`, which the dense output needs; arguments as for `take_step`.
+
+    Parameters
+    ----------
+    slopes : ndarray, (stages, d * lanes)
+        Those up to `last` are known.
+
+    Returns
+    -------
+    int
+        Status of the kernel.
+    """
     for i in range(last + 1, c.size):
         combine(y, t_new - t, a[i], i, slopes, z)
         slot = slot_of(n, i, stored, last, c.size)

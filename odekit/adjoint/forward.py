@@ -33,7 +33,13 @@ def _sum(norms, turn, column):
 
 @_jit.core
 def _start(team, kernels, p, work, places, method, block, stored, w, iw, rtol, atol, y0, norms):  # fmt: skip
-    """Load the batch, evaluate it at the start, choose the first step (as `control.initial_step`); a driver reason."""
+    """Load the batch, evaluate it at the start, choose the first step (as `control.initial_step`); arguments as for `sweep`.
+
+    Returns
+    -------
+    int
+        A driver reason.
+    """
     worker, workers, barrier, groups = team
     stages, last, exponent = method[0].size, method[5], method[6]
     width, d = y0.shape
@@ -91,7 +97,26 @@ def _start(team, kernels, p, work, places, method, block, stored, w, iw, rtol, a
 
 @_jit.core
 def _attempt_block(kernel, p, lanes, n, stored, w, method, rtol, atol, rows, size, norms):
-    """All stages of an attempt for one block, and its part of the error."""
+    """All stages of an attempt for one block, and its part of the error.
+
+    Parameters
+    ----------
+    kernel : int
+        Address of `value` or `record`.
+    p : ndarray
+    lanes, n, stored : int
+        Lanes of the block, number of the step, steps whose tapes are kept.
+    w : ndarray
+        See `odekit.solvers.state`.
+    method : tuple
+        From `odekit.adjoint.scheme.Scheme.arrays`.
+    rtol, atol : float
+    rows : ndarray, ((2 * stages + ROWS) * size,)
+        Workspace of the block, see `odekit.adjoint.blocks`; ``size = d * lanes``.
+    size : int
+    norms : ndarray, (4,)
+        Receives the squares of the error, of the second estimate, 0 times all that must be finite, the status.
+    """
     c, a, b, error, _dense, last, _exponent, two_estimates = method
     stages = c.size
     y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)
@@ -111,7 +136,30 @@ def _attempt_block(kernel, p, lanes, n, stored, w, method, rtol, atol, rows, siz
 
 @_jit.core_apart
 def _serve(value, p, lanes, begin, n, stored, w, iw, method, rows, size, t, outputs, rates):
-    """States at the output times in an accepted step, and their derivatives in time if they are wanted."""
+    """States at the output times in an accepted step, and their derivatives in time if they are wanted.
+
+    Parameters
+    ----------
+    value : int
+        Address of the kernel.
+    p : ndarray
+    lanes, begin, n, stored : int
+        Lanes of the block, its first trajectory, number of the step, steps whose tapes are kept.
+    w, iw : ndarray
+        See `odekit.solvers.state`.
+    method : tuple
+    rows : ndarray, ((2 * stages + ROWS) * size,)
+        Workspace of the block, see `odekit.adjoint.blocks`; ``size = d * lanes``.
+    size : int
+    t : ndarray, (T,)
+    outputs, rates : ndarray, (T, B, d), and (T, B, d) or (0, B, d)
+        Receive.
+
+    Returns
+    -------
+    int
+        Number of the first output behind the step.
+    """
     c, a, dense, last = method[0], method[1], method[4], method[5]
     stages = c.size
     y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)

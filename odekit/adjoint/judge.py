@@ -12,7 +12,17 @@ from ..solvers import state as S
 
 @_jit.core_apart
 def weighted_square(v, y, z, rtol, atol):
-    """Sum of ``(v / (atol + rtol max(|y|, |z|)))^2``."""
+    """Sum of ``(v / (atol + rtol max(|y|, |z|)))^2``.
+
+    Parameters
+    ----------
+    v, y, z : ndarray, (m,)
+    rtol, atol : float
+
+    Returns
+    -------
+    float
+    """
     total = 0.0
     for i in range(v.size):
         e = v[i] / (atol + rtol * max(abs(y[i]), abs(z[i])))

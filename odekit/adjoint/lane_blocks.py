@@ -36,26 +36,76 @@ _view = _jit.njit(**_jit.CORE_OPTIONS, inline="always")
 
 @_view
 def vector(work, stages, d, lanes, k):
-    """One of the vectors named above."""
+    """One of the vectors named above.
+
+    Parameters
+    ----------
+    work : ndarray, (work_size(stages, d, lanes),)
+    stages, d, lanes, k : int
+        `k` is its name, `Y` for one.
+
+    Returns
+    -------
+    ndarray, (d * lanes,)
+        A view.
+    """
     return view1(work, (2 * stages + k) * d * lanes, d * lanes)
 
 
 @_view
 def lane_row(work, stages, d, lanes, k):
-    """One of the rows of numbers per lane."""
+    """One of the rows of numbers per lane.
+
+    Parameters
+    ----------
+    work : ndarray, (work_size(stages, d, lanes),)
+    stages, d, lanes, k : int
+        `k` is its name, `START` for one.
+
+    Returns
+    -------
+    ndarray, (lanes,)
+        A view.
+    """
     return view1(work, (2 * stages + ROWS) * d * lanes + k * lanes, lanes)
 
 
 @_jit.core
 def column(batch, k, d, lanes, lane, x):
-    """Column `lane` of x[d, lanes] = batch[k]."""
+    """Column `lane` of x[d, lanes] = batch[k].
+
+    Parameters
+    ----------
+    batch : ndarray, (B, d)
+    k, d, lanes, lane : int
+    x : ndarray, (d * lanes,)
+    """
     for i in range(d):
         x[i * lanes + lane] = batch[k, i]
 
 
 @_jit.core
 def evaluate(kernel, p, lanes, slot, c, start, end, z, dy):
-    """Call `value` or `record` with every lane at its stage time; status."""
+    """Call `value` or `record` with every lane at its stage time.
+
+    Parameters
+    ----------
+    kernel : int
+        Address.
+    p : ndarray
+        See `odekit.adjoint.tape`; with room for the lanes' times.
+    lanes, slot : int
+    c : float
+        Of the stage.
+    start, end : ndarray, (lanes,)
+        Of each lane's step.
+    z, dy : ndarray, (d * lanes,)
+
+    Returns
+    -------
+    int
+        Status.
+    """
     times = view1(p, int(p[TIMES]), lanes)
     for j in range(lanes):
         times[j] = B.stage_time(start[j], end[j], c)
@@ -64,7 +114,16 @@ def evaluate(kernel, p, lanes, slot, c, start, end, z, dy):
 
 @_jit.core
 def combine(y, start, end, row, count, slopes, z):
-    """z = y + h sum_j row[j] slopes[j], j < count, with every lane's own h."""
+    """z = y + h sum_j row[j] slopes[j], j < count, with every lane's own h.
+
+    Parameters
+    ----------
+    y, z : ndarray, (d * lanes,)
+    start, end : ndarray, (lanes,)
+    row : ndarray, (stages,)
+    count : int
+    slopes : ndarray, (stages, d * lanes)
+    """
     lanes = start.size
     for i in range(z.size):
         z[i] = 0.0
@@ -78,7 +137,23 @@ def combine(y, start, end, row, count, slopes, z):
 
 @_jit.core
 def stage(kernel, p, method, i, lanes, slot, work, d):
-    """Evaluate the i-th stage at the point that the slopes before it give; status."""
+    """Evaluate the i-th stage at the point that the slopes before it give.
+
+    Parameters
+    ----------
+    kernel : int
+        Address of `value` or `record`.
+    p : ndarray
+    method : tuple
+        From `odekit.adjoint.scheme.Scheme.arrays`.
+    i, lanes, slot, d : int
+    work : ndarray, (work_size(stages, d, lanes),)
+
+    Returns
+    -------
+    int
+        Status.
+    """
     c, a = method[0], method[1]
     stages = c.size
     y, z = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Z)
@@ -90,7 +165,22 @@ def stage(kernel, p, method, i, lanes, slot, work, d):
 
 @_jit.core
 def alone(kernel, p, d, lanes, lane, t, z, dy):
-    """Whether the kernel fails for a lane by itself; its column of `dy` is what the kernel gives."""
+    """Whether the kernel fails for a lane by itself; its column of `dy` is what the kernel gives.
+
+    Parameters
+    ----------
+    kernel : int
+        Address of `value` or `record`.
+    p : ndarray
+    d, lanes, lane : int
+    t : float
+        Time of the lane.
+    z, dy : ndarray, (d * lanes,)
+
+    Returns
+    -------
+    bool
+    """
     place = int(p[SIZE]) - 2 * d  # the last numbers of p are for this
     one, slope = view1(p, place, d), view1(p, place + d, d)
     for i in range(d):
