@@ -9,7 +9,6 @@ import functools
 import types
 
 import numpy as np
-from numba import njit
 from numba.extending import is_jitted
 
 _INDIRECT = frozenset(("locals", "vars", "eval", "exec"))  # ways to read a variable without its name
@@ -150,40 +149,41 @@ def snapshot(function, opaque, _seen=None):
     return tuple(picture)
 
 
-def with_compiled_helpers(function, options, _done=None):
-    """A copy of a function in which the plain Python functions that it calls are compiled.
+def renamed(function, name, compiled, _done=None):
+    """A compiled copy of a function under a name of its own, the functions of the user that it calls likewise.
 
     Parameters
     ----------
-    function : types.FunctionType
-    options : dict
-        For ``njit``.
+    function : function or Numba dispatcher
+    name : str
+    compiled : callable
+        ``compiled(copy, original)`` gives the dispatcher of a copy.
 
     Returns
     -------
-    function
-        The function itself, if it calls none.
+    Numba dispatcher
+
+    Notes
+    -----
+    Two compiled functions with the same qualified name and different bodies may be merged by the linker (Numba #10486).
     """
     done = {} if _done is None else _done
-    helpers = {name: value for name, value in surroundings(function).items() if _is_helper(value)}
-    if not helpers:
-        return function
-    compiled = {}
-    for name, helper in helpers.items():
-        if helper not in done:
-            done[helper] = helper  # a recursive call stays as it is
-            done[helper] = njit(**options)(with_compiled_helpers(helper, options, done))
-        compiled[name] = done[helper]
-    cells = tuple(
-        types.CellType(compiled[name]) if name in compiled else cell
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    )
-    scope = {**function.__globals__, **compiled}
+    plain = getattr(function, "py_func", function)
+    if plain in done:
+        return done[plain]
+    done[plain] = plain  # a recursive call stays as it is: Numba rejects it
+    # numba rebuilds the environment of cached code by importing this module name: the user's may be gone by then
+    scope, cells = {**plain.__globals__, "__name__": __name__}, list(plain.__closure__ or ())
     scope.setdefault("__builtins__", builtins)
-    copy = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells or None)
-    copy.__qualname__, copy.__module__, copy.__kwdefaults__ = (
-        function.__qualname__,
-        function.__module__,
-        function.__kwdefaults__,
-    )
-    return copy
+    for used, value in surroundings(plain).items():
+        if not (_is_helper(value) or is_jitted(value)) or (value.__module__ or "").startswith("odekit.vmath"):
+            continue
+        helper = renamed(value, f"{name}_{len(done)}", compiled, done)
+        if used in plain.__code__.co_freevars:
+            cells[plain.__code__.co_freevars.index(used)] = types.CellType(helper)
+        else:
+            scope[used] = helper
+    copy = types.FunctionType(plain.__code__, scope, name, plain.__defaults__, tuple(cells) or None)
+    copy.__qualname__, copy.__kwdefaults__, copy.__module__ = name, plain.__kwdefaults__, __name__
+    done[plain] = compiled(copy, function)
+    return done[plain]

@@ -48,6 +48,8 @@ def fingerprint(function):
 def _parts(function, seen):
     """Byte strings that make up a function."""
     if is_jitted(function):
+        if function.locals or function.targetoptions.get("parallel"):
+            raise Unknown(f"{function.__name__} has loops that run in parallel, or types of its own for variables")
         yield repr(sorted((k, repr(v)) for k, v in function.targetoptions.items())).encode()
         function = function.py_func
     if not isinstance(function, types.FunctionType):

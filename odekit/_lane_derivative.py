@@ -9,10 +9,11 @@ from numba.core.ir_utils import find_callname, get_definition, guard
 from numba.extending import intrinsic
 
 from . import _jit, vmath
+from ._capture import renamed
 from ._dual import Dual, derivative, seed
 from ._dual_functions import replacement
 from ._fingerprint import fingerprint
-from ._lane_field import FIELD_OPTIONS, digest, on_stack, part_compiler, renamed, stamp, unpacked
+from ._lane_field import FIELD_OPTIONS, digest, on_stack, part_compiler, registers_only, stamp, unpacked
 from ._passes import ReplaceCalls
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
@@ -114,7 +115,7 @@ def _names(letter, count):
 
 
 def _jacobian(function, n, structure, in_place, time, uniform, identity):
-    user = renamed(function, f"dual_{identity}", DUAL_PIPELINE, {})
+    user = renamed(function, f"dual_{identity}", registers_only(DUAL_PIPELINE))
     everything = 2 ** (n + time) - 1
     arguments = unpacked(structure)
     lines = [f"def lane_jacobian({', '.join(['t', *_names('y', n), *_names('p', parameters_size(structure))])}):"]

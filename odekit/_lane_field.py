@@ -10,7 +10,6 @@ import functools
 import hashlib
 import math
 import pathlib
-import types as python_types
 
 from llvmlite import ir as llvm
 from numba import types
@@ -21,7 +20,7 @@ from numba.extending import intrinsic
 
 from . import _jit, vmath
 from ._address import build_view, float64_array
-from ._capture import surroundings
+from ._capture import renamed
 from ._fingerprint import fingerprint
 from ._parts import PartCompiler
 from ._passes import ReplaceCalls, compiler
@@ -127,47 +126,15 @@ def unpacked(structure):
     return expressions
 
 
-def renamed(function, name, pipeline, done):
-    """A compiled copy under a name of its own, the Python functions that it calls likewise.
+def registers_only(pipeline):
+    """How functions of a user are compiled into a lane, for `odekit._capture.renamed`.
 
     Parameters
     ----------
-    function : function or Numba dispatcher
-    name : str
     pipeline : class
         From `part_compiler`.
-    done : dict
-        Copies made so far; empty.
-
-    Returns
-    -------
-    Numba dispatcher
-
-    Notes
-    -----
-    Two compiled functions with the same qualified name and different bodies may be merged by the linker (Numba #10486).
     """
-    plain = getattr(function, "py_func", function)
-    if plain in done:
-        return done[plain]
-    done[plain] = plain  # a recursive call stays as it is: Numba rejects it
-    # numba rebuilds the environment of cached code by importing this module name: the user's may be gone by then
-    scope, cells = {**plain.__globals__, "__name__": _jit.__name__}, list(plain.__closure__ or ())
-    for used, value in surroundings(plain).items():
-        inner = getattr(value, "py_func", value)
-        top = (getattr(inner, "__module__", None) or "").partition(".")[0]
-        if isinstance(inner, python_types.FunctionType) and top not in (*_MODULES, "numba", "cmath", "builtins"):
-            if inner.__module__.startswith("odekit.vmath"):
-                continue
-            compiled = renamed(value, f"{name}_{len(done)}", pipeline, done)
-            if used in plain.__code__.co_freevars:
-                cells[plain.__code__.co_freevars.index(used)] = python_types.CellType(compiled)
-            else:
-                scope[used] = compiled
-    copy = python_types.FunctionType(plain.__code__, scope, name, plain.__defaults__, tuple(cells) or None)
-    copy.__qualname__, copy.__kwdefaults__, copy.__module__ = name, plain.__kwdefaults__, _jit.__name__
-    done[plain] = _jit.part(**FIELD_OPTIONS, pipeline=pipeline)(copy)
-    return done[plain]
+    return lambda copy, original: _jit.part(**FIELD_OPTIONS, pipeline=pipeline)(copy)
 
 
 def lane_function(function, n, structure, in_place=False, with_vmath=True, number=False):
@@ -207,7 +174,7 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
     identity = digest(identity, repr(structure), n, in_place, with_vmath, number, stamp())
     if identity in _known:
         return _known[identity], identity
-    user = renamed(function, f"field_{identity}", _COMPILERS[with_vmath], {})
+    user = renamed(function, f"field_{identity}", registers_only(_COMPILERS[with_vmath]))
     state = ", ".join(f"y{i}" for i in range(n))
     parameters = [f"p{i}" for i in range(n_params)]
     lines = [f"def lane_field(t, {', '.join([state, *parameters])}):"]
@@ -241,7 +208,15 @@ def stamp():
     folder = pathlib.Path(__file__).parent
     sources = [
         path.read_bytes()
-        for pattern in ("_lane_*.py", "_dual*.py", "_passes.py", "_returns.py", "_powers.py", "vmath/*.py")
+        for pattern in (
+            "_lane_*.py",
+            "_capture.py",
+            "_dual*.py",
+            "_passes.py",
+            "_returns.py",
+            "_powers.py",
+            "vmath/*.py",
+        )
         for path in sorted(folder.glob(pattern))
     ]
     return digest(_jit.package_stamp(), *sources)

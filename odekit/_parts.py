@@ -14,6 +14,7 @@ from numba import njit, types
 from numba.core import config
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher
 
 from ._shipped import is_recording
@@ -65,6 +66,27 @@ class _KernelLibrary(JITCodeLibrary):
         optimise(self._final_module, self._codegen)
 
 
+class _UserLibrary(JITCodeLibrary):
+    """LLVM code of a kernel around a user's function, which may allocate and have short loops: optimised as Numba does.
+
+    Its parts were not, and Numba gives no environment, where constants for messages lie, to what is not compiled by itself.
+    """
+
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self):
+        super()._optimize_functions(self._final_module)
+        super()._optimize_final_module()
+
+    def _finalize_specific(self):
+        super()._finalize_specific()
+        for variable in self._final_module.global_variables:
+            environment = lookup_environment(variable.name)
+            if environment is not None:
+                self._codegen.set_env(variable.name, environment)
+
+
 def optimise(module, codegen):
     """Optimise the LLVM module of a whole kernel."""
     options = binding.create_pipeline_tuning_options(speed_level=min(int(config.OPT), OPTIMISATION))
@@ -109,11 +131,19 @@ class PartCompiler(Compiler):
 class KernelCompiler(Compiler):
     """The pipeline of functions that Python calls, or compiled code by their addresses."""
 
+    library_class = _KernelLibrary
+
     def compile_extra(self, func):
         """Compile a Python function."""
-        self.state.library = _KernelLibrary(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library = self.library_class(self.state.targetctx.codegen(), func.__qualname__)
         self.state.library.enable_object_caching()  # as Numba does with one of its own
         return super().compile_extra(func)
+
+
+class UserCompiler(KernelCompiler):
+    """The pipeline of kernels around functions of a user."""
+
+    library_class = _UserLibrary
 
 
 class _ApartCompiler(PartCompiler):
@@ -122,7 +152,7 @@ class _ApartCompiler(PartCompiler):
     apart = True
 
 
-_NO_WRAPPERS = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+NO_WRAPPERS = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 class _PartDispatcher(CPUDispatcher):
@@ -145,7 +175,7 @@ class _PartDispatcher(CPUDispatcher):
     def _whole(self):
         from ._kernel_cache import cached_njit  # which imports this module
 
-        options = {key: value for key, value in self.targetoptions.items() if key not in _NO_WRAPPERS}
+        options = {key: value for key, value in self.targetoptions.items() if key not in NO_WRAPPERS}
         return cached_njit(**options)(self.py_func)
 
     def __call__(self, *args):
@@ -173,6 +203,4 @@ def part(apart=False, pipeline=None, **options):
     if config.DISABLE_JIT:
         return njit(**options)
     pipeline = pipeline or (_ApartCompiler if apart else PartCompiler)
-    return lambda function: _PartDispatcher(
-        function, targetoptions={**options, **_NO_WRAPPERS}, pipeline_class=pipeline
-    )
+    return lambda function: _PartDispatcher(function, targetoptions={**options, **NO_WRAPPERS}, pipeline_class=pipeline)

@@ -9,9 +9,6 @@ from numba.core import ir
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, find_callname, get_definition, guard
 
-from ._passes import compiler
-from ._powers import HalfPowers
-
 _LARGEST_TUPLE = 64  # a longer tuple costs more compile time than the allocation it saves
 
 
@@ -77,7 +74,3 @@ class ReturnTuples(FunctionPass):
         if changed:
             func_ir._definitions = build_definitions(func_ir.blocks)
         return changed
-
-
-#: A pipeline with this pass and then that of `odekit._powers`.
-ReturnTuplesCompiler = compiler(HalfPowers, ReturnTuples)

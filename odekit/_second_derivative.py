@@ -13,11 +13,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from . import _jit
+from ._capture import renamed
 from ._dual import Dual, derivative, pair, value
 from ._dual_number import DualNumber
 from ._fingerprint import fingerprint
 from ._lane_derivative import DUAL_PIPELINE
-from ._lane_field import digest, on_stack, renamed, stamp
+from ._lane_field import digest, on_stack, registers_only, stamp
 from ._wrap import ScalarKernel
 from ._wrapper_source import OK, RAISED, Unsupported, parameters_size
 
@@ -89,7 +90,7 @@ def _arguments(structure, m, namespace):
 
 def _compile(function, n, structure, in_place):
     identity = digest("second", fingerprint(function), repr(structure), n, in_place, stamp())
-    user = renamed(function, f"dual2_{identity}", DUAL_PIPELINE, {})
+    user = renamed(function, f"dual2_{identity}", registers_only(DUAL_PIPELINE))
     namespace = {
         "user": user, "math": math, "number": _number, "stack": _stack((n,)), "value": value, "derivative": derivative,
     }  # fmt: skip

@@ -86,7 +86,7 @@ def _placeholder(name, n_arguments, result):
     return placeholder
 
 
-class _Shelf:
+class Shelf:
     """Place on disk for one result of a compilation; without a folder that can be written to, there is none.
 
     Parameters
@@ -132,7 +132,7 @@ def _bitcode(function, signature):
 
 def _find(function, signature):
     key = f"{function.__name__}-template"
-    shelf, triple = _Shelf(key), binding.get_process_triple()
+    shelf, triple = Shelf(key), binding.get_process_triple()
     found = shelf.load(triple) or shipped(key)
     if found is None:
         compiled = CFunc(
@@ -191,7 +191,7 @@ def linked_address(function, signature, fillings, identity):
     """
     context = cpu_target.target_context
     symbol = f"{function.__name__}_{_jit.digest(identity)}"
-    shelf, key = _Shelf(symbol), context.codegen().magic_tuple()
+    shelf, key = Shelf(symbol), context.codegen().magic_tuple()
     found = shelf.load(key)
     hit = found is not None
     if not hit:

@@ -1,7 +1,6 @@
 """Compiling a user's function into a scalar kernel."""
 
 import dataclasses
-import itertools
 import linecache
 import re
 import sys
@@ -10,18 +9,14 @@ import weakref
 from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.core.errors import NumbaWarning
+from numba import types
 from numba.extending import is_jitted
 
 from . import _jit
-from ._capture import snapshot, with_compiled_helpers
-from ._returns import ReturnTuplesCompiler
+from ._capture import snapshot
+from ._user_kernel import user_address
 from ._wrapper_source import Unsupported, wrapper_source
 from ._writes import writes_into
-
-#: Options of the user's own functions: no cache (they are compiled anew in each process), x/0 is inf as in NumPy.
-USER_OPTIONS = {"error_model": "numpy", "nogil": True}
 
 
 class OdekitPerformanceWarning(UserWarning):
@@ -61,10 +56,10 @@ class ScalarKernel:
     derivatives: dict = dataclasses.field(default_factory=dict)
 
 
-_counter = itertools.count()
 #: Code of a function -> {key: (ScalarKernel or Unsupported, what the key knows by identity)}.
 _compiled: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 RECOMPILATIONS = 4  # compilations of one function for changed values after which a hint is given
+_VIEWS = ("view1", "view1c", "view2", "view2c")
 _ARGUMENT_TYPES = {"bool": types.boolean, "int": types.int64, "float": types.float64, "complex": types.complex128}
 
 
@@ -124,9 +119,11 @@ def compile_kernel(function, shape, structure):
     known = _compiled.setdefault(code, {})
     entry = known.get(key)
     if entry is None:
-        _hint(function, sum(k[:2] == key[:2] for k in known))
+        versions = sum(k[:2] == key[:2] for k in known)
+        _hint(function, versions)
         try:
-            kernel = _compile(function, shape, structure)
+            # a function whose values change all the time would leave many files
+            kernel = _compile(function, shape, structure, keep=versions == 0)
         except Unsupported as error:
             kernel = error
         except Exception as error:  # Numba raises its own errors and, for odd code, nearly any other
@@ -157,7 +154,7 @@ def stack_level():
     return level
 
 
-def _compile(function, shape, structure):
+def _compile(function, shape, structure, keep):
     if not (is_jitted(function) or hasattr(function, "__code__")):
         raise Unsupported(f"a {type(function).__name__} is not a function")
     element = types.complex128 if shape.complex_state or shape.derivative else types.float64
@@ -167,22 +164,15 @@ def _compile(function, shape, structure):
         arguments = (types.float64, state, types.float64, state, state)
     arguments += tuple(_argument_type(*kind) for kind in structure)
     arguments += omitted(function, len(arguments))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NumbaWarning)
-        user = compile_user(function, arguments)
-        returned = None if shape.in_place or shape.preconditioner else user.overloads[arguments].signature.return_type
-        source = wrapper_source(shape, structure, returned, copies=shape.vectorized or writes_into(function))
-        name = unique_name("user")
-        namespace = {"user": user, "complex128": np.complex128}
-        namespace |= {view: getattr(_jit, view) for view in ("view1", "view1c", "view2", "view2c")}
-        wrapper = _jit.exec_source(f"def {name}(t, y_, out_, p_):\n{source}", name, namespace)
-        address = _jit.cfunc_address(wrapper, _jit.SCALAR_SIGNATURE, cache=False, **USER_OPTIONS, fastmath=False)
+    copies = shape.vectorized or writes_into(function)
+    silent = shape.in_place or shape.preconditioner
+
+    def write(returned):
+        source = wrapper_source(shape, structure, None if silent else returned, copies)
+        return source, {"complex128": np.complex128, **{view: getattr(_jit, view) for view in _VIEWS}}
+
+    address = user_address(function, arguments, write, (shape, structure) if keep else None)
     return ScalarKernel(address, compiled=True)
-
-
-def unique_name(prefix):
-    """A name that no other generated function of this process has."""
-    return f"{prefix}_{next(_counter)}"
 
 
 def omitted(function, given):
@@ -190,20 +180,6 @@ def omitted(function, given):
     plain = getattr(function, "py_func", function)
     missing, defaults = plain.__code__.co_argcount - given, plain.__defaults__ or ()
     return tuple(types.Omitted(value) for value in defaults[-missing:]) if 0 < missing <= len(defaults) else ()
-
-
-def compile_user(function, arguments):
-    if is_jitted(function):
-        function.compile(arguments)
-        return function
-    function = with_compiled_helpers(function, USER_OPTIONS)
-    try:
-        user = njit(**USER_OPTIONS, pipeline_class=ReturnTuplesCompiler)(function)
-        user.compile(arguments)
-    except Exception:  # the returned array is also used as an array: then it must be one
-        user = njit(**USER_OPTIONS)(function)
-        user.compile(arguments)
-    return user
 
 
 def reason(function, error):

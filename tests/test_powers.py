@@ -5,14 +5,15 @@ import pytest
 from numba import njit
 
 from odekit import _jit
-from odekit._powers import HALF_POWERS
-from odekit._returns import ReturnTuplesCompiler
+from odekit._passes import compiler
+from odekit._powers import HALF_POWERS, HalfPowers
+from odekit._returns import ReturnTuples
 
 pytestmark = pytest.mark.skipif(_jit.JIT_DISABLED, reason="a pass of the compiler")
 
 
 def compiled(function):
-    return njit(pipeline_class=ReturnTuplesCompiler, error_model="numpy")(function)
+    return njit(pipeline_class=compiler(HalfPowers, ReturnTuples), error_model="numpy")(function)
 
 
 @compiled

@@ -1,13 +1,12 @@
 """A user's function over complex numbers: compiled, or through Python where the function itself is not compiled."""
 
 import ctypes
-import warnings
 
 import numpy as np
 from numba import types
-from numba.core.errors import NumbaWarning
 
 from .. import _jit, _wrap
+from .._user_kernel import user_address
 from .._wrapper_source import OK, RAISED, store
 from .._writes import writes_into
 
@@ -36,30 +35,25 @@ def complex_kernel(user, timed):
         expressions.append({"bool": f"q[{k}].real != 0.0", "int": f"int(q[{k}].real)", "float": f"q[{k}]"}[kind])
         k += 1
     given = tuple(given) + _wrap.omitted(user.function, len(given))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NumbaWarning)
-        compiled = _wrap.compile_user(user.function, given)
-        returned = None if shape.in_place else compiled.overloads[given].signature.return_type
+
+    def write(returned):
         y = f"y.reshape(({shape.n}, 1))" if shape.vectorized else "y"
         y = f"{y}.copy()" if shape.vectorized or writes_into(user.function) else y
         call = ", ".join(["s" if timed else "s.real", y] + (["dy"] if shape.in_place else []) + expressions)
         lines = [f"user({call})"] if shape.in_place else [f"r = user({call})", *store(shape, returned)]
-        name = _wrap.unique_name("complex_user")
         source = [
-            f"def {name}(t_, y_, out_, p_):",
-            f"    s, y, dy = view1c(y_, 0, 1)[0], view1c(y_, 2, {shape.n}), view1c(out_, 0, {shape.n})",
-            f"    q = view1c(p_, 0, {k})",
-            "    try:",
-            *("        " + line for line in lines),
-            "    except Exception:",
-            f"        return {RAISED}",
-            f"    return {OK}",
+            f"s, y, dy = view1c(y_, 0, 1)[0], view1c(y_, 2, {shape.n}), view1c(out_, 0, {shape.n})",
+            f"q = view1c(p_, 0, {k})",
+            "try:",
+            *("    " + line for line in lines),
+            "except Exception:",
+            f"    return {RAISED}",
+            f"return {OK}",
         ]
-        function = _jit.exec_source("\n".join(source) + "\n", name, {"user": compiled, "view1c": _jit.view1c})
-        address = _jit.cfunc_address(
-            function, _jit.SCALAR_SIGNATURE, cache=False, **_wrap.USER_OPTIONS, fastmath=False
-        )  # fmt: skip
-    return _wrap.ScalarKernel(address, compiled=True)
+        return "".join(f"    {line}\n" for line in source), {"view1c": _jit.view1c}
+
+    key = ("complex", timed, shape, user.structure)
+    return _wrap.ScalarKernel(user_address(user.function, given, write, key), compiled=True)
 
 
 def python_complex_kernel(user):
