@@ -25,7 +25,7 @@ def precompile(methods=None):
 
     Of each method its steps, its dense output and what events need; of ``radau`` all orders; of ``auto`` all methods that it
     may take; of the implicit ones the linear algebra for full, banded, sparse and, where it goes with the method, matrix-free
-    Jacobians. Not what depends on your right-hand side, which every process compiles anew.
+    Jacobians. Not what depends on your right-hand side, which is compiled when it is first used.
 
     A few seconds for each method on a machine that has never run it, some milliseconds otherwise. The folder is
     ``$NUMBA_CACHE_DIR/odekit``, or ``odekit`` in Numba's user-wide cache folder.

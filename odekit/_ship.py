@@ -1,7 +1,7 @@
 """The kernels that a wheel carries: ``python -m odekit._ship folder``, called by ``hatch_build.py``.
 
-Those of a first solve, nonstiff, stiff or to a tight tolerance, of a first gradient of a neural ODE, and of a first ensemble of a
-small system. Whoever asks for another method or another size waits for Numba once.
+Those of a first solve, nonstiff, stiff or to a tight tolerance, by the methods that are asked for most, of a first gradient of a
+neural ODE, and of a first ensemble of a small system. Whoever asks for another method or another size waits for Numba once.
 """
 
 import concurrent.futures
@@ -17,15 +17,28 @@ from ._precompile import precompile
 from ._stamp import level
 from .ensemble import solve_ensemble
 from .ivp import solve_ivp
+from .solvers.linalg import small
+from .solvers.linalg.dense import Dense
 
 
-def _nonstiff():
-    precompile(["tsit5"])
-    solve_ivp(_oscillator, (0, 1), [1.0, 0.0], rtol=1e-8)
+def _automatic():
+    precompile(["tsit5", "vern7"])
 
 
 def _stiff():
-    solve_ivp(_relaxation, (0, 10), [1.0, 0.0], dense_output=True)
+    solve_ivp(_relaxation, (0, 10), [1.0, 0.0], dense_output=True, events=_half)
+
+
+def _by_name():
+    precompile(["dop853", "dopri5"])
+    for method in ("bdf", "rodas5p"):
+        solve_ivp(_relaxation, (0, 10), [1.0, 0.0], method, dense_output=True, events=_half)
+
+
+def _linear_algebra():
+    for n in range(1, small.LARGEST + 2):
+        for complex_matrices in (True, False):
+            Dense(n).addresses(complex_matrices)
 
 
 def _gradient():
@@ -47,15 +60,16 @@ def _ensemble(fun, n):
         solve_ensemble(fun, (0, 1), np.ones((2, n)), (np.ones(2),), "tsit5", t_eval=times)
 
 
-def _oscillator(t, y):
-    return [y[1], -y[0]]
-
-
 def _relaxation(t, y):
     return [-1e4 * (y[0] - np.cos(t)), -y[1]]
 
 
-_JOBS = (_stiff, _gradient, _nonstiff, _ensembles_of_two, _ensembles_of_three)  # the longest first
+def _half(t, y):
+    return y[1] - 0.5
+
+
+#: The longest first.
+_JOBS = (_stiff, _linear_algebra, _gradient, _automatic, _by_name, _ensembles_of_two, _ensembles_of_three)
 
 
 def _run(folder, job):
