@@ -69,7 +69,8 @@ def user_address(function, arguments, write, key):
         found = shelf.load(processor)
         if found is None:
             compiled = _compile(function, arguments, write, identity)
-            shelf.save(processor, (outside(compiled.library._final_module), compiled._reduce()))
+            reduced = compiled._reduce()  # first: it finishes the module
+            shelf.save(processor, (outside(compiled.library._final_module), reduced))
         else:
             names, reduced = found
             make_present(names, context)
