@@ -5,7 +5,7 @@ barrier: a counter in shared memory, with a spin that soon gives its time slice 
 the others if one of them never comes, after Ctrl-C for example.
 """
 
-import concurrent.futures
+import _thread
 import os
 import sys
 import threading
@@ -85,10 +85,6 @@ else:
         return _wait(barrier, workers)
 
 
-_pools = {}  # process -> pool: a pool does not survive a fork
-_making = threading.Lock()
-
-
 def available():
     """Threads that this process may use; one where compiled code is disabled."""
     if _jit.JIT_DISABLED:
@@ -96,11 +92,45 @@ def available():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _pool():
-    with _making:
-        if os.getpid() not in _pools:
-            _pools[os.getpid()] = concurrent.futures.ThreadPoolExecutor(available(), "odekit-adjoint")
-        return _pools[os.getpid()]
+class _Helper:
+    """A thread that waits for work. It is at it sooner than one of `concurrent.futures`: 9 us there and back against 28."""
+
+    def __init__(self):
+        self._go, self._free = _thread.allocate_lock(), _thread.allocate_lock()
+        self._go.acquire()
+        threading.Thread(target=self._serve, name="odekit-adjoint", daemon=True).start()
+
+    def _serve(self):
+        while True:
+            self._go.acquire()
+            run, worker, barrier = self._work
+            try:
+                run(worker)
+            except BaseException as error:
+                self.error, barrier[1] = error, 1
+            self._work = run = barrier = None  # nothing of somebody's stays alive here
+            self._free.release()
+
+    def start(self, run, worker, barrier):
+        """Call ``run(worker)`` in the thread."""
+        self.error, self._work = None, (run, worker, barrier)
+        self._free.acquire()
+        self._go.release()
+
+    def wait(self):
+        """Return when the call is over."""
+        with self._free:
+            pass
+
+
+_idle = {}  # process -> its helpers without work: threads do not survive a fork
+
+
+def _taken(idle):
+    try:
+        return idle.pop()
+    except IndexError:
+        return _Helper()
 
 
 def together(workers, barrier, run):
@@ -122,15 +152,23 @@ def together(workers, barrier, run):
     barrier[:] = 0
     if workers == 1:
         return run(0)
-    futures = []
+    idle, started = _idle.setdefault(os.getpid(), []), []
     try:
-        futures += [_pool().submit(run, worker) for worker in range(1, workers)]
+        for worker in range(1, workers):
+            helper = _taken(idle)
+            helper.start(run, worker, barrier)
+            started.append(helper)
         result = run(0)
+        for helper in started:
+            helper.wait()
     except BaseException:
         barrier[1] = 1
+        for helper in started:
+            helper.wait()
         raise
     finally:
-        concurrent.futures.wait(futures)
-    for future in futures:
-        future.result()
+        idle += started
+    for helper in started:
+        if helper.error is not None:
+            raise helper.error
     return result

@@ -181,7 +181,8 @@ def _serve(value, p, lanes, begin, n, stored, w, iw, method, rows, size, t, outp
                 z[i], u[i] = y[i], 0.0
             for j in range(stages):
                 B.add((end - start) * B.weight(dense[j], theta), slopes[j], z)
-                B.add(B.weight_rate(dense[j], theta), slopes[j], u)
+                if rates.shape[0] > 0:
+                    B.add(B.weight_rate(dense[j], theta), slopes[j], u)
             B.store(z, begin, lanes, outputs[k])
             if rates.shape[0] > 0:
                 B.store(u, begin, lanes, rates[k])

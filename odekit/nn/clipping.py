@@ -5,7 +5,7 @@ import math
 from .. import _jit
 
 
-@_jit.core
+@_jit.summing_core
 def norm(x):
     """Euclidean norm."""
     total = 0.0

@@ -3,7 +3,9 @@
 A and B are both float64 or both float32; C is of their type or float64.
 """
 
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .. import _jit
@@ -14,21 +16,45 @@ DEPTH = 256  # of the inner index at a time: so many rows of a panel of B stay i
 
 
 @intrinsic
-def _multiply(typingctx, m, n, k, a, a_start, a_row, a_column, b, b_start, c, add):
-    """``C = A B`` or, with `add`, ``C += A B``: A is given by its strides, B and C are n wide, in C order."""
+def _multiply(typingctx, m, n, k, a, a_start, a_row, a_column, b, b_start, c, add, bias):
+    """``C = A B`` or, with `add`, ``C += A B``: A is given by its strides, B and C are n wide, in C order.
+
+    The bias is a vector, or None.
+    """
     i8 = types.int64
-    signature = types.void(i8, i8, i8, a, i8, i8, i8, b, i8, c, i8)
+    signature = types.void(i8, i8, i8, a, i8, i8, i8, b, i8, c, i8, bias)
 
     def codegen(context, builder, signature, args):
-        m, n, k, a, a_start, a_row, a_column, b, b_start, c, add = args
+        m, n, k, a, a_start, a_row, a_column, b, b_start, c, add, bias = args
         kinds = signature.args
         a = builder.gep(data_pointer(context, builder, kinds[3], a), [a_start])
         b = builder.gep(data_pointer(context, builder, kinds[7], b), [b_start])
         c = data_pointer(context, builder, kinds[9], c)
         element, total = (context.get_value_type(kinds[i].dtype) for i in (3, 9))
+        if kinds[11] is types.none:
+            bias, bias_row = cgutils.alloca_once_value(builder, ir.Constant(element, 0.0)), 0
+        else:
+            bias, bias_row = data_pointer(context, builder, kinds[11], bias), 1
         function = products.multiply(builder.module, element, total)
-        builder.call(function, [m, n, k, a, a_row, a_column, b, n, c, n, add])
+        bias_row = ir.Constant(products.LONG, bias_row)
+        builder.call(function, [m, n, k, a, a_row, a_column, b, n, c, n, add, bias, bias_row])
         return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _transpose(typingctx, m, n, a, b):
+    """B = A^T in squares, see `odekit.nn.products.transpose`; returns their size."""
+    signature = types.int64(types.int64, types.int64, a, b)
+
+    def codegen(context, builder, signature, args):
+        m, n, *matrices = args
+        kinds = signature.args[2:]
+        a, b = (data_pointer(context, builder, kind, x) for kind, x in zip(kinds, matrices, strict=True))
+        element = context.get_value_type(kinds[0].dtype)
+        builder.call(products.transpose(builder.module, element), [m, n, a, b])
+        return ir.Constant(products.LONG, products.lanes_of(element))
 
     return signature, codegen
 
@@ -60,6 +86,10 @@ if _jit.JIT_DISABLED:
         """c += a b."""
         c += a @ b
 
+    def affine(a, b, bias, c):
+        """c = a b + bias, a number for each row."""
+        c[...] = a @ b + bias[:, None]
+
     def matmul_transposed(a, b, c):
         """c = a^T b."""
         c[...] = a.T @ b
@@ -72,13 +102,17 @@ if _jit.JIT_DISABLED:
         """c += a b^T."""
         c += a @ b.T
 
+    def transpose(a, b):
+        """b = a^T."""
+        b[...] = a.T
+
 else:
 
     @_jit.core
     def _product(m, n, k, a, a_row, a_column, b, c, add):
         for q in range(0, k, DEPTH):
             adds = 1 if add or q > 0 else 0
-            _multiply(m, n, min(DEPTH, k - q), a, q * a_column, a_row, a_column, b, q * n, c, adds)
+            _multiply(m, n, min(DEPTH, k - q), a, q * a_column, a_row, a_column, b, q * n, c, adds, None)
 
     @_jit.core
     def matmul(a, b, c):
@@ -89,6 +123,14 @@ else:
     def add_matmul(a, b, c):
         """c += a b."""
         _product(c.shape[0], c.shape[1], b.shape[0], a, b.shape[0], 1, b, c, True)
+
+    @_jit.core
+    def affine(a, b, bias, c):
+        """c = a b + bias, a number for each row."""
+        m, n, k = c.shape[0], c.shape[1], b.shape[0]
+        _multiply(m, n, min(DEPTH, k), a, 0, k, 1, b, 0, c, 0, bias)
+        for q in range(DEPTH, k, DEPTH):
+            _multiply(m, n, min(DEPTH, k - q), a, q, k, 1, b, q * n, c, 1, None)
 
     @_jit.core
     def matmul_transposed(a, b, c):
@@ -105,13 +147,14 @@ else:
         """c += a b^T."""
         _add_outer(c.shape[0], c.shape[1], a.shape[1], a, b, c)
 
-
-@_jit.core_apart
-def transpose(a, b):
-    """b = a^T."""
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            b[j, i] = a[i, j]
+    @_jit.core_apart
+    def transpose(a, b):
+        """b = a^T."""
+        m, n = a.shape
+        size = _transpose(m, n, a, b)
+        for i in range(m):
+            for j in range(n - n % size if i < m - m % size else 0, n):
+                b[j, i] = a[i, j]
 
 
 # Reassociation makes the sum a vector reduction; its order is still fixed for a given number of lanes.
@@ -123,11 +166,3 @@ def add_row_sums(a, c):
         for j in range(a.shape[1]):
             total += a[i, j]
         c[i] += total
-
-
-@_jit.core_apart
-def fill_rows(c, bias):
-    """c[i, :] = bias[i]."""
-    for i in range(c.shape[0]):
-        for j in range(c.shape[1]):
-            c[i, j] = bias[i]

@@ -23,7 +23,7 @@ from .header import (
     TIMED,
     WIDEST,
 )
-from .matmul import add_matmul, add_matmul_transposed, add_outer, add_row_sums, fill_rows, matmul_transposed, transpose
+from .matmul import add_matmul, add_matmul_transposed, add_outer, add_row_sums, affine, matmul_transposed, transpose
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -98,8 +98,7 @@ def forward(p, tape, lanes, order, out, n_out):
         n = int(p[SIZES + k])
         n_below = below.shape[0]
         z = view2(p, place, n, lanes)
-        fill_rows(z, view1(p, theta + n * n_below, n))
-        add_matmul(view2(p, theta, n, n_below), below, z)
+        affine(view2(p, theta, n, n_below), below, view1(p, theta + n * n_below, n), z)
         values, derivatives = view1(p, place, z.size), view1(p, place + z.size, z.size)
         _jit.call_scalar(int(p[ACTIVATION]), z.size, values, derivatives, p)
         if skips(p, k):

@@ -25,6 +25,11 @@ def _size(element):
     return 8 if element == ir.DoubleType() else 4
 
 
+def lanes_of(element):
+    """Numbers of this type in a vector register."""
+    return vector_registers()[0] // _size(element)
+
+
 class _Writer:
     """Writes the loops of one function.
 
@@ -38,9 +43,8 @@ class _Writer:
     def __init__(self, function, element):
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.function, self.element = function, element
-        width, many = vector_registers()
-        self.lanes = width // _size(element)
-        self.many = many
+        self.lanes = lanes_of(element)
+        self.many = vector_registers()[1]
         self.vector = ir.VectorType(element, self.lanes)
         self.flags = ("contract",)
 
@@ -113,34 +117,45 @@ class _Writer:
         builder.branch(test)
         builder.position_at_end(after)
 
-    def reduced(self, count, sums, term):
-        """Vectors after ``sum += term(q)`` for q < count: `sums` of them, which stay in registers."""
+    def reduced(self, count, starts, term):
+        """Vectors after ``sum += term(q)`` for q < count, from `starts` on; they stay in registers."""
         builder = self.builder
         before, body, after = (
             builder.block,
             self.function.append_basic_block("q"),
             self.function.append_basic_block("end"),
         )
-        zero = ir.Constant(self.vector, None)
         builder.cbranch(builder.icmp_signed(">", count, self.long(0)), body, after)
         builder.position_at_end(body)
         q = builder.phi(LONG)
-        running = [builder.phi(self.vector) for _ in range(sums)]
+        running = [builder.phi(self.vector) for _ in starts]
         values = term(q, running)
         following = builder.add(q, self.long(1))
         builder.cbranch(builder.icmp_signed("<", following, count), body, after)
         q.add_incoming(self.long(0), before)
         q.add_incoming(following, builder.block)
-        for phi, value in zip(running, values, strict=True):
-            phi.add_incoming(zero, before)
+        for phi, start, value in zip(running, starts, values, strict=True):
+            phi.add_incoming(start, before)
             phi.add_incoming(value, builder.block)
         last = builder.block
         builder.position_at_end(after)
-        results = [builder.phi(self.vector) for _ in range(sums)]
-        for phi, value in zip(results, values, strict=True):
-            phi.add_incoming(zero, before)
+        results = [builder.phi(self.vector) for _ in starts]
+        for phi, start, value in zip(results, starts, values, strict=True):
+            phi.add_incoming(start, before)
             phi.add_incoming(value, last)
         return results
+
+    def paired(self, x, y, step):
+        """Two vectors of what stands in x and y: at a place whose number has the bit `step` that of y, elsewhere that of x.
+
+        The first has the places without that bit of both, the second those with it.
+        """
+        places, lanes = range(self.lanes), self.lanes
+        without = [i if not i & step else lanes + i - step for i in places]
+        within = [i + step if not i & step else lanes + i for i in places]
+        return [
+            self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT, lanes), at)) for at in (without, within)
+        ]
 
     def totals(self, vectors):
         """The sum of the places of each vector: halves of two vectors are added and share one, until all are added up."""
@@ -149,22 +164,10 @@ class _Writer:
         for group in groups:
             count, step = len(group), 1
             while step < lanes:
-                pairs = list(zip(group[::2], group[1::2], strict=True)) if len(group) > 1 else [(group[0], group[0])]
-                # at a place whose number has the bit `step` stands the second vector, elsewhere the first
-                near = [i if not i & step else lanes + i - step for i in range(lanes)]
-                far = [i + step if not i & step else lanes + i for i in range(lanes)]
-                group = [
-                    builder.fadd(
-                        *(builder.shuffle_vector(x, y, ir.Constant(_integers(lanes), at)) for at in (near, far))
-                    )
-                    for x, y in pairs
-                ]
+                pairs = zip(group[::2], group[1::2], strict=True) if len(group) > 1 else [(group[0], group[0])]
+                group = [builder.fadd(*self.paired(x, y, step)) for x, y in pairs]
                 step *= 2
             yield from (builder.extract_element(group[0], ir.Constant(INT, i)) for i in range(count))
-
-
-def _integers(count):
-    return ir.VectorType(INT, count)
 
 
 def _define(module, name, arguments):
@@ -174,22 +177,24 @@ def _define(module, name, arguments):
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     function.linkage = "linkonce_odr"
     function.attributes.add("noinline")
+    function.attributes.add("noduplicate")  # else LLVM makes one more for calls whose arguments are constants
     return function, True
 
 
 def multiply(module, element, total):
-    """``multiply(m, n, k, a, row, column, b, stride, c, stride, add)``: C = A B, or C += A B; C is of the type `total`.
+    """``multiply(m, n, k, a, row, column, b, stride, c, stride, add, bias, stride)``: C = A B + bias, or C += that.
 
-    C is m x n. A has any strides, those of the transpose of a matrix for one; the rows of B and C are contiguous.
+    C is m x n, and of the type `total`. A has any strides, those of the transpose of a matrix for one; the rows of B and C are
+    contiguous. The bias is a number for each row.
     """
     pointer = element.as_pointer()
     function, new = _define(
         module, f"odekit_multiply_{element.intrinsic_name}_{total.intrinsic_name}",
-        [LONG, LONG, LONG, pointer, LONG, LONG, pointer, LONG, total.as_pointer(), LONG, LONG],
+        [LONG, LONG, LONG, pointer, LONG, LONG, pointer, LONG, total.as_pointer(), LONG, LONG, pointer, LONG],
     )  # fmt: skip
     if not new:
         return function
-    m, n, k, a, a_row, a_column, b, b_row, c, c_row, add = function.args
+    m, n, k, a, a_row, a_column, b, b_row, c, c_row, add, bias, bias_row = function.args
     write = _Writer(function, element)
     builder = write.builder
     adds = builder.icmp_signed("!=", add, write.long(0))
@@ -207,7 +212,9 @@ def multiply(module, element, total):
                 values += [write.multiply_add(left, right[y], sums[x * vectors + y]) for y in range(vectors)]
             return values
 
-        sums = [write.converted(x, total) for x in write.reduced(k, rows * vectors, term)]
+        rises = [builder.load(builder.gep(bias, [builder.mul(line, bias_row)])) for line in lines]
+        begin = [write.splat(rise, write.vector) for rise in rises for _ in range(vectors)]
+        sums = [write.converted(x, total) for x in write.reduced(k, begin, term)]
         places = [
             builder.gep(c, [builder.add(builder.mul(line, c_row), builder.add(j, write.long(y * write.lanes)))])
             for line, y in itertools.product(lines, range(vectors))
@@ -268,7 +275,7 @@ def add_outer(module, element, total):
         def term(q, sums):
             return products(builder.mul(q, write.long(write.lanes)), None, sums)
 
-        sums = products(behind, rest, write.reduced(whole, rows * columns, term))
+        sums = products(behind, rest, write.reduced(whole, [ir.Constant(write.vector, None)] * (rows * columns), term))
         for (p, q), value in zip(itertools.product(range(rows), range(columns)), write.totals(sums), strict=True):
             place = builder.add(builder.mul(builder.add(i, write.long(p)), c_row), builder.add(j, write.long(q)))
             at = builder.gep(c, [place])
@@ -284,5 +291,34 @@ def add_outer(module, element, total):
                     tile(i, j, rows, columns)
                 first = builder.load(column)
         start = builder.load(place)
+    builder.ret_void()
+    return function
+
+
+def transpose(module, element):
+    """``transpose(m, n, a, b)``: B = A^T in squares as wide as a vector; what m and n have beyond them is left to others."""
+    pointer = element.as_pointer()
+    function, new = _define(module, f"odekit_transpose_{element.intrinsic_name}", [LONG, LONG, pointer, pointer])
+    if not new:
+        return function
+    m, n, a, b = function.args
+    write = _Writer(function, element)
+    builder, lanes = write.builder, write.lanes
+
+    def starts(x, row, width, column):
+        return [
+            builder.gep(x, [builder.add(builder.mul(builder.add(row, write.long(k)), width), column)])
+            for k in range(lanes)
+        ]
+
+    with write.stepping(write.long(0), m, lanes) as (i, _), write.stepping(write.long(0), n, lanes) as (j, _):
+        rows, step = [write.load(start) for start in starts(a, i, n, j)], 1
+        while step < lanes:
+            for k in range(lanes):
+                if not k & step:
+                    rows[k], rows[k + step] = write.paired(rows[k], rows[k + step], step)
+            step *= 2
+        for row, start in zip(rows, starts(b, j, m, i), strict=True):
+            write.store(row, start)
     builder.ret_void()
     return function

@@ -166,7 +166,8 @@ def train(
         if worker == 0:
             for i in range(params.size):
                 grad[i] = bars[0, d * block + i]
-                for group in range(1, groups):
+            for group in range(1, groups):
+                for i in range(params.size):
                     grad[i] += bars[group, d * block + i]
             for i in fixed:
                 grad[i] = 0.0

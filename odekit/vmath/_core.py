@@ -13,6 +13,7 @@ from .. import _jit
 # Only contraction: a reciprocal in place of a division would cost an ulp, and signed zeros matter here.
 elementary = _jit.part(**{**_jit.PART_OPTIONS, "fastmath": {"contract"}, "forceinline": True})
 
+LN2 = 0.6931471805599453
 LN2_HI = 6.93147180369123816490e-01  # log(2) rounded to 32 bits: n * LN2_HI is exact (fdlibm, e_exp.c)
 LN2_LO = 1.90821492927058770002e-10
 LOG2_E = 1.4426950408889634

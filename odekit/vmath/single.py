@@ -97,6 +97,13 @@ def expm1(x):
 
 
 @elementary
+def tanh(x):
+    """Hyperbolic tangent."""
+    e = expm1(_TWO * abs(x))
+    return np.copysign(e / (e + _TWO), x)
+
+
+@elementary
 def sigmoid(x):
     """1 / (1 + exp(-x))."""
     e = exp(-abs(x))

@@ -25,6 +25,14 @@ def test_value(name):
     np.testing.assert_allclose(evaluate(name, POINTS)[0], exact, rtol=2e-15)
 
 
+def test_tanh_is_within_a_few_units_of_the_last_place():
+    rng = np.random.default_rng(0)
+    z = np.concatenate((rng.uniform(-1, 1, 50_000), rng.uniform(-20, 20, 50_000), 10.0 ** rng.uniform(-300, 0, 1000)))
+    values, exact = evaluate("tanh", z)[0], np.tanh(z.astype(np.longdouble))
+    assert (np.abs(values - exact) / np.spacing(np.abs(exact.astype(float)))).max() < 3.6
+    assert np.array_equal(values, -evaluate("tanh", -z)[0])
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_derivatives_are_those_of_the_value_and_of_each_other(name):
     z = POINTS[np.abs(POINTS) <= 30] + 0.0137  # no kink of relu and elu within a step

@@ -14,6 +14,12 @@ def test_products(shape):
     np.testing.assert_allclose(out, a @ b, atol=1e-13)
     matmul.add_matmul(a, b, out)
     np.testing.assert_allclose(out, 2 * (a @ b), atol=1e-13)
+    bias = rng.standard_normal(m)
+    matmul.affine(a, b, bias, out)
+    np.testing.assert_allclose(out, a @ b + bias[:, None], atol=1e-13)
+    turned = np.full((k, m), np.nan)
+    matmul.transpose(a, turned)
+    assert np.array_equal(turned, a.T)
     out = np.full((k, n), np.nan)
     matmul.matmul_transposed(a, c, out)
     np.testing.assert_allclose(out, a.T @ c, atol=1e-13)
@@ -34,11 +40,12 @@ def test_products_of_single_precision(shape, total):
     out = np.ones((m, k), total)
     matmul.add_outer(c, b, out)
     np.testing.assert_allclose(out, 1 + c @ b.T, atol=1e-4)
+    turned = np.full((k, m), np.nan, np.float32)
+    matmul.transpose(a, turned)
+    assert np.array_equal(turned, a.T)
 
 
 def test_rows():
     a, sums = np.arange(6.0).reshape(2, 3), np.ones(2)
     matmul.add_row_sums(a, sums)
     assert sums.tolist() == [4.0, 13.0]
-    matmul.fill_rows(a, sums)
-    assert a.tolist() == [[4.0] * 3, [13.0] * 3]
