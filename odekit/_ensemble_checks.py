@@ -4,6 +4,7 @@ import numpy as np
 
 from . import _checks, _threads
 from ._arguments import pack
+from .solvers.batch import alike
 
 
 def options(unknown):
@@ -51,7 +52,7 @@ def states(y0, count):
         y = np.array(y0)
         if y.dtype.kind not in "biufc":
             raise TypeError
-        y = y.astype(np.complex128 if y.dtype.kind == "c" else np.float64)
+        y = y.astype(np.complex128 if y.dtype.kind == "c" else np.float64, copy=False)
     except (TypeError, ValueError):
         raise ValueError(f"y0={y0!r:.80}; expected numbers, of shape (n,) or (N, n)") from None
     if y.ndim not in (1, 2):
@@ -62,13 +63,13 @@ def states(y0, count):
     if bad.size:
         where = tuple(int(i) for i in bad[0])
         raise ValueError(f"all initial states must be finite, but y0[{', '.join(map(str, where))}] is {y[where]}")
-    return np.ascontiguousarray(np.broadcast_to(y, (count, y.shape[-1])))
+    return alike(y, count, y.dtype) if y.ndim == 1 else np.ascontiguousarray(y)
 
 
 def spans(t_span, count):
     """Start and end of each trajectory, (N, 2)."""
     if np.ndim(t_span) != 2:
-        return np.tile(np.array(_checks.span(t_span)), (count, 1))
+        return alike(_checks.span(t_span), count)
     try:
         given = np.array(t_span, dtype=np.float64)
     except (TypeError, ValueError):
@@ -140,7 +141,8 @@ def output_times(t_eval, spans, count):
         return np.ascontiguousarray(np.stack(rows))
     times = _times_of(0, t_eval, spans[0])
     # the others: as many as there are, all at once
-    low, high, backward = spans.min(axis=1), spans.max(axis=1), spans[:, 1] < spans[:, 0]
+    start, end = spans.T
+    low, high, backward = np.minimum(start, end), np.maximum(start, end), end < start
     outside = (times.min(initial=np.inf) < low) | (times.max(initial=-np.inf) > high)
     bad = np.flatnonzero(outside | ((backward != backward[0]) & (times.size > 1)))
     if bad.size:

@@ -108,7 +108,7 @@ def solve_ensemble(
         If the processes of an executor failed twice with the same trajectories: with their indices as its attribute
         ``trajectories``, and the others in ``solution``.
     KeyboardInterrupt
-        With what is finished as its attribute ``solution``.
+        With what is finished as its attribute ``solution``; while the arrays are still being made ready, there is none.
 
     Examples
     --------

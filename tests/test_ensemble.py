@@ -7,6 +7,7 @@ from problems import decay, logistic, oscillator
 import odekit
 from odekit import Retcode
 from odekit.ensemble import _whole_numbers
+from odekit.solvers import batch
 
 RATES = np.linspace(0.5, 2.0, 7)
 TIGHT = {"method": "tsit5", "rtol": 1e-9, "atol": 1e-12}
@@ -242,3 +243,10 @@ def test_counters_become_whole_numbers_where_they_are():
     wanted = counters.astype(np.int64)
     numbers = _whole_numbers(counters)
     assert np.array_equal(numbers, wanted) and np.shares_memory(numbers, counters)
+
+
+def test_arrays_are_made_in_parts_that_ctrl_c_stops(monkeypatch):
+    monkeypatch.setattr(batch, "_BYTES_AT_ONCE", 100)  # four rows, then three
+    rows = batch.alike([np.nan, 1.0, -2.0], 7)
+    assert rows.flags.c_contiguous and np.array_equal(rows, np.tile([np.nan, 1.0, -2.0], (7, 1)), equal_nan=True)
+    assert batch.alike(np.ones((2, 0)), 3).shape == (3, 2, 0)

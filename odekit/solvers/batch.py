@@ -15,6 +15,8 @@ RUNNING = -100
 #: Likewise: it is left to the single tier.
 LEFT = -101
 
+_BYTES_AT_ONCE = 2**22  # some milliseconds; Ctrl-C arrives between two parts
+
 
 @dataclasses.dataclass
 class Batch:
@@ -86,6 +88,28 @@ class Batch:
         return [array.reshape(-1) for array in arrays]
 
 
+def alike(row, count, dtype=np.float64):
+    """Many equal rows, (count, *row.shape), as an array of its own.
+
+    In one go, a new array of a gigabyte would hold Ctrl-C off for half a second.
+
+    Parameters
+    ----------
+    row : array_like
+    count : int
+    dtype : dtype
+
+    Returns
+    -------
+    ndarray
+    """
+    rows = np.empty((count, *np.shape(row)), dtype=dtype)
+    at_once = max(1, _BYTES_AT_ONCE // max(1, rows[:1].nbytes))
+    for first in range(0, count, at_once):
+        rows[first : first + at_once] = row
+    return rows
+
+
 def allocate(
     spans, y0, params, rtol, atol, t_eval, save, max_saved, first_step, max_step, max_steps, wanted=(), max_events=0
 ):  # fmt: skip
@@ -106,10 +130,11 @@ def allocate(
     """
     size, n = y0.shape
     rows = {SAVE_END: 1, SAVE_TIMES: t_eval.shape[1], SAVE_STEPS: max_saved}[save]
-    counters = np.zeros((size, N_COUNTERS))
-    counters[:, RETCODE] = RUNNING
+    counters = np.zeros(N_COUNTERS)
+    counters[RETCODE] = RUNNING
+    states, times = np.full((rows, n), np.nan), np.full(rows if save == SAVE_STEPS else 0, np.nan)
     return Batch(
-        spans, y0, params, rtol, atol, t_eval, save, np.full((size, rows, n), np.nan),
-        np.full((size, rows if save == SAVE_STEPS else 0), np.nan), counters, np.full((size, 2), np.nan),
-        first_step, max_step, max_steps, np.zeros((size, len(wanted))), np.array(wanted, dtype=np.float64), max_events, [],
+        spans, y0, params, rtol, atol, t_eval, save, alike(states, size), alike(times, size), alike(counters, size),
+        alike((np.nan, np.nan), size), first_step, max_step, max_steps, np.zeros((size, len(wanted))),
+        np.array(wanted, dtype=np.float64), max_events, [],
     )  # fmt: skip
