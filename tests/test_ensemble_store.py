@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -17,6 +18,8 @@ from test_executors import Serial
 
 import odekit
 from odekit import storage
+from odekit._chunk import Trajectories
+from odekit.solvers.batch import SAVE_END
 from odekit.storage import OdekitFileError, shards
 from odekit.storage import manifest as M
 from odekit.storage.folder import FILE, locked
@@ -126,6 +129,23 @@ def test_events(folder, tmp_path):
         assert (other.t == memory.events.t).all() and (other.counts == memory.events.counts).all()
     if dataset := _as_dataset(stored):
         assert (dataset.nevents.values == memory.nevents).all()
+        dims = ("trajectory", "event_function", "event")
+        assert dataset.t_events.dims == dims and dataset.t_events.shape == (23, 2, 5)
+        assert dataset.y_events.dims == (*dims, "component")
+        for k in (0, 11, 22):
+            for j, (times, states) in enumerate(zip(memory.t_events[k], memory.y_events[k], strict=True)):
+                there, behind = dataset.t_events[k, j].values, dataset.y_events[k, j].values
+                assert np.array_equal(there[: times.size], times) and np.isnan(there[times.size :]).all()
+                assert np.array_equal(behind[: times.size], states) and np.isnan(behind[times.size :]).all()
+
+
+def test_a_shard_has_room_for_a_tenth_of_the_events_that_may_be_kept():
+    n, size = 2, 10**6
+    setup = SimpleNamespace(save=SAVE_END, max_saved=0, y0=np.ones(n), events=(wave,), max_events=1000)
+    rows = np.broadcast_to(0.0, (size, n))
+    shard_size = M.layout(setup, Trajectories(rows, rows, rows, np.empty((1, 0)))).shard_size
+    zero = 8 * (n + 2)
+    assert 5 * M.SHARD_BYTES < shard_size * 1000 * zero <= 10 * M.SHARD_BYTES
 
 
 def _as_dataset(ensemble):

@@ -94,6 +94,29 @@ class Zeros:
         )
         return Zeros(self.counts[index], kept, self.function[rows], self.t[rows], self.y[rows])
 
+    def padded(self, width):
+        """The zeros of each function beside each other, with NaN behind the last.
+
+        Parameters
+        ----------
+        width : int
+            At least as many as one function has in a trajectory.
+
+        Returns
+        -------
+        t : ndarray, (N, m, width)
+        y : ndarray, (N, m, width, n)
+        """
+        t = np.full((*self.counts.shape, width), np.nan)
+        y = np.full((*t.shape, self.y.shape[1]), np.nan, dtype=self.y.dtype)
+        owner = self.trajectory * self.functions + self.function
+        order = np.argsort(owner, kind="stable")
+        owner = owner[order]
+        place = np.arange(owner.size) - np.searchsorted(owner, owner)  # how many of the same stand before it
+        rows = owner // max(1, self.functions), owner % max(1, self.functions), place
+        t[rows], y[rows] = self.t[order], self.y[order]
+        return t, y
+
     def with_states_of(self, dtype):
         """The same with states of a type: complex numbers are pairs of real ones until then."""
         return dataclasses.replace(self, y=self.y.view(dtype))

@@ -180,7 +180,8 @@ class StoredEnsemble:
             )
         return _widened(y, self.width).transpose(0, 2, 1)
 
-    def _lazy(self, shape, dtype, read):
+    def lazy(self, shape, dtype, read):
+        """An array with a row for each trajectory, which ``read(first, last)`` gives of one shard."""
         return LazyArray(str(self.path), (len(self), *shape), dtype, read, self.layout.shard_size)
 
     @property
@@ -199,8 +200,7 @@ class StoredEnsemble:
     def y(self):
         """States, read when they are indexed."""
         layout = self.layout
-        dtype = np.dtype(complex if layout.complex else float)
-        return self._lazy((layout.components, self.width), dtype, self.states)
+        return self.lazy((layout.components, self.width), layout.dtype, self.states)
 
     @property
     def t(self):
@@ -212,7 +212,7 @@ class StoredEnsemble:
             if not self.merged:
                 source = (self._existing(first // self.layout.shard_size), shards.KIND, shards.VERSION)
             return _files.read_rows(*source, ["time"], max_bytes=self.max_bytes)[0][0]
-        return self._lazy((self.width,), np.dtype(float), self.times)
+        return self.lazy((self.width,), np.dtype(float), self.times)
 
     def times(self, first, last):
         """Times of the states of trajectories of one shard, (k, nt)."""
@@ -284,7 +284,7 @@ class StoredEnsemble:
         index = np.array(members, dtype=np.int64)
 
         def column(name):
-            return self._lazy((), float, lambda a, b: self.read([name], a, b)[0])[index]
+            return self.lazy((), float, lambda a, b: self.read([name], a, b)[0])[index]
 
         retcode = column("retcode").astype(np.int64)
         t, zeros = self.t, None if self._zeros is None else self._zeros.chosen(index)
@@ -310,7 +310,8 @@ class StoredEnsemble:
         Returns
         -------
         xarray.Dataset
-            The states are Dask arrays, one chunk per shard, where Dask is installed; else they are read at once.
+            The states are Dask arrays, one chunk per shard, where Dask is installed; else they are read at once. So are ``t_events``
+            and ``y_events``, with the dimensions ``event_function`` and ``event``: NaN stands behind the last event of each function.
         """
         import xarray
 
@@ -324,7 +325,10 @@ class StoredEnsemble:
         else:
             data["t"] = (("trajectory", column), self.t.chunked())
         if self._zeros is not None:
-            data["nevents"] = (("trajectory", "event_function"), self.nevents)
+            counts, dims = self.nevents, ("trajectory", "event_function", "event")
+            times, states = self._zeros.padded(counts)
+            data["nevents"] = (dims[:2], counts)
+            data["t_events"], data["y_events"] = (dims, times.chunked()), ((*dims, "component"), states.chunked())
         about = {name: value for name, value in self.about.items() if isinstance(value, (str, int, float))}
         return xarray.Dataset(data, coordinates, {"format": M.KIND, **about})
 

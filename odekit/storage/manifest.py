@@ -11,6 +11,8 @@ from .identity import hashed, identity, provenance, software, tolerance
 KIND, VERSION = "odekit-ensemble", "1.1"  # 1.1: events
 #: A shard has at most about so many bytes, and a run at least so many shards: what a crash costs at most.
 SHARD_BYTES, SHARDS = 16 << 20, 256
+#: Few trajectories have as many events as may be kept: a shard has at most so many times these bytes, if all of its have.
+EVENT_SPARE = 10
 _MAX_SHARDS = 10**6
 _SAVES = {B.SAVE_END: "end", B.SAVE_TIMES: "times", B.SAVE_STEPS: "steps"}
 
@@ -64,6 +66,11 @@ class Layout:
         """Number of shards."""
         return -(-self.size // self.shard_size)
 
+    @property
+    def dtype(self):
+        """Type of the states."""
+        return np.dtype(complex if self.complex else float)
+
     def bounds(self, k):
         """First trajectory of shard k, and the first behind it."""
         return k * self.shard_size, min((k + 1) * self.shard_size, self.size)
@@ -88,7 +95,7 @@ def layout(setup, trajectories):
     rows = {B.SAVE_END: 1, B.SAVE_TIMES: trajectories.t_eval.shape[1], B.SAVE_STEPS: setup.max_saved}[setup.save]
     n, size = setup.y0.size, trajectories.size
     m = len(setup.events)
-    each = row_bytes(rows, trajectories.y0.shape[1], m, setup.max_events)
+    each = row_bytes(rows, trajectories.y0.shape[1], m, -(-setup.max_events // EVENT_SPARE))
     shard_size = max(1, min(SHARD_BYTES // each, -(-size // SHARDS)))
     is_complex = setup.y0.dtype.kind == "c"
     shared = setup.save == B.SAVE_TIMES and len(trajectories.t_eval) == 1

@@ -52,6 +52,28 @@ class StoredZeros:
         zeros = event_log.joined(parts)
         return zeros if index.size < 2 or index[0] < index[1] else zeros.chosen(np.arange(index.size)[::-1])
 
+    def padded(self, counts):
+        """Times and states of all zeros, with NaN behind the last one of each trajectory and function, read when they are indexed.
+
+        Parameters
+        ----------
+        counts : ndarray of int, (N, m)
+            How many zeros there are, kept or not.
+
+        Returns
+        -------
+        t : LazyArray, (N, m, width)
+        y : LazyArray, (N, m, width, n)
+            `width` is the most that one function has in a trajectory.
+        """
+        layout = self.ensemble.layout
+        width = min(int(counts.max(initial=0)), layout.max_events)
+        shape = self.functions, width
+        t = self.ensemble.lazy(shape, float, lambda first, last: self._piece(first, last).padded(width)[0])
+        return t, self.ensemble.lazy(
+            (*shape, layout.components), layout.dtype, lambda first, last: self._piece(first, last).padded(width)[1]
+        )
+
     def _piece(self, first, last):
         """Zeros of the trajectories `first` to ``last - 1`` of one shard."""
         ensemble = self.ensemble
