@@ -130,8 +130,9 @@ class CNF:
         y0 = np.zeros((len(x), traced.dim))
         y0[:, : self.dim] = x
         y0[:, traced.counted : traced.counted + self.context] = self._checked(context, len(x))
-        noise = directions(np.random.default_rng(self.seed), self.noise, (len(x), self.probes * self.dim))
-        y0[:, traced.counted + self.context :] = noise
+        if self.probes:
+            noise = directions(np.random.default_rng(self.seed), self.noise, (len(x), self.probes * self.dim))
+            y0[:, traced.counted + self.context :] = noise
         return y0
 
     def _checked(self, context, n):
