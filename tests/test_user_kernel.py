@@ -96,7 +96,9 @@ def test_the_next_process_compiles_only_what_has_changed(tmp_path):
 
     assert run("3") == expected("6.0 -2.0", "loaded", 5)
     kept = files()
-    assert run("3") == expected("6.0 -2.0", "absent", 1)  # loops in parallel stay functions of their own, with Numba's own cache
+    assert run("3") == expected(
+        "6.0 -2.0", "absent", 1
+    )  # loops in parallel stay functions of their own, with Numba's own cache
     assert files() == kept  # values that change within a process leave nothing
     assert run("4") == expected("8.0 -2.0", "loaded", 2)
     assert len(files()) == len(kept) + 2  # an index and a kernel
