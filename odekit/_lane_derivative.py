@@ -13,13 +13,23 @@ from ._capture import renamed
 from ._dual import Dual, derivative, seed
 from ._dual_functions import replacement
 from ._fingerprint import fingerprint
-from ._lane_field import FIELD_OPTIONS, digest, on_stack, part_compiler, registers_only, stamp, unpacked
+from ._lane_field import (
+    FIELD_OPTIONS,
+    digest,
+    lane_arguments,
+    load_lines,
+    on_stack,
+    part_compiler,
+    registers_only,
+    stamp,
+    unpacked,
+)
 from ._passes import ReplaceCalls
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
 from ._templates import Filling, keep
 from ._wrap import reason
-from ._wrapper_source import Unsupported, parameters_size
+from ._wrapper_source import Unsupported
 
 _MODULES = ("math", "numpy", "builtins")
 _known: dict = {}  # fingerprint -> what `lane_jacobian` gives or raises, so that a second call finds its kernel
@@ -76,8 +86,8 @@ def lane_jacobian(function, n, structure, in_place=False, time=False):
     Returns
     -------
     jacobian : Filling
-        ``jacobian(t, y0, ..., p0, ...) -> ((df0/dy0, df0/dy1, ...), (df1/dy0, ...), ..., raised)``; each row ends with the
-        derivative with respect to t, if that is wanted.
+        ``jacobian(t, y0, ..., parameters, stride) -> ((df0/dy0, df0/dy1, ...), (df1/dy0, ...), ..., raised)``; each row ends
+        with the derivative with respect to t, if that is wanted.
     identity : str
         A fingerprint of all that goes into it.
     address : int
@@ -104,7 +114,7 @@ def _compile(function, n, structure, in_place, time, key):
         identity = f"{key}{'u' * uniform}"
         jacobian = _jacobian(function, n, structure, in_place, time, uniform, identity)
         try:
-            return jacobian, identity, _kernel(jacobian, n, parameters_size(structure), time, identity)
+            return jacobian, identity, _kernel(jacobian, n, time, identity)
         except Exception as error:  # Numba raises its own errors and, for odd code, nearly any other
             why = reason(function, error)
     return Unsupported(f"fun cannot be differentiated: {why}")
@@ -118,7 +128,7 @@ def _jacobian(function, n, structure, in_place, time, uniform, identity):
     user = renamed(function, f"dual_{identity}", registers_only(DUAL_PIPELINE))
     everything = 2 ** (n + time) - 1
     arguments = unpacked(structure)
-    lines = [f"def lane_jacobian({', '.join(['t', *_names('y', n), *_names('p', parameters_size(structure))])}):"]
+    lines = [f"def lane_jacobian(t, {', '.join(_names('y', n))}, parameters, stride):", *load_lines(structure)]
     lines += [f"    s{i} = seed(y{i}, {i}, {everything if uniform else 2**i})" for i in range(n)]
     lines += [f"    s = seed(t, {n}, {everything if uniform else 2**n})" if time else "    s = t"]
     if in_place:
@@ -138,12 +148,12 @@ def _jacobian(function, n, structure, in_place, time, uniform, identity):
     plain = _jit.exec_source(f"# {identity}\n" + "\n".join(lines) + "\n", "lane_jacobian", namespace)
     row = types.UniTuple(types.float64, n + time)
     result = types.Tuple((row,) * n + (types.int64,))
-    return Filling(_jit.part(**FIELD_OPTIONS)(plain), 1 + n + parameters_size(structure), result)
+    return Filling(_jit.part(**FIELD_OPTIONS)(plain), lane_arguments(n), result)
 
 
-def _kernel(jacobian, n, n_params, time, identity):
+def _kernel(jacobian, n, time, identity):
     """Address of a scalar kernel of a lane's Jacobian."""
-    arguments = ["t", *(f"y[{i}]" for i in range(n)), *(f"p[{k}]" for k in range(n_params))]
+    arguments = ["t", *(f"y[{i}]" for i in range(n)), "p", "1"]
     rows = [_names(f"d{i}_", n + time) for i in range(n)]
     targets = [f"({', '.join(row)},)" for row in rows]
     source = [

@@ -27,6 +27,7 @@ from ._passes import ReplaceCalls, compiler
 from ._returns import ReturnTuples
 from ._templates import Filling, keep
 from ._wrapper_source import Unsupported, parameters_size
+from .solvers.lane_parameters import MOST
 
 #: Contraction lets multiplications and additions fuse; everything else stays as the user wrote it.
 FIELD_OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}, "forceinline": True}
@@ -123,6 +124,8 @@ def unpacked(structure):
         template = {"bool": "p{0} != 0.0", "int": "int(p{0})", "float": "p{0}", "complex": "complex(p{0}, p{1})"}
         expressions.append(template[kind].format(k, k + 1))
         k += 2 if kind == "complex" else 1
+    if k > MOST:
+        raise Unsupported(f"the arguments are {k} numbers, and lanes have room for {MOST}")
     return expressions
 
 
@@ -157,7 +160,7 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
     Returns
     -------
     field : Filling
-        ``field(t, y0, ..., p0, ...) -> (f0, ..., raised)``; `raised` is 0 or 1.
+        ``field(t, y0, ..., parameters, stride) -> (f0, ..., raised)``; `raised` is 0 or 1.
     identity : str
         A fingerprint of all that goes into it.
 
@@ -169,15 +172,14 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
         If no fingerprint can be taken.
     """
     outputs = 1 if number else n
-    arguments, n_params = unpacked(structure), parameters_size(structure)
+    arguments = unpacked(structure)
     identity = fingerprint(function)
     identity = digest(identity, repr(structure), n, in_place, with_vmath, number, stamp())
     if identity in _known:
         return _known[identity], identity
     user = renamed(function, f"field_{identity}", registers_only(_COMPILERS[with_vmath]))
     state = ", ".join(f"y{i}" for i in range(n))
-    parameters = [f"p{i}" for i in range(n_params)]
-    lines = [f"def lane_field(t, {', '.join([state, *parameters])}):"]
+    lines = [f"def lane_field(t, {state}, parameters, stride):", *load_lines(structure)]
     nothing = ", ".join(["math.nan"] * outputs)
     if in_place:
         lines += [f"    y, dy = stack_array({n}), stack_array({n})"]
@@ -193,8 +195,18 @@ def lane_function(function, n, structure, in_place=False, with_vmath=True, numbe
     source = f"# {identity}\n" + "\n".join(lines) + "\n"
     namespace = {"user": user, "math": math, "stack_array": stack_array}
     plain = _jit.exec_source(source, "lane_field", namespace)
-    field = Filling(_jit.part(**FIELD_OPTIONS)(plain), 1 + n + n_params, numbers_and_flag(outputs))
+    field = Filling(_jit.part(**FIELD_OPTIONS)(plain), lane_arguments(n), numbers_and_flag(outputs))
     return keep(_known, identity, field), identity
+
+
+def lane_arguments(n):
+    """Numba types of time, state, and where the parameters are: a pointer to the first one, and how far apart they lie."""
+    return (types.float64,) * (1 + n) + (types.CPointer(types.float64), types.int64)
+
+
+def load_lines(structure):
+    """Source of the numbers ``p0, p1, ...`` from there."""
+    return [f"    p{k} = parameters[{k} * stride]" for k in range(parameters_size(structure))]
 
 
 def numbers_and_flag(count):

@@ -3,9 +3,8 @@
 import functools
 
 from . import _jit
-from ._lane_field import FIELD_OPTIONS, lane_function, numbers_and_flag
+from ._lane_field import FIELD_OPTIONS, lane_arguments, lane_function, numbers_and_flag
 from ._templates import Filling
-from ._wrapper_source import parameters_size
 
 
 def lane_halves(system, n, structure, with_vmath=True):
@@ -24,8 +23,8 @@ def lane_halves(system, n, structure, with_vmath=True):
     Returns
     -------
     functions : dict
-        ``velocity(t, p0, ..., a0, ...)`` and ``force(t, q0, ..., a0, ...)``, each of which gives half of the slopes and
-        whether it raised; and ``field(t, q0, ..., p0, ..., a0, ...)``, which gives all slopes.
+        ``velocity(t, p0, ..., parameters, stride)`` and ``force(t, q0, ..., parameters, stride)``, each of which gives half
+        of the slopes and whether it raised; and ``field(t, q0, ..., p0, ..., parameters, stride)``, which gives all slopes.
     identity : str
         A fingerprint of all that goes into them.
 
@@ -37,13 +36,13 @@ def lane_halves(system, n, structure, with_vmath=True):
     m = n // 2
     force, identity = lane_function(system.force, m, structure, False, with_vmath)
     if system.velocity is None:
-        velocity, name = _identity(m, parameters_size(structure)), f"same{m}"
+        velocity, name = _identity(m), f"same{m}"
     else:
         velocity, name = lane_function(system.velocity, m, structure, False, with_vmath)
     identity = f"{name}_{identity}"
     q, p = [f"q{i}" for i in range(m)], [f"p{i}" for i in range(m)]
     u, v = [f"u{i}" for i in range(m)], [f"v{i}" for i in range(m)]
-    a = [f"a{i}" for i in range(parameters_size(structure))]
+    a = ["parameters", "stride"]
     lines = [
         f"# {identity}",
         f"def both_halves({', '.join(['t', *q, *p, *a])}):",
@@ -51,21 +50,21 @@ def lane_halves(system, n, structure, with_vmath=True):
         f"    {', '.join(v)}, worse = force({', '.join(['t', *q, *a])})",
         f"    return {', '.join([*u, *v])}, bad | worse",
     ]
-    both = _both("\n".join(lines) + "\n", n, 1 + n + len(a), velocity, force)
+    both = _both("\n".join(lines) + "\n", n, velocity, force)
     return {"velocity": velocity, "force": force, "field": both}, identity
 
 
 @functools.lru_cache(maxsize=64)
-def _both(source, n, n_arguments, velocity, force):
+def _both(source, n, velocity, force):
     parts = {"velocity": velocity.function, "force": force.function}
     function = _jit.part(**FIELD_OPTIONS)(_jit.exec_source(source, "both_halves", parts))
-    return Filling(function, n_arguments, numbers_and_flag(n))
+    return Filling(function, lane_arguments(n), numbers_and_flag(n))
 
 
 @functools.lru_cache(maxsize=64)
-def _identity(m, n_params):
+def _identity(m):
     """The velocity of a system of second order."""
-    p, a = [f"p{i}" for i in range(m)], [f"a{i}" for i in range(n_params)]
-    source = f"def same({', '.join(['t', *p, *a])}):\n    return {', '.join(p)}, 0\n"
+    p = ", ".join(f"p{i}" for i in range(m))
+    source = f"def same(t, {p}, parameters, stride):\n    return {p}, 0\n"
     function = _jit.part(**FIELD_OPTIONS)(_jit.exec_source(source, "same", {}))
-    return Filling(function, 1 + m + n_params, numbers_and_flag(m))
+    return Filling(function, lane_arguments(m), numbers_and_flag(m))

@@ -5,6 +5,7 @@ neural ODE, and of a first ensemble of a small system. Whoever asks for another 
 """
 
 import concurrent.futures
+import functools
 import multiprocessing
 import os
 import pathlib
@@ -16,6 +17,7 @@ from . import _shipped, nn
 from ._precompile import precompile
 from ._stamp import level
 from .ensemble import solve_ensemble
+from .field import inplace
 from .ivp import solve_ivp
 from .solvers.linalg import small
 from .solvers.linalg.dense import Dense
@@ -47,17 +49,15 @@ def _gradient():
         model.loss_and_grad(np.ones((4, 2)), np.linspace(0, 1, 3), np.zeros((3, 4, 2)))
 
 
-def _ensembles_of_two():
-    _ensemble(lambda t, y, rate: [y[1], -rate * y[0]], 2)
-
-
-def _ensembles_of_three():
-    _ensemble(lambda t, y, rate: [y[1], -rate * y[0], y[2]], 3)
-
-
-def _ensemble(fun, n):
+def _ensembles(n):
     for times in (None, np.linspace(0, 1, 3)):
-        solve_ensemble(fun, (0, 1), np.ones((2, n)), (np.ones(2),), "tsit5", t_eval=times)
+        solve_ensemble(_decay, (0, 1), np.ones((2, n)), method="tsit5", t_eval=times)
+
+
+@inplace
+def _decay(t, y, dydt):
+    for i in range(y.size):
+        dydt[i] = -y[i]
 
 
 def _relaxation(t, y):
@@ -68,8 +68,11 @@ def _half(t, y):
     return y[1] - 0.5
 
 
+#: Numbers of components of the ensembles, with any number of parameters.
+_SIZES = (1, 2, 3, 4, 6)
+_ENSEMBLES = [functools.partial(_ensembles, n) for n in _SIZES]
 #: The longest first.
-_JOBS = (_stiff, _linear_algebra, _gradient, _automatic, _by_name, _ensembles_of_two, _ensembles_of_three)
+_JOBS = (_stiff, _linear_algebra, _gradient, _automatic, _by_name, *_ENSEMBLES)
 
 
 def _run(folder, job):

@@ -34,19 +34,14 @@ class Filling(NamedTuple):
 
     #: From `odekit._jit.part`.
     function: Any
-    #: How many numbers it takes, all of them float64.
-    n_arguments: int
+    #: Numba types of what it takes.
+    arguments: tuple
     #: Numba type of what it returns, a tuple.
     result: types.Type
 
-    @property
-    def arguments(self):
-        """Their types."""
-        return (types.float64,) * self.n_arguments
-
     def placeholder(self, name):
         """What a template calls in its place, as a function for compiled code."""
-        return _placeholder(name, self.n_arguments, self.result)
+        return _placeholder(name, self.arguments, self.result)
 
     def module(self, name):
         """LLVM module in which it has that name.
@@ -69,16 +64,14 @@ class Filling(NamedTuple):
 
 
 @functools.cache
-def _placeholder(name, n_arguments, result):
-    arguments = (types.float64,) * n_arguments
-
+def _placeholder(name, arguments, result):
     @intrinsic
     def placeholder(typingctx, *given):
         def codegen(context, builder, signature, args):
             convention = context.call_conv
             kind = convention.get_function_type(result, arguments)
             function = cgutils.get_or_insert_function(builder.module, kind, name)
-            values = cgutils.unpack_tuple(builder, args[0], n_arguments)
+            values = cgutils.unpack_tuple(builder, args[0], len(arguments))
             return convention.call_function(builder, function, result, arguments, values)[1]
 
         return result(types.StarArgTuple(arguments)), codegen

@@ -24,7 +24,7 @@ SCRIPT = """
         kernels = "def total(x):\\n    s = 0.0\\n    for v in x:\\n        s += v / 3\\n    return s\\n"
         total = _jit.kernel(_jit.exec_source(kernels, "total", {}))
         field = _jit.part(**_jit.PART_OPTIONS)(lambda t: (t + 0.5, 0))
-        filling = Filling(field, 1, types.Tuple((types.float64, types.int64)))
+        filling = Filling(field, (types.float64,), types.Tuple((types.float64, types.int64)))
         steps = "def step(fn, iw, w, p):\\n    w[0], raised = field(w[0])\\n    return raised\\n"
         step = _jit.exec_source(steps, "step", {"field": filling.placeholder("field")})
         address = linked_address(step, _jit.STEP_SIGNATURE, {"field": filling}, "half more")

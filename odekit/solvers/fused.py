@@ -63,7 +63,7 @@ def _evaluation(layout, k, row, c, meanwhile=()):
     lines += [f"sum{i} = {_late(row, k, i)}" for i in range(n)]
     lines += [f"z{i} = y{i} + scale * sum{i}" for i in range(n)]
     lines += meanwhile
-    return lines + call(time, [f"z{i}" for i in range(n)], _slopes(k, n), [f"p{j}" for j in range(layout.n_params)])
+    return lines + call(time, [f"z{i}" for i in range(n)], _slopes(k, n))
 
 
 def _early(layout, k, row):
@@ -238,7 +238,7 @@ def dense(table, layout):
     body = [f"t, t_new, status, raised = {at(lanes.T_OLD)}, {at(lanes.T)}, {at(lanes.STATUS)}, 0", "h = t_new - t"]
     body += [f"y{i} = {element}" for i, element in enumerate(layout.vector("old"))]
     body += [f"end{i} = {element}" for i, element in enumerate(layout.vector("y"))]
-    body += [f"p{k} = {element}" for k, element in enumerate(layout.parameters)]
+    body += [layout.load]
     for k in range(count):
         body += [f"k{k}_{i} = {element}" for i, element in enumerate(layout.vector("k", k))]
     for j, (c, row) in enumerate(zip(table.extra_c, table.extra_A, strict=True)):

@@ -80,10 +80,8 @@ def _matrix_source(table, layout, timed):
     n = layout.n
     rows = [[*(f"d{i}_{j}" for j in range(n)), *([f"r{i}"] if timed else [])] for i in range(n)]
     names, targets = [name for row in rows for name in row], [f"({', '.join(row)},)" for row in rows]
-    arguments = ["t", *(f"y{i}" for i in range(n)), *(f"p{k}" for k in range(layout.n_params))]
     return [
-        f"{', '.join(targets)}, bad = jacobian({', '.join(arguments)})",
-        "raised |= bad",
+        *call("t", [f"y{i}" for i in range(n)], targets, "jacobian"),
         f"unusable = {' + '.join(f'0.0 * {name}' for name in names)}",
         f"diagonal, per_h = 1.0 / (h * {float(table.gamma)!r}), 1.0 / h",
         *(f"a{i}_{j} = {'diagonal - ' if i == j else '-'}d{i}_{j}" for i in range(n) for j in range(n)),
@@ -101,7 +99,7 @@ def _stage_source(table, layout, i, timed):
     else:
         moment = "t_new" if table.c[i] == 1.0 else f"t + {float(table.c[i])!r} * h"
         lines += [f"z{j} = y{j} + ({weighted(table.A[i], before[j])})" for j in range(n)]
-        lines += call(moment, [f"z{j}" for j in range(n)], slopes, [f"p{k}" for k in range(layout.n_params)])
+        lines += call(moment, [f"z{j}" for j in range(n)], slopes)
     for j in range(n):
         others = f" + per_h * ({weighted(table.C[i], before[j])})" if i > 0 else ""
         rate = f" + {float(table.d[i])!r} * h * r{j}" if timed and table.d[i] else ""
@@ -137,8 +135,7 @@ def _end_source(table, layout):
     lines += _error_source(table, n)
     if not known:
         names = [f"{letter}{j}" for letter in "zg" for j in range(n)]
-        parameters = [f"p{k}" for k in range(layout.n_params)]
-        lines += ["late = 0", *call("t_new", names[:n], names[n:], parameters, "late")]
+        lines += ["late = 0", *call("t_new", names[:n], names[n:], flag="late")]
         lines += ["raised |= select(err_square <= 1.0, late, 0)"]  # a step that is rejected does not get there
     return [
         *lines,

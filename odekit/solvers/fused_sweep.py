@@ -24,7 +24,7 @@ def attempt_source(layout):
         f"t, t_end, h_wanted, running = {at(lanes.T)}, {at(lanes.T_END)}, {at(lanes.H)}, {at(lanes.STATUS)} == {lanes.RUN}.0",
         *(f"y{i} = {element}" for i, element in enumerate(layout.vector("y"))),
         *(f"k0_{i} = {element}" for i, element in enumerate(layout.vector("f"))),
-        *(f"p{k} = {element}" for k, element in enumerate(layout.parameters)),
+        layout.load,
         "raised = 0",
         f"smallest = {driver.MIN_STEP!r} * abs(t) + {driver.TINY!r}",
         "size = select(h_wanted > max_step, max_step, h_wanted)",

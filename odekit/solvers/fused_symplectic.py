@@ -6,7 +6,7 @@ whose carries are rows of the lane; Hermite's interpolation in between.
 
 from . import fused_events, fused_sweep, lanes, symplectic
 from .hermite import HERMITE
-from .lanes import Layout
+from .lanes import Layout, call
 
 
 def layout(n, n_params, outputs, events=0):
@@ -21,12 +21,6 @@ def layout(n, n_params, outputs, events=0):
 def _add(i, increment):
     """Source of a compensated sum: ``z += increment``, and what rounding took."""
     return [f"total = {increment} + c{i}", f"new = z{i} + total", f"c{i} = total - (new - z{i})", f"z{i} = new"]
-
-
-def _half(name, slopes, time, state, n_params):
-    """Source of an evaluation of velocity or force."""
-    arguments = ", ".join([time, *state, *(f"p{k}" for k in range(n_params))])
-    return [f"{', '.join(slopes)}, bad = {name}({arguments})", "raised |= bad"]
 
 
 def sweep(table, layout, outputs):
@@ -55,7 +49,7 @@ def sweep(table, layout, outputs):
         for i, slope in enumerate(force):
             body += _add(m + i, f"{kick!r} * h * {slope}")
         time = "t_new" if number >= len(table.weights) - 1 else f"t + {passed!r} * h"
-        body += _half("velocity", velocity, time, p, layout.n_params)
+        body += call(time, p, velocity, "velocity")
         if last:
             break
         drift = table.weights[number]
@@ -63,7 +57,7 @@ def sweep(table, layout, outputs):
         for i, slope in enumerate(velocity):
             body += _add(i, f"{drift!r} * h * {slope}")
         time = "t_new" if number == len(table.weights) - 1 else f"t + {passed!r} * h"
-        body += _half("force", force, time, q, layout.n_params)
+        body += call(time, q, force, "force")
     body += [f"unusable = {' + '.join(f'(z{i} - z{i}) + (g{i} - g{i})' for i in range(n))}"]
     body += ["err_square = select(unusable == 0.0, 0.0, math.inf)"]
     body += fused_sweep.accept_source(layout)

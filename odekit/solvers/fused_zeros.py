@@ -28,7 +28,7 @@ def row_of(layout, name, k):
 
 def calls(layout, t, state):
     """Source of all event functions at a state: values ``g0, g1, ...``, and in ``bad`` whether any raised or is NaN."""
-    arguments = ", ".join([t, *state, *layout.parameters])
+    arguments = ", ".join([t, *state, layout.parameters])
     lines = ["bad = 0"]
     for k in range(count(layout)):
         lines += [f"g{k}, raised = event{k}({arguments})", f"bad |= raised | select(g{k} == g{k}, 0, 1)"]

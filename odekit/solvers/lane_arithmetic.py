@@ -19,6 +19,16 @@ def pointer(typingctx, address):
 
 
 @intrinsic
+def pointer_to(typingctx, array, index):
+    """Where an element is, as a pointer to what begins there."""
+
+    def codegen(context, builder, signature, args):
+        return builder.gep(args[0], [args[1]])
+
+    return array(array, types.int64), codegen
+
+
+@intrinsic
 def align_stack(typingctx):
     """Have the stack of the calling function begin at a line of the cache.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import math
 
 import numpy as np
@@ -11,7 +12,9 @@ from .._templates import linked_address
 from . import fused_events
 from . import lanes as L
 from .event_log import EventLog
-from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, pointer, select
+from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, pointer, pointer_to, select
+from .lane_bodies import outlined
+from .lane_parameters import Parameters
 from .lane_sources import begin_source, run_source
 
 
@@ -38,16 +41,27 @@ def kernel(name, layout, order, sources, fillings, identity, events_on_dense=Fal
     -------
     int
     """
-    scope = {f.__name__: f for f in (math, align_stack, bits_of, pointer, select, log2_of, exp2_of)}
-    scope |= {called: filling.placeholder(called) for called, filling in fillings.items()}
+    fillings = {**fillings, "load_parameters": Parameters(layout.n_params)}
     run = run_source(layout, "dense" in sources, events_on_dense)
     sources = {"begin": begin_source(layout, order), **sources, **run}
+    places = {called: filling.placeholder(called) for called, filling in fillings.items()}
+    function = _template(name, tuple(sources.items()), tuple(places.items()))
+    return linked_address(function, _jit.STEP_SIGNATURE, fillings, identity)
+
+
+@functools.lru_cache(maxsize=8)
+def _template(name, sources, places):
+    """The template of these sources, of which ``lanes`` is what calls the others."""
+    scope = {f.__name__: f for f in (math, align_stack, bits_of, pointer, pointer_to, select, log2_of, exp2_of)}
+    scope |= dict(places)
+    sources = dict(sources)
     main = sources.pop("lanes")
     for part_name, source in sources.items():
-        scope[part_name] = _jit.core_apart(_jit.exec_source(source, part_name, scope))
+        rest, around = outlined(source, scope)
+        part = _jit.exec_source(f"# {_jit.digest(source)}\n{rest}", part_name, around)
+        scope[part_name] = _jit.core_apart(part)
     everything = "".join(f"# {part_name} {_jit.digest(source)}\n" for part_name, source in sources.items())
-    function = _jit.exec_source(everything + main, f"lanes_{name}", scope, defined="lanes")
-    return linked_address(function, _jit.STEP_SIGNATURE, fillings, identity)
+    return _jit.exec_source(everything + main, f"lanes_{name}", scope, defined="lanes")
 
 
 def _aligned(size):
@@ -87,6 +101,7 @@ class LaneLoop:
         self.control = np.zeros(L.CONTROL_SIZE, dtype=np.int64)
         self.control[L.SAVE], self.control[L.ROWS] = batch.save, batch.y.shape[1]
         self.control[L.SHARED_TIMES], self.control[L.STEP_LIMIT] = batch.t_eval.shape[0] == 1, batch.max_steps
+        self.control[L.N_PARAMS] = layout.n_params
         if m:
             self.control[L.ROOM], self.control[L.MAX_EVENTS] = self.log.room, batch.max_events
         self.settings = np.array([batch.first_step, batch.max_step, *batch.wanted])

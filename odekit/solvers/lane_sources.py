@@ -19,7 +19,7 @@ def begin_source(layout, order):
     """Source of ``begin``: put trajectory k into a lane, evaluate the field, choose the first step; the lane's status."""
     n, at = layout.n, layout.at
     y, f = [f"y{i}" for i in range(n)], [f"f{i}" for i in range(n)]
-    g, z, p = [f"g{i}" for i in range(n)], [f"z{i}" for i in range(n)], [f"p{i}" for i in range(layout.n_params)]
+    g, z = [f"g{i}" for i in range(n)], [f"z{i}" for i in range(n)]
 
     usual = 2.0 ** min(100 * (order + 1), 1000)  # up to here `exp2_of` is good for the root
 
@@ -31,13 +31,13 @@ def begin_source(layout, order):
         "t, t_end = spans[2 * k], spans[2 * k + 1]",
         "direction, span, raised = 1.0 if t_end >= t else -1.0, abs(t_end - t), 0",
         *(f"{a} = starts[{n} * k + {i}]" for i, a in enumerate(y)),
-        *(f"{a} = params[{layout.n_params} * k + {i}]" for i, a in enumerate(p)),
-        *(f"{element} = {a}" for element, a in zip(layout.vector("y") + layout.parameters, y + p, strict=True)),
+        *(f"{element} = {a}" for element, a in zip(layout.vector("y"), y, strict=True)),
+        *_parameter_lines(layout),
         f"{at(L.T)}, {at(L.T_END)}, {at(L.DIRECTION)}, {at(L.MEMBER)} = t, t_end, direction, float(k)",
         *(f"{at(row)} = 0.0" for row in (L.H, L.LOG_ERR, L.REJECTED, L.NACCEPT, L.NREJECT, L.WANTS, L.SERVED)),
         *(f"{at(layout.first[name])} = {value!r}" for name, value in layout.starts.items()),
         f"{at(L.T_OLD)}, {at(L.NEXT_OUT)}, {at(L.NFEV)} = t, math.inf * direction, 1.0",
-        *call("t", y, f, p),
+        *call("t", y, f, parameters=layout.parameters),
         *(f"{element} = {a}" for element, a in zip(layout.vector("f"), f, strict=True)),
         "if raised != 0:",
         f"    return {L.RAISED}.0",
@@ -51,7 +51,7 @@ def begin_source(layout, order):
         "    h0 = min(h0, span, max_step)",
         "    signed = math.copysign(h0, direction)",
         *(f"    {c} = {a} + signed * {b}" for a, b, c in zip(y, f, z, strict=True)),
-        *("    " + line for line in call("t + signed", z, g, p)),
+        *("    " + line for line in call("t + signed", z, g, parameters=layout.parameters)),
         f"    {at(L.NFEV)} = 2.0",
         "    if raised != 0:",
         f"        return {L.RAISED}.0",
@@ -71,8 +71,16 @@ def begin_source(layout, order):
         f"{at(L.H)} = h",
         f"return {L.DONE}.0 if t == t_end else {L.RUN}.0",
     ]
-    head = "def begin(w, lane, k, spans, starts, params, rtol, atol, first_step, max_step):"
+    head = "def begin(w, lane, k, spans, starts, params, n_params, rtol, atol, first_step, max_step):"
     return f"{head}\n" + "".join(f"    {line}\n" for line in body)
+
+
+def _parameter_lines(layout):
+    """Source that puts the parameters of trajectory k into a lane."""
+    return [
+        "for j in range(n_params):",
+        f"    w[({layout.p} + j) * {layout.stride} + lane] = params[n_params * k + j]",
+    ]
 
 
 def run_source(layout, has_dense, events_on_dense):
@@ -98,6 +106,7 @@ def run_source(layout, has_dense, events_on_dense):
             else []
         ),
         "    first_step, max_step = settings[0], settings[1]",
+        f"    n_params = control[{L.N_PARAMS}]",
         f"    save, rows, step_limit = control[{L.SAVE}], control[{L.ROWS}], float(control[{L.STEP_LIMIT}])",
         "    done = 1",
         f"    for _ in range(control[{L.SWEEPS}]):",
@@ -114,7 +123,7 @@ def run_source(layout, has_dense, events_on_dense):
         f"                        if not take(w, lane, control, {arguments}):",
         "                            active -= 1",
         "                            if lane != active:",
-        f"                                for row in range({layout.rows}):",
+        f"                                for row in range({layout.p} + n_params):",
         f"                                    w[row * {layout.stride} + lane] = w[row * {layout.stride} + active]",
         f"                            {at(L.STATUS, 'active')} = {L.IDLE}.0",
         f"            while active < {lanes} and take(w, active, control, {arguments}):",
@@ -147,7 +156,7 @@ def run_source(layout, has_dense, events_on_dense):
         f"    while control[{L.NEXT}] < control[{L.LAST}]{fused_events.room_at_start(layout) if has_events else ''}:",
         f"        k = control[{L.NEXT}]",
         f"        control[{L.NEXT}] = k + 1",
-        "        status = begin(w, lane, k, spans, starts, params, rtol, atol, first_step, max_step)",
+        "        status = begin(w, lane, k, spans, starts, params, n_params, rtol, atol, first_step, max_step)",
         *(["        " + line for line in fused_events.begin_lines(layout)] if has_events else []),
         f"        {at(L.STATUS)} = status",
     ]
@@ -226,6 +235,8 @@ def _take_over_lines(layout):
         f"        place = {record} * control[{L.INCOMING}]",
         f"        for row in range({record}):",
         f"            w[row * {layout.stride} + lane] = queue_in[place + row]",
+        f"        k = int({layout.at(L.MEMBER)})",
+        *("        " + line for line in _parameter_lines(layout)),
         f"        {layout.at(L.STATUS)} = {L.RUN}.0",
         "        return True",
     ]
@@ -293,7 +304,7 @@ def _emit_lines(layout):
     ]
 
 
-_TAKE = ("spans starts params t_eval y_out t_out counters ends rtol atol first_step max_step save rows").split()
+_TAKE = "spans starts params n_params t_eval y_out t_out counters ends rtol atol first_step max_step save rows".split()
 
 
 def _choice(table):

@@ -16,7 +16,7 @@ LANES = ((40, 256), (90, 128), (10**9, 64))
 #: power of two apart would compete for the same few lines.
 LINE = 8
 
-# rows that every kernel has; then y, f(t, y) and the parameters, then what a method adds
+# rows that every kernel has; then y and f(t, y), then what a method adds, and last the parameters
 T, T_END, DIRECTION, H, LOG_ERR, REJECTED, NACCEPT, NREJECT, STATUS, MEMBER, NFEV, NEXT_OUT, SERVED, WANTS, T_OLD = (
     range(15)
 )
@@ -36,7 +36,8 @@ MORE = 12  # whether there are more trajectories to ask for: the kernel then ret
 USED, ROOM, MAX_EVENTS = range(
     13, 16
 )  # of the log of events: zeros in it, and room for; so many are kept of a trajectory
-CONTROL_SIZE = 16
+N_PARAMS = 16  # of a trajectory
+CONTROL_SIZE = 17
 # settings, float64; then, after how many zeros each event function ends a trajectory
 FIRST_STEP, MAX_STEP, WANTED = range(3)
 # addresses; QUEUE_IN and QUEUE_OUT of an automatic pair: the trajectories that wait for this kernel, and for the other one; the last
@@ -46,6 +47,8 @@ SPANS, Y0, PARAMS, T_EVAL, Y_OUT, T_OUT, COUNTERS, ENDS, RTOL, ATOL, QUEUE_IN, Q
 
 class Layout:
     """Where a kernel keeps what: numbers of rows.
+
+    The code of a kernel is the same for any number of parameters: it does not depend on anything but `p` of where they are.
 
     Parameters
     ----------
@@ -60,12 +63,12 @@ class Layout:
         self.n, self.n_params, self.starts = n, n_params, starts or {}
         self.y, self.f = HEADER, HEADER + n
         self.p = HEADER + 2 * n
-        self.rows = self.p + n_params
         self.first = {}
         for name, count in extra.items():
-            self.first[name] = self.rows
-            self.rows += count
-        self.lanes = next(lanes for rows, lanes in LANES if self.rows <= rows)
+            self.first[name] = self.p
+            self.p += count
+        self.rows = self.p + n_params
+        self.lanes = next(lanes for rows, lanes in LANES if self.p <= rows)
         self.stride = self.lanes + LINE
 
     def at(self, row, lane="lane"):
@@ -79,10 +82,19 @@ class Layout:
 
     @property
     def parameters(self):
-        """Sources of the parameters."""
-        return [self.at(self.p + k) for k in range(self.n_params)]
+        """Source of where the parameters are, as functions of the user get it: the first one, and how far apart they lie."""
+        return f"pointer_to(w, {self.p * self.stride} + lane), {self.stride}"
+
+    @property
+    def load(self):
+        """Source that loads them, see `odekit.solvers.lane_parameters`."""
+        return f"here = load_parameters({self.parameters})"
 
 
-def call(t, state, slopes, parameters, flag="raised"):
+#: Where they are then.
+LOADED = "here, 1"
+
+
+def call(t, state, slopes, name="field", flag="raised", parameters=LOADED):
     """Source of an evaluation of the field; counts in `flag` whether it raised."""
-    return [f"{', '.join(slopes)}, bad = field({', '.join([t, *state, *parameters])})", f"{flag} |= bad"]
+    return [f"{', '.join(slopes)}, bad = {name}({', '.join([t, *state, parameters])})", f"{flag} |= bad"]

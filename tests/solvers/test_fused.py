@@ -11,6 +11,8 @@ import pytest
 
 import odekit
 from odekit import Retcode, _jit
+from odekit._lane_field import unpacked
+from odekit._wrapper_source import Unsupported
 from odekit.solvers.rosenbrock_tables import ROSENBROCK
 from odekit.solvers.symplectic import SPLITTINGS
 from odekit.solvers.tables import EXPLICIT
@@ -185,6 +187,8 @@ def test_what_does_not_fit_runs_otherwise_and_says_why():
     assert ensemble.tier == "single" and "does not compile on numbers" in ensemble.tier_reason
     with pytest.raises(ValueError, match="tier='fused' cannot be: fun does not compile"):
         odekit.solve_ensemble(product, (0, 1), np.ones((3, 2)), (2.0,), "tsit5", tier="fused")
+    with pytest.raises(Unsupported, match="are 1088 numbers, and lanes have room for 1024"):
+        unpacked((("array", (64,)),) * 17)
     many = odekit.solve_ensemble(lambda t, y: -y, (0, 1), np.ones((2, 21)), (), "tsit5")
     assert many.tier == "single" and "more than 20 components" in many.tier_reason
 

@@ -18,10 +18,11 @@ from odekit.solvers.lane_arithmetic import select
 pytestmark = pytest.mark.skipif(_jit.JIT_DISABLED, reason="generated code needs the compiler")
 
 MU = np.geomspace(1.0, 1000.0, 40)
+RATE = np.linspace(1.0, 1.1, 40)
 
 
-def van_der_pol(t, y, mu):
-    return [y[1], mu * (1 - y[0] * y[0]) * y[1] - y[0]]
+def van_der_pol(t, y, mu, rate):
+    return [y[1], mu * (1 - y[0] * y[0]) * y[1] - rate * y[0]]
 
 
 def test_linear_systems_with_pivots():
@@ -51,7 +52,7 @@ def test_trajectories_change_their_method_as_in_the_single_tier(monkeypatch):
     """The same decisions with the same pair of methods; the results within the tolerance of the true ones for all members."""
     monkeypatch.setattr(choice, "IMPLICIT", "rodas5p")
     options = {"method": "auto", "rtol": 1e-5, "atol": 1e-5, "executor": 1, "t_eval": np.linspace(0, 60, 7)}
-    args = ((0.0, 60.0), [2.0, 0.0], (MU,))
+    args = ((0.0, 60.0), [2.0, 0.0], (MU, RATE))
     fused, single = (odekit.solve_ensemble(van_der_pol, *args, tier=tier, **options) for tier in ("fused", "single"))
     # a verdict that rounding decides may fall otherwise
     assert fused.success.all() and (fused.nswitch != single.nswitch).sum() <= 1
@@ -68,18 +69,18 @@ def test_the_bits_do_not_depend_on_neighbours_chunks_or_threads():
     problem = (van_der_pol, (0, 20), [2.0, 0.0])
     for method in ("auto", "rodas5p"):
         options = {"method": method, "tier": "fused", "rtol": 1e-5}
-        reference = odekit.solve_ensemble(*problem, (MU,), executor=1, **options)
+        reference = odekit.solve_ensemble(*problem, (MU, RATE), executor=1, **options)
         for chosen in (
             {"executor": 2},
             {"executor": 1, "chunksize": 1},
             {"executor": 2, "chunksize": 7},
             {"chunksize": 1000},
         ):
-            other = odekit.solve_ensemble(*problem, (MU,), **options, **chosen)
+            other = odekit.solve_ensemble(*problem, (MU, RATE), **options, **chosen)
             for name in ("y", "nfev", "njev", "nswitch", "h_end"):
                 assert (getattr(other, name) == getattr(reference, name)).all()
         shuffled = np.random.default_rng(0).permutation(MU.size)
-        other = odekit.solve_ensemble(*problem, (MU[shuffled],), executor=1, **options)
+        other = odekit.solve_ensemble(*problem, (MU[shuffled], RATE[shuffled]), executor=1, **options)
         assert (other.y == reference.y[shuffled]).all()
 
 
