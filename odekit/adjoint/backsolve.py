@@ -50,9 +50,9 @@ class BacksolveAdjoint:
     ):
         """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
         width, d = y0.shape
-        sweeps = Sweeps(field, scheme(method), width)
+        sweeps = Sweeps(field, scheme(method), width, recorded=False)
         y, rates = sweeps.forward(
-            field, y0, t, rtol, atol, first_step, record=False, keep_states=False, with_rates=True, max_steps=max_steps
+            field, y0, t, rtol, atol, first_step, keep_states=False, with_rates=True, max_steps=max_steps
         )  # fmt: skip
         seeds, n = seeds_of(cotangent, y), d * width
         size = 2 * n + field.params.size

@@ -88,10 +88,12 @@ class Sweeps:
         Bytes for the tapes of steps.
     threads : int or None
         At most so many; None: as many as this process may use, where the batch is large enough. The results are the same bits.
+    recorded : bool
+        Whether tapes are kept, for `backward`.
     """
 
-    def __init__(self, field, scheme, width, budget=0, threads=None):
-        self.scheme, self.width, self.d = scheme, width, field.dim
+    def __init__(self, field, scheme, width, budget=0, threads=None, recorded=True):
+        self.scheme, self.width, self.d, self.recorded = scheme, width, field.dim, recorded
         block = min(width, blocks.LANE_BLOCK)
         self.n_blocks = (width + block - 1) // block
         self.groups = min(self.n_blocks, blocks.GROUPS)
@@ -107,8 +109,8 @@ class Sweeps:
         ]
         self.slots = np.empty(self.n_blocks, dtype=np.int64)
         for own in threads_blocks:
-            self.slots[own] = per_block * np.arange(len(own))
-        packed = field.pack(block, per_block * max(map(len, threads_blocks)))
+            self.slots[own] = per_block * np.arange(len(own)) if recorded else 0
+        packed = field.pack(block, per_block * max(map(len, threads_blocks)) if recorded else stages)
         self.p = np.empty((self.workers, packed.size))
         self.p[:, : self.prefix.size] = packed[: self.prefix.size]
         self.size = self.d * block
@@ -132,7 +134,6 @@ class Sweeps:
         atol,
         first_step=None,
         *,
-        record=True,
         keep_states=True,
         with_rates=False,
         max_steps=MAX_STEPS,
@@ -148,8 +149,6 @@ class Sweeps:
             Output times; the first is the start.
         rtol, atol : float
         first_step : float or None
-        record : bool
-            Whether tapes are kept, for `backward`.
         keep_states : bool
             Whether the states at all steps are kept.
         with_rates : bool
@@ -171,8 +170,8 @@ class Sweeps:
         outputs[0] = y0
         rates = np.empty(outputs.shape) if with_rates else np.empty((0, *y0.shape))
         self.begin(t, first_step, max_steps)
-        first = kernels.record if record else kernels.value
-        stored = self.stored if record else 0
+        first = kernels.record if self.recorded else kernels.value
+        stored = self.stored if self.recorded else 0
 
         def run(worker):
             return forward.sweep(

@@ -135,10 +135,8 @@ class NeuralODE:
             ys, _ = sweeps.forward(self.field, y0, t, self.rtol, self.atol, self.first_step, logged=False)
             sweeps.check(MAX_STEPS)
         elif self.method in EXPLICIT:
-            sweeps = Sweeps(self.field, scheme(self.method), len(y0))
-            ys, _ = sweeps.forward(
-                self.field, y0, t, self.rtol, self.atol, self.first_step, record=False, keep_states=False
-            )  # fmt: skip
+            sweeps = Sweeps(self.field, scheme(self.method), len(y0), recorded=False)
+            ys, _ = sweeps.forward(self.field, y0, t, self.rtol, self.atol, self.first_step, keep_states=False)
         else:
             ys, _ = trajectories(
                 self.field, y0, t, self.method, self.rtol, self.atol, self.first_step, keep_states=False

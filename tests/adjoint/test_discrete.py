@@ -5,6 +5,7 @@ from nn import reference
 from odekit import _jit
 from odekit.adjoint import DiscreteAdjoint
 from odekit.adjoint.backward import locate
+from odekit.adjoint.blocks import LANE_BLOCK
 from odekit.adjoint.revolve import advance, reach
 from odekit.adjoint.scheme import scheme
 from odekit.adjoint.sweeps import Sweeps
@@ -19,8 +20,8 @@ def model_of(field, method, **options):
 
 
 def steps_of(model, y0, t):
-    sweeps = Sweeps(model.field, scheme(model.method), len(y0))
-    sweeps.forward(model.field, y0, t, model.rtol, model.atol, model.first_step, record=False, keep_states=False)
+    sweeps = Sweeps(model.field, scheme(model.method), len(y0), recorded=False)
+    sweeps.forward(model.field, y0, t, model.rtol, model.atol, model.first_step, keep_states=False)
     return sweeps.steps[: sweeps.naccept + 1].copy()
 
 
@@ -196,3 +197,16 @@ def test_locate():
     node, first = locate(np.array([1.0, 0.0, -2.0]), np.array([1.0, 0.5, -2.0]))
     assert node.tolist() == [0, -1, 2]
     assert first.tolist() == [1, 2, 3]
+
+
+def test_a_solve_without_tapes_takes_memory_for_no_stage_of_other_blocks():
+    field = MLP([2, 8, 2], rng=0)
+    sizes = [
+        Sweeps(field, scheme("tsit5"), width, threads=1, recorded=False).p.size
+        for width in (LANE_BLOCK, 50 * LANE_BLOCK)
+    ]
+    assert sizes[0] == sizes[1]
+    model, y0 = NeuralODE(field, "tsit5"), np.random.default_rng(2).standard_normal((3 * LANE_BLOCK, 2))
+    alone = model.solve(y0, [0.0, 1.0])
+    sweeps = Sweeps(field, scheme("tsit5"), len(y0))
+    assert np.array_equal(sweeps.forward(field, y0, np.array([0.0, 1.0]), model.rtol, model.atol)[0], alone)

@@ -47,8 +47,8 @@ def test_exact_in_all_arguments(fun, method):
     seeds = np.random.default_rng(3).standard_normal((2, T.size))
     result = gradient(fun, T, Y0, seeds, method, ARGS, rtol=1e-5, atol=1e-7, with_times=True)
     field = DifferentiableFunction(fun, 0.0, Y0, ARGS)
-    sweeps = Sweeps(field, scheme(method), 1)
-    sweeps.forward(field, Y0[None], T, 1e-5, 1e-7, record=False, keep_states=False)
+    sweeps = Sweeps(field, scheme(method), 1, recorded=False)
+    sweeps.forward(field, Y0[None], T, 1e-5, 1e-7, keep_states=False)
     steps = sweeps.steps[: sweeps.naccept + 1].copy()
 
     def product(y0=Y0, rate=ARGS[0], matrix=MATRIX, steps=steps, t=T):
