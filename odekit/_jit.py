@@ -186,35 +186,21 @@ def exec_source(source, name, namespace, networks=False, defined=None):
 # ---------------------------------------------------------------------------------------------------------------------
 # functions -> addresses
 
-_announcement = []  # not empty once the line below has been printed in this process
+_announced = []  # not empty once the line below has been printed in this process
 
 
-@contextlib.contextmanager
-def announced(name):
-    """Compile something inside; on a machine that has not compiled it before, say so in one line.
-
-    Parameters
-    ----------
-    name : str
-        Of the kernel: a small marker file in the cache folder remembers it.
-    """
-    marker = cache_directory() / f"{package_stamp()[:16]}-{name}"
-    new = not marker.exists()
-    if new and not _announcement:
-        _announcement.append(name)
+def _announce():
+    """Say in one line that a solver is compiled, which is on disk neither from before nor from the wheel."""
+    if not _announced:
+        _announced.append(True)
         print(
             "odekit: compiling solvers for this machine, once, in some seconds (odekit.precompile() does it ahead of time)",
             file=sys.stderr,
             flush=True,
         )
-    yield
-    if new:
-        with contextlib.suppress(OSError):  # a read-only cache folder
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.touch()
 
 
-def cfunc_address(function, signature, cache=True, **options):
+def cfunc_address(function, signature, cache=True, announced=False, **options):
     """Compile a function over pointers as a C callback and return its address.
 
     Parameters
@@ -224,6 +210,8 @@ def cfunc_address(function, signature, cache=True, **options):
         `SCALAR_SIGNATURE` or `STEP_SIGNATURE`, for example.
     cache : bool
         Whether to keep the compiled code on disk. Only for functions of the package itself or generated from it.
+    announced : bool
+        Whether to tell the user where it is not there yet.
     **options
         Override single entries of the options of `cfunc`.
 
@@ -233,8 +221,9 @@ def cfunc_address(function, signature, cache=True, **options):
         Valid for the life of the process.
     """
     options = {key: value for key, value in {**KERNEL_OPTIONS, **options}.items() if key != "cache"}
-    compiled = cached_cfunc(signature, function, **options) if cache else cfunc(signature, **options)(function)
-    return _register_cfunc(compiled)
+    if cache:
+        return _register_cfunc(cached_cfunc(signature, function, _announce if announced else None, **options))
+    return _register_cfunc(cfunc(signature, **options)(function))
 
 
 def kernel_address(kernel, arguments):

@@ -52,11 +52,15 @@ class _KernelFile(caching.CompileResultCacheImpl):
 
 class _KernelCache(caching.FunctionCache):
     _impl_class = _KernelFile
+    on_miss = None  # called without arguments before a kernel is compiled
 
     def load_overload(self, sig, target_context):
         with self._guard_against_spurious_io_errors():
             found = self._load_overload(sig, target_context)
-            return found or self._ready_made(sig, target_context) or self._finish(sig, target_context)
+            found = found or self._ready_made(sig, target_context) or self._finish(sig, target_context)
+        if found is None and self.on_miss is not None:
+            self.on_miss()
+        return found
 
     def save_overload(self, sig, data):
         super().save_overload(sig, data)
@@ -115,11 +119,12 @@ def cached_njit(**options):
     return decorate
 
 
-def cached_cfunc(signature, function, **options):
-    """The same for ``numba.cfunc(signature, cache=True)(function)``."""
+def cached_cfunc(signature, function, on_miss, **options):
+    """The same for ``numba.cfunc(signature, cache=True)(function)``; `on_miss` is called before it is compiled, or is None."""
     compiled = CFunc(
         function, normalize_signature(signature), locals={}, options=options, pipeline_class=KernelCompiler
     )
     compiled._cache = _KernelCache(function)
+    compiled._cache.on_miss = on_miss
     compiled.compile()
     return compiled

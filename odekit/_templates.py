@@ -156,7 +156,7 @@ def _link(function, signature, fillings, symbol):
     return outside(module), state
 
 
-class _Linked:
+class Loaded:
     """A kernel, kept alive; it tells about itself as Numba's `CFunc` does."""
 
     def __init__(self, name, library, cache_hits):
@@ -194,5 +194,5 @@ def linked_address(function, signature, fillings, identity):
     make_present(names, context)
     library = context.codegen().unserialize_library(state)
     address = library.get_pointer_to_function(symbol)
-    _jit.functions[address] = _Linked(symbol, library, cache_hits=int(hit))
+    _jit.functions[address] = Loaded(symbol, library, cache_hits=int(hit))
     return address

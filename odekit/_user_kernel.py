@@ -26,7 +26,7 @@ from ._passes import compiler
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
 from ._stamp import PACKAGE
-from ._templates import Shelf
+from ._templates import Loaded, Shelf
 
 #: Options of the user's own functions: x/0 is inf as in NumPy.
 USER_OPTIONS = {"error_model": "numpy", "nogil": True}
@@ -61,7 +61,7 @@ def user_address(function, arguments, write, key):
         Whatever Numba raises where the function does not compile.
     """
     context = cpu_target.target_context
-    identity = None if key is None else _identity(function, arguments, key)
+    identity, found = None if key is None else _identity(function, arguments, key), None
     if identity is None:
         compiled = _compile(function, arguments, write, str(next(_counter)))
     else:
@@ -75,8 +75,9 @@ def user_address(function, arguments, write, key):
             names, reduced = found
             make_present(names, context)
             compiled = CompileResult._rebuild(context, *reduced)
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
-    _jit.functions[address] = compiled
+    name = compiled.fndesc.llvm_cfunc_wrapper_name
+    address = compiled.library.get_pointer_to_function(name)
+    _jit.functions[address] = Loaded(name, compiled, cache_hits=int(found is not None))
     return address
 
 

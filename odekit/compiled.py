@@ -202,8 +202,7 @@ def _make_again(arguments, options):
 def _whole_address():
     if _jit.JIT_DISABLED:
         return _jit.python_address(whole.whole)
-    with _jit.announced(whole.whole.__name__):
-        return _jit.cfunc_address(whole.whole, _jit.WHOLE_SIGNATURE)
+    return _jit.cfunc_address(whole.whole, _jit.WHOLE_SIGNATURE, announced=True)
 
 
 def compiled_solver(

@@ -219,5 +219,4 @@ def step_address(core):
     if _jit.JIT_DISABLED:
         return _jit.python_address(core)
     # pointers all the way: one compilation instead of two, and no array is built for a call
-    with _jit.announced(core.__name__):
-        return _jit.cfunc_address(core, _jit.STEP_SIGNATURE, **_jit.CORE_OPTIONS)
+    return _jit.cfunc_address(core, _jit.STEP_SIGNATURE, announced=True, **_jit.CORE_OPTIONS)

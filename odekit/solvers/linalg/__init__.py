@@ -168,8 +168,7 @@ def kernel_address(core):
     """
     if _jit.JIT_DISABLED:
         return _jit.python_address(core)
-    with _jit.announced(core.__name__):
-        return _jit.cfunc_address(core, _jit.MATRIX_SIGNATURE, **_jit.CORE_OPTIONS)
+    return _jit.cfunc_address(core, _jit.MATRIX_SIGNATURE, announced=True, **_jit.CORE_OPTIONS)
 
 
 @_jit.core
