@@ -13,7 +13,6 @@ behind it:
 """
 
 import _thread
-import contextlib
 import ctypes
 import hashlib
 import linecache

@@ -20,7 +20,7 @@ SOLVE = """
         print(sol.nfev, repr(float(sol.y[0, -1])))
 """
 REPORT = """
-    from odekit import _jit, _shipped
+    from odekit import _jit
     from odekit.solvers import driver, integrate
     hits = [sum(k.stats.cache_hits.values()) for k in (driver.advance, integrate.start)]
     misses = [sum(k.stats.cache_misses.values()) for k in (driver.advance, integrate.start)]
