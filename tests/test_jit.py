@@ -30,8 +30,8 @@ REPORT = """
 
 def run(script, folder, **environment):
     env = {**os.environ, "NUMBA_CACHE_DIR": str(folder), **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
+    done = subprocess.run(  # -P: odekit as it is installed, not from the folder that the tests are run in
+        [sys.executable, "-P", "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
         env=env,
