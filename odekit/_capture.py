@@ -149,6 +149,11 @@ def snapshot(function, opaque, _seen=None):
     return tuple(picture)
 
 
+def stays_itself(dispatcher):
+    """Whether a compiled function of the user cannot be part of another one: its loops run in parallel, or it types variables."""
+    return bool(dispatcher.locals or dispatcher.targetoptions.get("parallel"))
+
+
 def renamed(function, name, compiled, _done=None):
     """A compiled copy of a function under a name of its own, the functions of the user that it calls likewise.
 

@@ -11,7 +11,7 @@ import types
 import numpy as np
 from numba.extending import is_jitted
 
-from ._capture import surroundings
+from ._capture import stays_itself, surroundings
 
 _PLAIN = (int, float, complex, bool, str, bytes, type(None))
 #: Packages whose functions and constants are known by their name; their versions are in the fingerprint.
@@ -48,7 +48,7 @@ def fingerprint(function):
 def _parts(function, seen):
     """Byte strings that make up a function."""
     if is_jitted(function):
-        if function.locals or function.targetoptions.get("parallel"):
+        if stays_itself(function):
             raise Unknown(f"{function.__name__} has loops that run in parallel, or types of its own for variables")
         yield repr(sorted((k, repr(v)) for k, v in function.targetoptions.items())).encode()
         function = function.py_func

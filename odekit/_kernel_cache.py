@@ -57,7 +57,7 @@ class _KernelCache(caching.FunctionCache):
     def load_overload(self, sig, target_context):
         with self._guard_against_spurious_io_errors():
             found = self._load_overload(sig, target_context)
-            found = found or self._ready_made(sig, target_context) or self._finish(sig, target_context)
+            found = found or self._from_wheel(sig, target_context)
         if found is None and self.on_miss is not None:
             self.on_miss()
         return found
@@ -70,18 +70,14 @@ class _KernelCache(caching.FunctionCache):
             ship(key, (data.library.name, data.library.bitcode, rest))
             ship((*key, data.target_context.codegen().magic_tuple()), payload)
 
-    def _ready_made(self, sig, target_context):
-        """A kernel whose machine code came with the package, if there is one for this processor."""
+    def _from_wheel(self, sig, target_context):
+        """A kernel that came with the package: its machine code, if there is any for this processor, or its bitcode, finished."""
         key = self._shipped_as(sig, target_context)
         for processor in processors(target_context.codegen()):
             payload = shipped((*key, processor))
             if payload is not None:
                 return self._impl.rebuild(target_context, payload)
-        return None
-
-    def _finish(self, sig, target_context):
-        """Compile the bitcode that came with the package, if there is any."""
-        found = shipped(self._shipped_as(sig, target_context))
+        found = shipped(key)
         if found is None:
             return None
         name, bitcode, rest = found

@@ -9,7 +9,6 @@ LLVM turns into registers where the indices are known. Elementary functions of `
 import functools
 import hashlib
 import math
-import pathlib
 
 from llvmlite import ir as llvm
 from numba import types
@@ -25,6 +24,7 @@ from ._fingerprint import fingerprint
 from ._parts import PartCompiler
 from ._passes import ReplaceCalls, compiler
 from ._returns import ReturnTuples
+from ._stamp import PACKAGE, hash_of
 from ._templates import Filling, keep
 from ._wrapper_source import Unsupported, parameters_size
 from .solvers.lane_parameters import MOST
@@ -217,21 +217,9 @@ def numbers_and_flag(count):
 @functools.cache
 def stamp():
     """Hash of the package's sources that go into a kernel beyond those of the solvers."""
-    folder = pathlib.Path(__file__).parent
-    sources = [
-        path.read_bytes()
-        for pattern in (
-            "_lane_*.py",
-            "_capture.py",
-            "_dual*.py",
-            "_passes.py",
-            "_returns.py",
-            "_powers.py",
-            "vmath/*.py",
-        )
-        for path in sorted(folder.glob(pattern))
-    ]
-    return digest(_jit.package_stamp(), *sources)
+    patterns = ("_lane_*.py", "_capture.py", "_dual*.py", "_passes.py", "_returns.py", "_powers.py", "vmath/*.py")
+    sources = [path for pattern in patterns for path in PACKAGE.glob(pattern)]
+    return digest(_jit.package_stamp(), hash_of(sources))
 
 
 def digest(*parts):

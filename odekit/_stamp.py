@@ -13,6 +13,14 @@ GENERATED_NETWORK = "<odekit nn "
 NETWORK_FOLDERS = ("vmath", "nn", "adjoint")
 
 
+def hash_of(paths):
+    """Hash of the contents of source files, in the order of their paths."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 @functools.cache
 def package_stamp(networks=False):
     """Hash of the package's kernel sources; a cached kernel of another stamp is not used.
@@ -26,14 +34,11 @@ def package_stamp(networks=False):
     -------
     str
     """
-    digest = hashlib.sha256()
     names = ("_jit", "_address", "_kernel_cache", "_parts", "_stamp", "_templates", "_solver_type", "compiled")
     sources = [*(PACKAGE / f"{name}.py" for name in names), *PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [path for folder in NETWORK_FOLDERS for path in PACKAGE.glob(f"{folder}/*.py")]
-    for path in sorted(sources):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return hash_of(sources)
 
 
 def of_networks(py_file):
@@ -48,6 +53,7 @@ LEVEL = "x86-64-v3"
 _LEVEL_FEATURES = ("avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "popcnt", "sse4.2", "xsave")
 
 
+@functools.cache
 def level():
     """What Numba is to be told of this processor so that its code runs on all of a kind.
 

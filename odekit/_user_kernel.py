@@ -5,7 +5,6 @@ all values that compiled code freezes (`odekit._fingerprint`); a function of whi
 """
 
 import functools
-import hashlib
 import itertools
 import warnings
 
@@ -18,14 +17,14 @@ from numba.core.sigutils import normalize_signature
 from numba.extending import is_jitted
 
 from . import _jit
-from ._capture import renamed
+from ._capture import renamed, stays_itself
 from ._fingerprint import Unknown, fingerprint
 from ._kernel_cache import make_present, outside
 from ._parts import NO_WRAPPERS, PartCompiler, UserCompiler
 from ._passes import compiler
 from ._powers import HalfPowers
 from ._returns import ReturnTuples
-from ._stamp import PACKAGE
+from ._stamp import PACKAGE, hash_of
 from ._templates import Loaded, Shelf
 
 #: Options of the user's own functions: x/0 is inf as in NumPy.
@@ -98,7 +97,7 @@ def _stamp():
         *PACKAGE.glob("adjoint/complex_*.py"),
         *PACKAGE.glob("vmath/*.py"),
     ]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
+    return hash_of(sources)
 
 
 def _compile(function, arguments, write, name):
@@ -129,7 +128,7 @@ def _part(pipeline, copy, original):
     """A copy of a user's function compiled as a part of the kernel, with the options of the original."""
     if not is_jitted(original):
         return _jit.part(**USER_OPTIONS, pipeline=pipeline)(copy)
-    if original.targetoptions.get("parallel") or original.locals:
+    if stays_itself(original):
         return original
     options = {key: value for key, value in original.targetoptions.items() if key not in ("cache", *NO_WRAPPERS)}
     return _jit.part(**options, pipeline=pipeline)(copy)
