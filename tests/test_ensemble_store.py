@@ -251,6 +251,17 @@ def test_another_problem_is_refused(folder, stored, field, changes):
     assert files(folder) == before
 
 
+def test_another_layout_of_the_same_problem_is_refused(folder, stored):
+    manifest = json.loads((folder / FILE).read_text())
+    manifest["layout"]["shard_size"] = 5  # as an earlier version may have chosen
+    del manifest["layout"]["max_events"]
+    (folder / FILE).write_text(json.dumps(manifest))
+    sentence = r"layout has shard_size 5, max_events \(none\), expected shard_size 4, max_events \d+; another version of odekit"
+    with pytest.raises(OdekitFileError, match=sentence):
+        solve(store=folder, resume=True)
+    assert storage.open(folder).layout.shard_size == 5
+
+
 def test_another_function_is_refused(folder):
     def solve_with(factor, start=1.0):
         def growth(t, y, rate):

@@ -9,6 +9,7 @@ from .._file_checks import OdekitFileError, suspicion
 FILE = "manifest.json"
 LOCK = "lock"
 _MAX_BYTES = 4 << 20
+_NONE = "(none)"  # in the place of a field that is not there
 
 
 def write(folder, manifest):
@@ -126,7 +127,7 @@ def old(folder, manifest, kinds, resume):
     ValueError
         If it holds another problem.
     OdekitFileError
-        If it is no store, or a damaged one.
+        If it is no store, a damaged one, or one that another version of odekit has laid out otherwise.
     """
     if not folder.exists():
         return None
@@ -142,8 +143,7 @@ def old(folder, manifest, kinds, resume):
     except FileNotFoundError as error:
         raise OdekitFileError(str(error)) from None
     compare(folder, there["problem"], manifest["problem"])
-    if there["layout"] != manifest["layout"]:
-        raise OdekitFileError(f"{folder / FILE}: the layout does not fit the problem; the file was edited")
+    _compare_layouts(folder, there["layout"], manifest["layout"])
     return there
 
 
@@ -169,6 +169,19 @@ def compare(path, there, here):
             )
     if set(there) - set(here):
         raise ValueError(f"{path} holds another problem: {sorted(set(there) - set(here))[0]:.40} is not known here")
+
+
+def _compare_layouts(folder, there, here):
+    """Refuse to go on with files of another layout than this version of odekit writes for the same problem."""
+    fields = [name for name in dict.fromkeys([*here, *there]) if there.get(name, _NONE) != here.get(name, _NONE)]
+    if fields:
+        found, expected = (
+            ", ".join(f"{name} {_text(layout.get(name, _NONE))}" for name in fields) for layout in (there, here)
+        )
+        raise OdekitFileError(
+            f"{folder / FILE}: the layout has {found}, expected {expected}; another version of odekit began the store, or the file "
+            "was edited: read it with odekit.storage.open, and give another path to compute it anew"
+        )
 
 
 def _text(value):
