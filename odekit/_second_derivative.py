@@ -38,7 +38,7 @@ def _stack(shape):
     return stack
 
 
-def second_derivative(function, n, structure, in_place):
+def second_derivative(function, n, structure, in_place, keep=True):
     """Kernel of the derivative and of the second derivative along two directions.
 
     Parameters
@@ -50,6 +50,8 @@ def second_derivative(function, n, structure, in_place):
         Of the arguments, from `odekit._arguments.pack`; real.
     in_place : bool
         Whether it writes into its third argument.
+    keep : bool
+        Whether to keep what is compiled on disk.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def second_derivative(function, n, structure, in_place):
     """
     if not _jit.JIT_DISABLED:
         try:
-            return ScalarKernel(_compile(function, n, structure, in_place), compiled=True)
+            return ScalarKernel(_compile(function, n, structure, in_place, keep), compiled=True)
         except Exception:  # Unsupported, Unknown, Numba's own errors and, for odd code, nearly any other
             pass
     return _python_kernel(function, n, structure, in_place)
@@ -88,7 +90,7 @@ def _arguments(structure, m, namespace):
     return lines, names
 
 
-def _compile(function, n, structure, in_place):
+def _compile(function, n, structure, in_place, keep):
     identity = digest("second", fingerprint(function), repr(structure), n, in_place, stamp())
     user = renamed(function, f"dual2_{identity}", registers_only(DUAL_PIPELINE))
     namespace = {
@@ -118,7 +120,7 @@ def _compile(function, n, structure, in_place):
         source += [f"    out[{n + i}] = derivative(derivative(r[{i}], 0), 0)"]
     source += [f"    return {OK}"]
     compiled = _jit.exec_source("\n".join(source) + "\n", "second_kernel", namespace)
-    return _jit.cfunc_address(compiled, _jit.SCALAR_SIGNATURE, **_jit.CORE_OPTIONS)
+    return _jit.cfunc_address(compiled, _jit.SCALAR_SIGNATURE, **{**_jit.CORE_OPTIONS, "cache": keep})
 
 
 @_jit.njit(**{**_jit.CORE_OPTIONS, "forceinline": True})

@@ -34,6 +34,9 @@ class ScalarKernel:
         False: it is called back in Python.
     keep_alive : object
         The address is valid as long as this lives.
+    kept : bool
+        Whether what is compiled of the function is kept on disk: of all the values that it takes from its surroundings those
+        that it meets first in a process, because one that changes all the time would leave many files.
     raised : list
         Exceptions that a call back into Python caught, the latest last.
     agrees : bool or None
@@ -49,6 +52,7 @@ class ScalarKernel:
     address: int
     compiled: bool
     keep_alive: Any = None
+    kept: bool = True
     raised: list = dataclasses.field(default_factory=list)
     agrees: bool | None = None
     structures: set = dataclasses.field(default_factory=set)
@@ -122,7 +126,6 @@ def compile_kernel(function, shape, structure):
         versions = sum(k[:2] == key[:2] for k in known)
         _hint(function, versions)
         try:
-            # a function whose values change all the time would leave many files
             kernel = _compile(function, shape, structure, keep=versions == 0)
         except Unsupported as error:
             kernel = error
@@ -172,7 +175,7 @@ def _compile(function, shape, structure, keep):
         return source, {"complex128": np.complex128, **{view: getattr(_jit, view) for view in _VIEWS}}
 
     address = user_address(function, arguments, write, (shape, structure) if keep else None)
-    return ScalarKernel(address, compiled=True)
+    return ScalarKernel(address, compiled=True, kept=keep)
 
 
 def omitted(function, given):

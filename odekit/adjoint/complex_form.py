@@ -12,13 +12,32 @@ from .._writes import writes_into
 
 
 def call(address, t, y, out, p):
-    """Call a scalar kernel from Python; its status."""
+    """Call a scalar kernel from Python with float64 arrays that are contiguous; its status."""
     pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in (y, out, p)]
     return _jit.SCALAR_CTYPE(address)(t, *pointers)
 
 
 def complex_kernel(user, timed):
-    """Compile ``(_, (t, y), dy, args) -> status`` over complex numbers."""
+    """Compile the function over complex numbers.
+
+    Parameters
+    ----------
+    user : odekit.field.UserField
+        With n components and m numbers among its arguments.
+    timed : bool
+        Whether t is complex, too; else its imaginary part is dropped.
+
+    Returns
+    -------
+    odekit._wrap.ScalarKernel
+        ``(_, y_, out_, p_)``; complex numbers are pairs of float64: ``y_`` holds (t, y) in 2 n + 2 numbers, ``out_`` receives
+        dy/dt in 2 n, ``p_`` holds the arguments in 2 m.
+
+    Raises
+    ------
+    Exception
+        Whatever Numba raises where the function does not compile.
+    """
     shape = user.shape._replace(derivative=True)
     element = types.complex128
     state = types.Array(element, 2 if shape.vectorized else 1, "C")
@@ -52,12 +71,12 @@ def complex_kernel(user, timed):
         ]
         return "".join(f"    {line}\n" for line in source), {"view1c": _jit.view1c}
 
-    key = ("complex", timed, shape, user.structure)
+    key = ("complex", timed, shape, user.structure) if user.kernel.kept else None
     return _wrap.ScalarKernel(user_address(user.function, given, write, key), compiled=True)
 
 
 def python_complex_kernel(user):
-    """The same through Python, for functions that are not compiled."""
+    """The kernel of `complex_kernel` through Python, with complex t, for functions that are not compiled."""
     shape, structure = user.shape, user.structure
     function, n = getattr(user.function, "py_func", user.function), user.y0.size
 

@@ -76,7 +76,7 @@ class DifferentiableFunction:
 
     def _find_second(self):
         user = self.user
-        kernel = second_derivative(user.function, self.dim, self.structure, user.shape.in_place)
+        kernel = second_derivative(user.function, self.dim, self.structure, user.shape.in_place, user.kernel.kept)
         if not kernel.compiled and user.kernel.compiled and not _jit.JIT_DISABLED:
             warnings.warn(
                 f"{self.name} does not compile for dual numbers, so that its second derivatives are taken by Python, about a thousand "

@@ -96,6 +96,20 @@ def test_functions_without_derivative(fun, error, message):
         gradient(fun, [0.0, 1.0], [1.0], [[0.0, 1.0]])
 
 
+@pytest.mark.skipif(_jit.JIT_DISABLED, reason="nothing is compiled")
+def test_values_that_change_within_a_process_leave_nothing_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(_jit, "cache_directory", lambda: tmp_path)
+
+    def files(rate):
+        field = DifferentiableFunction(lambda t, y: [-rate * y[0]], 0.0, Y0[:1])
+        assert field.bends  # compiles the second derivative, too
+        return {path.name for path in tmp_path.iterdir()}
+
+    first = files(1.0)
+    assert len(first) >= 6  # an index and a kernel of the function, of its complex form and of its second derivative
+    assert files(2.0) == first
+
+
 def test_blow_up():
     with pytest.raises(SolveError, match="t = "):
         gradient(lambda t, y: [y[0] ** 2], [0.0, 2.0], [1.0], [[0.0, 1.0]])
