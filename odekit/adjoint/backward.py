@@ -240,7 +240,10 @@ def _pull_step(
 def _pull_end(
     record, pull, p, lanes, begin, stored, method, steps, node, first, t, seeds, rows, size, bar, times, group
 ):  # fmt: skip
-    """Begin with the cotangent of the last state, which is in the workspace if its tape was not kept; arguments as for `_pull_step`."""
+    """Begin with the cotangent of the last state, which the row LAM of `rows` receives; arguments as for `_pull_step`.
+
+    The state itself is in the row Y if its tape was not kept.
+    """
     c, dense, last = method[0], method[4], method[5]
     stages, n = c.size, steps.size - 1
     lam, y = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Y) * size, size)
@@ -266,6 +269,27 @@ def _nearest(
     record, p, lanes, end, method, steps, rows, size, held, places, top, counts
 ):  # fmt: skip
     """Go from the last stored state towards step ``end - 1``, which is to be pulled back.
+
+    Parameters
+    ----------
+    record : int
+        Address.
+    p : ndarray
+    lanes, end : int
+    method : tuple
+        `Scheme.arrays`.
+    steps : ndarray, (N + 1,)
+    rows : ndarray, ((2 * stages + ROWS) * size,)
+        Workspace of the block; its row Y receives the state.
+    size : int
+        ``d * lanes``.
+    held : ndarray, (checkpoints * size,)
+        The stored states, each [d, lanes].
+    places : ndarray of int, (checkpoints,)
+        Their steps.
+    top : int
+        Number of the last of them.
+    counts : ndarray of int, (N_COUNTS,)
 
     Returns
     -------

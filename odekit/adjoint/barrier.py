@@ -59,6 +59,7 @@ def _give_way(typingctx):
 
 @_jit.core
 def _wait(barrier, workers):
+    """Count in at barrier (2,) of int64, and look at it until as many are there as there are workers; False where one has gone."""
     count = _arrive(barrier)
     goal = ((count + workers - 1) // workers) * workers
     spins = 0

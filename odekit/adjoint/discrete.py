@@ -169,6 +169,6 @@ class DiscreteAdjoint:
 
 
 def _times(seeds, rates, ends):
-    """Cotangents of the output times."""
+    """Cotangents of the output times, (T,), from seeds and rates (T, B, d) and those of t0 and t1, (2,)."""
     times = np.einsum("kbi,kbi->k", seeds[1:-1], rates[1:-1])
     return np.concatenate((ends[:1], times, ends[1:]))

@@ -25,6 +25,7 @@ START, PROBE, BUFFERS = 2, 3, 4
 
 @_jit.core
 def _sum(norms, turn, column):
+    """Column `column` of norms[turn, k, column], summed over the blocks k: in their order, whatever thread has written them."""
     total = 0.0
     for k in range(norms.shape[1]):
         total += norms[turn, k, column]

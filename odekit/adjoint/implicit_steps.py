@@ -7,6 +7,10 @@ by group. The transpose of a group is one linear system,
 
 after which lam += sum_i w_i, g_theta += sum_i (df/dtheta)_i^T u_i (E. Hairer, G. Wanner, Solving Ordinary Differential
 Equations II, IV.8, for the stages; the implicit function theorem for the rest).
+
+One trajectory of d components at a time; s is the number of stages, m that of a group, N that of the steps. The coefficients
+``c`` (s,), ``a`` and ``inverse`` (s, s), ``b`` (s,) and ``dense`` (s, degree) are those of
+`odekit.adjoint.implicit_scheme.ImplicitScheme`; ``lu`` (m d, m d) holds a matrix column by column, with ``pivots`` int32 (m d,).
 """
 
 import numpy as np
@@ -27,7 +31,20 @@ DONE, NOT_CONVERGED, FIELD_RAISED, SINGULAR = range(4)
 
 @_jit.core
 def _jacobian(pull, p, d, n_params, slot, t, u, bar, matrix):
-    """Row by row, by pulling unit vectors."""
+    """The Jacobian at a recorded point, row by row, by pulling unit vectors.
+
+    Parameters
+    ----------
+    pull : int
+        Address.
+    p : ndarray
+    d, n_params, slot : int
+    t : float
+    u, bar : ndarray, (d,) and (d + n_params,)
+        Memory.
+    matrix : ndarray, (d, d)
+        Receives.
+    """
     for i in range(d):
         u[i] = 0.0
     for i in range(d):
@@ -42,7 +59,36 @@ def _jacobian(pull, p, d, n_params, slot, t, u, bar, matrix):
 
 @_jit.core
 def _group(record, pull, p, d, n_params, t, h, first, group, c, a, inverse, base, arguments, slopes, work, lu, pivots):
-    """Solve a group of stages; their arguments begin with a guess. Returns a code."""
+    """Solve a group of stages by Newton's method; their tapes are then in the slots of their numbers.
+
+    Parameters
+    ----------
+    record, pull : int
+        Addresses.
+    p : ndarray
+    d, n_params : int
+    t, h : float
+        Start and size of the step.
+    first, group : int
+        First stage of the group, and stages in it.
+    c, a, inverse : ndarray
+        Of the method.
+    base : ndarray, (m, d)
+        The part of Y_i that the state and the stages before give.
+    arguments : ndarray, (s, d)
+        Those of the group begin with a guess, and receive the solution.
+    slopes : ndarray, (s, d)
+        Receives the k_i of the group.
+    work : ndarray, (2 d + n_params + 2 m d + d d,)
+        Memory.
+    lu, pivots : ndarray
+        Memory.
+
+    Returns
+    -------
+    int
+        One of the codes above.
+    """
     size, before = group * d, 0.0
     u, bar, f, rhs = (
         view1(work, 0, d),
@@ -192,11 +238,21 @@ def pull_back(
 
     Parameters
     ----------
+    record, pull : int
+        Addresses.
+    p : ndarray
+    n_params : int
+    c, a, b, dense, group, carries
+        An `ImplicitScheme`.
+    steps : ndarray, (N + 1,)
     arguments : ndarray, (N, s, d)
         Of the stages.
-    node, first_output
+    node, first_output : ndarray of int, (N + 1,)
         From `odekit.adjoint.backward.locate`.
+    t : ndarray, (T,)
+        Output times.
     seeds : ndarray, (T, d)
+        Cotangents of the outputs.
     lam : ndarray, (d,)
         Receives the cotangent of the start.
     grad : ndarray, (n_params,)

@@ -33,7 +33,18 @@ view1 = _jit.view1
 
 @_jit.kernel
 def _quadrature(p, steps, states, coefficients, nodes, weights, grad):
-    """grad -= integral of (df/dtheta)^T a, where `steps`, `states` and `coefficients` are the dense output of a."""
+    """grad -= integral of (df/dtheta)^T a along the steps of the adjoint equation.
+
+    Parameters
+    ----------
+    p : ndarray
+        See `odekit.adjoint.coupled_kernels`, with the dense output of the solution.
+    steps, states, coefficients : ndarray, (N + 1,), (N + 1, n), (N, degree, n)
+        Dense output of a; n = B d numbers, [B, d].
+    nodes, weights : ndarray, (q,)
+        Of the quadrature on [-1, 1].
+    grad : ndarray, (n_params,)
+    """
     d, width, block, n_params = int(p[DIM]), int(p[WIDTH]), int(p[BLOCK]), int(p[PARAMETERS])
     size, field = d * block, view1(p, int(p[FIELD]), int(p[TOTAL]) - int(p[FIELD]))
     z, dz, u = view1(p, HEADER, size), view1(p, HEADER + size, size), view1(p, HEADER + 2 * size, size)
@@ -114,7 +125,7 @@ class InterpolatingAdjoint:
 
 
 def rate(field, y, t):
-    """The field at a batch (B, d)."""
+    """The field at a batch y (B, d) and the time t; ndarray, (B, d)."""
     p, _ = coupled.pack(field, len(y), min(len(y), blocks.LANE_BLOCK))
     out = np.empty(y.size)
     _call(coupled.batch_value(), float(t), y.ravel().copy(), out, p)
@@ -127,5 +138,5 @@ def _call(address, t, y, dy, p):
 
 
 def rates_along(field, y, t, seeds):
-    """Cotangents of the output times: how the loss changes as each is moved along the solution."""
+    """Cotangents of the output times, (T,): how the loss changes as each is moved along the solution; y and seeds are (T, B, d)."""
     return np.array([np.sum(seeds[k] * rate(field, y[k], t[k])) for k in range(len(t))])

@@ -20,7 +20,7 @@ LANE_ROWS = 5
 
 
 def work_size(stages, d, lanes):
-    """Numbers in the workspace of a group."""
+    """Numbers in the workspace of a group: 2 stages + `ROWS` rows [d, lanes] and `LANE_ROWS` rows of one per lane, in C order."""
     return (2 * stages + ROWS) * d * lanes + LANE_ROWS * lanes
 
 

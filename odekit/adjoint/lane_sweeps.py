@@ -29,7 +29,27 @@ def partition(width):
 
 
 class Group:
-    """What one thread needs for a range of trajectories."""
+    """What one thread needs for a range of trajectories.
+
+    Parameters
+    ----------
+    field : object
+        See `odekit.adjoint.tape`.
+    scheme : odekit.adjoint.scheme.Scheme
+    first, last : int
+        Trajectories `first` to ``last - 1``.
+
+    Attributes
+    ----------
+    forward, back : tuple of ndarray
+        The ``memory`` of `odekit.adjoint.lanes` and of `odekit.adjoint.lanes_back`.
+    log : tuple of ndarray
+        See `odekit.adjoint.lanes`.
+    bars : ndarray, (d * lanes + n_params,)
+        The cotangent of the parameters stands behind d * lanes numbers.
+    times, penalties : ndarray, (2,)
+        Cotangents of t0 and t1; values of the penalties.
+    """
 
     def __init__(self, field, scheme, first, last):
         self.first, self.last, self.d = first, last, field.dim
@@ -172,7 +192,7 @@ class LaneSweeps:
             raise SolveError(f"{where}{': ' if where else ''}{self.message(wrong[0], max_steps)}")
 
     def retcodes(self):
-        """A `Retcode` for each trajectory."""
+        """A `Retcode` for each trajectory, ndarray of int64, (B,)."""
         codes = [
             Retcode.SUCCESS if row[lanes.REASON] == D.DONE else reason_code(row[lanes.REASON], row[lanes.LAST_CODE])
             for row in self.counts

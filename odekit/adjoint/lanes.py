@@ -6,6 +6,19 @@ all trajectories go to one log, each row with the number of the row before it of
 `odekit.adjoint.lanes_back` walks along these.
 
 A kernel is anything that `odekit.adjoint.tape` describes and asks `lane_time` for the time: a network, or a user's function.
+
+What the functions below share, for a batch of B trajectories of d components, a method of S stages and a group of at most L
+lanes; arrays are in C order, of float64 where nothing is said:
+
+* ``memory``, of a group: ``w`` (L, `S.W_HEADER`) and ``iw`` int64 (L, `S.IW_HEADER`), the scalars of `odekit.solvers.state` for
+  each lane; ``member`` int64 (L,), the trajectory in it; ``row`` int64 (L,), the last row of that in the log; ``y_lanes`` and
+  ``f_lanes`` (L, d), its state and slope; ``work``, see `odekit.adjoint.lane_blocks`; ``control`` int64 (CONTROL_SIZE,).
+* ``log``: ``t`` (capacity,), ``y`` (capacity, d), and ``before`` int64 (capacity,), the row of the step before, -1 at a start; a
+  capacity of 0: no log.
+* ``counts`` int64 (B, N_COUNTS), ``ends`` (B, 2) and ``heads`` int64 (B,): what has become of each trajectory, t and h there, and
+  its last row in the log.
+* ``y0``, ``f0`` (B, d) and ``h0`` (B,): states and slopes at the start, and sizes of the first steps, without a sign.
+* ``t`` (T,): output times, the start first; ``outputs`` (T, B, d), and ``rates`` (T, B, d) or (0, B, d) if they are not wanted.
 """
 
 import math
@@ -67,9 +80,13 @@ def begin(value, p, method, first, last, most, t0, t_end, first_step, rtol, atol
         A `first_step` of 0 is chosen here.
     rtol, atol : float
     y0, f0 : ndarray, (B, d)
+        Starts; receives the slopes there.
     h0 : ndarray, (B,)
+        Receives the sizes of the first steps.
     counts : ndarray of int, (B, N_COUNTS)
+        Receives the evaluations, and a reason where there is nothing to integrate.
     work : ndarray
+        See `odekit.adjoint.lane_blocks`.
     """
     stages, exponent, d = method[0].size, method[6], y0.shape[1]
     span, direction = abs(t_end - t0), 1.0 if t_end >= t0 else -1.0
@@ -127,7 +144,7 @@ def begin(value, p, method, first, last, most, t0, t_end, first_step, rtol, atol
 
 @_jit.core
 def _next(w, iw):
-    """Aim at the end of the next attempt of a lane; a driver reason."""
+    """Aim at the end of the next attempt of a lane, with its own `w` and `iw`; a driver reason."""
     if iw[S.LAST_CODE] == S.RHS_RAISED:
         return D.FIELD_RAISED
     if w[S.T] == w[S.T_END]:
@@ -139,7 +156,7 @@ def _next(w, iw):
 
 @_jit.core
 def _write(control, log, t, batch, k, before):
-    """A row of the log, if there is one; its number."""
+    """A row of the log with the state ``batch[k]`` of batch[:, d], if there is a log; its number, or -1."""
     log_t, log_y, log_before = log
     n = control[LOGGED]
     if log_t.size == 0:
@@ -165,7 +182,10 @@ def _finish(memory, lane, reason, counts, ends, heads):
 
 @_jit.core
 def _take(memory, log, lane, y0, f0, h0, t, max_steps, first_step, outputs, counts, ends, heads):
-    """Put the next trajectory into a lane; whether there is one."""
+    """Put the next trajectory into a lane, past those that are over at their start; whether there is one.
+
+    Arguments are those of `advance`; `lane` is the number of the lane.
+    """
     w, iw, member, row, y_lanes, f_lanes, _work, control = memory
     while control[NEXT] < control[LAST]:
         m = control[NEXT]
@@ -193,7 +213,7 @@ def _take(memory, log, lane, y0, f0, h0, t, max_steps, first_step, outputs, coun
 
 @_jit.core
 def _move(memory, lane, gap):
-    """Move a lane into the gap."""
+    """Move what `memory` holds of a lane to lane `gap`."""
     w, iw, member, row, y_lanes, f_lanes, _work, _control = memory
     for i in range(w.shape[1]):
         w[gap, i] = w[lane, i]
@@ -206,7 +226,16 @@ def _move(memory, lane, gap):
 
 @_jit.core
 def _attempt(value, p, method, lanes, active, work, d, rtol, atol):
-    """All stages of an attempt in every lane, and the errors; -1, or the stage where the kernel failed."""
+    """All stages of an attempt in every lane, and the errors.
+
+    The states and first slopes of the lanes stand in `work`, which receives the other slopes, the new states, and in its rows
+    SQUARE, SQUARE_LOW and FINITE the sums of the squared weighted errors and of zeros, for each lane.
+
+    Returns
+    -------
+    int
+        -1, or the stage where the kernel failed.
+    """
     c, _a, _b, error, _dense, last, _exponent, two_estimates = method
     stages = c.size
     for i in range(1, last + 1):
@@ -236,7 +265,22 @@ def _attempt(value, p, method, lanes, active, work, d, rtol, atol):
 
 @_jit.core
 def _blame(value, p, iw, active, lanes, d, c, start, end, work, stages, failed):
-    """Mark the lanes for which the kernel fails at a stage; all of them, if it fails for none by itself."""
+    """Mark the lanes for which the kernel fails at stage `failed`; all of them, if it fails for none by itself.
+
+    Parameters
+    ----------
+    iw : ndarray of int, (L, `S.IW_HEADER`)
+        Receives the marks, in LAST_CODE.
+    active, lanes, d : int
+        Lanes with a trajectory, lanes of the call, components.
+    c : float
+        Of the stage.
+    start, end : ndarray, (lanes,)
+        Of the steps.
+    work : ndarray
+        With the arguments of the stage.
+    stages, failed : int
+    """
     z, slope, found = vector(work, stages, d, lanes, Z), view1(work, failed * d * lanes, d * lanes), False
     for lane in range(active):
         if alone(value, p, d, lanes, lane, B.stage_time(start[lane], end[lane], c), z, slope):
@@ -247,14 +291,29 @@ def _blame(value, p, iw, active, lanes, d, c, start, end, work, stages, failed):
 
 @_jit.core
 def _inside(w, iw, t):
-    """Whether an output time lies inside the step of a lane."""
+    """Whether the next output time, of t (T,), lies inside the step of a lane, whose scalars are `w` and `iw`."""
     k = iw[S.N_EVAL]
     return k < t.size and (w[S.T_NEW] - t[k]) * w[S.DIRECTION] > 0.0
 
 
 @_jit.core
 def _serve(w, iw, m, method, lanes, lane, work, d, t, outputs, rates):
-    """States at the output times in an accepted step of a lane, and their derivatives in time if they are wanted."""
+    """States at the output times in an accepted step of a lane, and their derivatives in time if they are wanted.
+
+    Parameters
+    ----------
+    w, iw : ndarray
+        Scalars of the lane.
+    m, lanes, lane, d : int
+        Trajectory, lanes of the call, number of the lane, components.
+    method : tuple
+        `Scheme.arrays`.
+    work : ndarray
+        With the states and slopes of the step, see `odekit.adjoint.lane_blocks`.
+    t : ndarray, (T,)
+    outputs, rates : ndarray, (T, B, d), and (T, B, d) or (0, B, d)
+        Receive.
+    """
     dense, last = method[4], method[5]
     stages = method[0].size
     y, y_new = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Y_NEW)

@@ -2,6 +2,16 @@
 
 The formulas are those of `odekit.adjoint.backward`. A lane that has come to the start of its trajectory takes the next one;
 lanes therefore stay busy, however many steps each trajectory has.
+
+The names are those of `odekit.adjoint.lanes`; besides, for a call with so many lanes, in C order:
+
+* ``memory``, of a group of at most L lanes: ``member``, ``row`` and ``pointer`` int64 (L,), the trajectory of a lane, the row of
+  the log at the end of its step, and the next output that has not been met; ``lam`` (L, d), the cotangent of the state; ``work``;
+  ``control`` int64 (CONTROL_SIZE,).
+* ``seeds`` (T, B, d): the cotangents of the outputs.
+* ``slopes`` and ``pulled`` (S, d * lanes), in ``work``: those of the stages, each [d, lanes], and the cotangents of their
+  arguments.
+* ``lam``, ``total``, ``ahead`` (d * lanes,), in ``work``: see below.
 """
 
 import math
@@ -20,7 +30,7 @@ LAM, TOTAL, AHEAD = Y_NEW, Z, BAR  # cotangent of the state; sum of the seeds in
 
 @_jit.core
 def _take(memory, heads, t, seeds, lane):
-    """Put the next trajectory into a lane; whether there is one."""
+    """Put the next trajectory into a lane, with the cotangent of its last output; whether there is one."""
     member, row, pointer, lam, _work, control = memory
     if control[NEXT] == control[LAST]:
         return False
@@ -34,7 +44,7 @@ def _take(memory, heads, t, seeds, lane):
 
 @_jit.core
 def _move(memory, lane, gap):
-    """Move a lane into the gap."""
+    """Move what `memory` holds of a lane to lane `gap`."""
     member, row, pointer, lam, _work, _control = memory
     member[gap], row[gap], pointer[gap] = member[lane], row[lane], pointer[lane]
     for i in range(lam.shape[1]):
@@ -43,7 +53,18 @@ def _move(memory, lane, gap):
 
 @_jit.core
 def _weigh(row, start, end, t, seed, lanes, lane, u):
-    """Column `lane` of u += h beta(theta) g for an output at t inside a step; `row` holds the weights of a stage."""
+    """Column `lane` of u += h beta(theta) g for an output at t inside a step.
+
+    Parameters
+    ----------
+    row : ndarray, (degree,)
+        Dense-output weights of a stage.
+    start, end, t : float
+    seed : ndarray, (d,)
+        The cotangent g.
+    lanes, lane : int
+    u : ndarray, (d * lanes,)
+    """
     factor = (end - start) * B.weight(row, (t - start) / (end - start))
     for i in range(seed.size):
         u[i * lanes + lane] += factor * seed[i]
@@ -55,6 +76,23 @@ def _seed(method, m, k, start, end, before, at_end, t, seeds, lanes, lane, pulle
 
     A last stage that is the first of the next step has been pulled back with that: its part is then added to `ahead` one step
     early, but for the last step, where it stands alone.
+
+    Parameters
+    ----------
+    method : tuple
+        `Scheme.arrays`.
+    m, k : int
+        Trajectory, and the next output that has not been met.
+    start, end, before : float
+        Of the step, and the start of the one before; `start` again where there is none.
+    at_end : bool
+        Whether it is the last step.
+    t : ndarray, (T,)
+    seeds : ndarray, (T, B, d)
+    lanes, lane : int
+    pulled : ndarray, (S, d * lanes)
+    total, ahead : ndarray, (d * lanes,)
+        All three are added to.
 
     Returns
     -------
@@ -79,7 +117,27 @@ def _seed(method, m, k, start, end, before, at_end, t, seeds, lanes, lane, pulle
 
 @_jit.core
 def _end_rate(method, count, m, k, start, end, side, t, seeds, lanes, lane, slopes, pulled, lam):
-    """What a step gives to the cotangent of its start (side 0) or its end (side 1), but for the field's own time."""
+    """What a step gives to the cotangent of its start (side 0) or its end (side 1), but for the field's own time.
+
+    Parameters
+    ----------
+    method : tuple
+        `Scheme.arrays`.
+    count, m, k : int
+        Stages that have been pulled back, trajectory, the last output inside the step.
+    start, end : float
+    side : int
+    t : ndarray, (T,)
+    seeds : ndarray, (T, B, d)
+    lanes, lane : int
+    slopes, pulled : ndarray, (S, d * lanes)
+    lam : ndarray, (d * lanes,)
+        Cotangent of the state at the end.
+
+    Returns
+    -------
+    float
+    """
     _c, a, b, _error, dense, last, _exponent, _two = method
     d, rate = seeds.shape[2], 0.0
     for i in range(d):
@@ -108,6 +166,19 @@ def _penalise(method, other, weights, values, lanes, active, work, d):
 
     Both are functions of the slopes k alone: the error estimate E = h sum_i e_i k_i in |h| ||E||, and the stiffness estimate
     ||k_s - k_m|| / ||g_s - g_m|| of the last two stages at the end of the step, where g_s - g_m = h sum_j (a_sj - a_mj) k_j.
+
+    Parameters
+    ----------
+    method : tuple
+        `Scheme.arrays`.
+    other : int
+        The stage m.
+    weights, values : ndarray, (2,)
+        Of the error and of the stiffness estimate.
+    lanes, active, d : int
+        Lanes of the call, those with a trajectory, components.
+    work : ndarray
+        Holds the slopes and the cotangents of the stages, in ``pulled``.
     """
     a, error, last = method[1], method[3], method[5]
     stages, size = method[0].size, d * lanes
@@ -143,7 +214,26 @@ def _penalise(method, other, weights, values, lanes, active, work, d):
 
 @_jit.core
 def _pull_stages(pull, p, method, count, lanes, active, work, d, bar, ends, times):
-    """Pull the cotangents back through the recorded stages, from the last to the first."""
+    """Pull the cotangents back through the recorded stages, from the last to the first.
+
+    Parameters
+    ----------
+    pull : int
+        Address.
+    p : ndarray
+    method : tuple
+        `Scheme.arrays`.
+    count, lanes, active, d : int
+        Stages, lanes of the call, those with a trajectory, components.
+    work : ndarray
+        ``pulled`` holds what outputs and penalties give to the slopes; on return the cotangents of the stages' arguments.
+    bar : ndarray, (d * lanes + n_params,)
+        Behind d * lanes numbers, the cotangent of the parameters is added.
+    ends : ndarray of int, (2, L)
+        Whether the step of a lane is its first, and its last.
+    times : ndarray, (2,)
+        What the field's own time gives to the cotangents of t0 and t1 is added.
+    """
     c, a, b = method[0], method[1], method[2]
     stages, size = c.size, d * lanes
     pulled = view2(work, stages * size, stages, size)

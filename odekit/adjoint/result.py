@@ -35,12 +35,12 @@ class Gradient:
 
 
 def seeds_of(cotangent, y):
-    """The cotangent of outputs, as an array, from an array or from a function of the outputs.
+    """The cotangent of outputs y (T, B, d), as an array in C order, from an array or from a function of the outputs.
 
     Raises
     ------
     ValueError
-        For a cotangent of another shape, or one that is not finite.
+        For a cotangent of another shape.
     """
     seeds = np.ascontiguousarray(cotangent(y) if callable(cotangent) else cotangent, dtype=np.float64)
     if seeds.shape != y.shape:

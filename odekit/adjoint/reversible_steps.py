@@ -6,6 +6,9 @@ With Psi_h(t, y) the increment of one step of the method, two states travel toge
 
 and both can be computed back from (y1, z1), to rounding. The steps end exactly at the output times.
 
+The batch is cut into blocks as `odekit.adjoint.blocks` says; vectors of d * lanes numbers are [d, lanes] in C order, a row of
+``work`` has S of them for the slopes, S for their cotangents, and then those named below.
+
 References
 ----------
 .. [1] S. McCallum, J. Foster, "Efficient, accurate and stable gradients for neural ODEs", arXiv:2410.11648 (2024).
@@ -31,7 +34,30 @@ ROWS = 9
 
 @_jit.core
 def _psi(kernel, p, lanes, t, t_new, method, y, temp, slopes, out):
-    """out = Psi_h(t, y); the tapes of its stages are in slots 0, 1, ...; status."""
+    """out = Psi_h(t, y); the tapes of its stages are in slots 0, 1, ...
+
+    Parameters
+    ----------
+    kernel : int
+        Address of `record`.
+    p : ndarray
+        See `odekit.adjoint.tape`.
+    lanes : int
+    t, t_new : float
+        ``h = t_new - t``.
+    method : tuple
+        `Scheme.arrays`.
+    y, out : ndarray, (d * lanes,)
+    temp : ndarray, (d * lanes,)
+        Memory.
+    slopes : ndarray, (S, d * lanes)
+        Receives those of the stages.
+
+    Returns
+    -------
+    int
+        Status of the kernel.
+    """
     c, a, b, last = method[0], method[1], method[2], method[5]
     h = t_new - t
     for i in range(last):
@@ -49,7 +75,22 @@ def _psi(kernel, p, lanes, t, t_new, method, y, temp, slopes, out):
 
 @_jit.core
 def _pull_psi(pull, p, lanes, t, t_new, method, lam, factor, u, pulled, bar, out):
-    """out += factor (dPsi/dy)^T lam with the tapes of `_psi`; the parameters' part goes to `bar`."""
+    """out += factor (dPsi/dy)^T lam with the tapes of `_psi`, whose `lanes`, `t`, `t_new` and `method` these are.
+
+    Parameters
+    ----------
+    pull : int
+        Address.
+    p : ndarray
+    lam, out : ndarray, (d * lanes,)
+    factor : float
+    u : ndarray, (d * lanes,)
+        Memory.
+    pulled : ndarray, (S, d * lanes)
+        Memory.
+    bar : ndarray, (d * lanes + n_params,)
+        The parameters' part is added behind d * lanes numbers.
+    """
     c, a, b, last = method[0], method[1], method[2], method[5]
     h = t_new - t
     for i in range(last - 1, -1, -1):
@@ -67,9 +108,36 @@ def _pull_psi(pull, p, lanes, t, t_new, method, lam, factor, u, pulled, bar, out
 
 @_jit.kernel
 def sweep(record, p, work, method, coupling, w, iw, rtol, atol, y0, t, outputs, steps, attempts):
-    """Integrate a batch by reversible steps; goes on where the last call has stopped; a driver reason.
+    """Integrate a batch by reversible steps; goes on where the last call has stopped.
 
-    Parameters are those of `odekit.adjoint.forward.sweep`; `coupling` is the l of the method, ``w[H_NEXT]`` the first step.
+    Parameters
+    ----------
+    record : int
+        Address.
+    p : ndarray, (n_blocks, size)
+        A vector for each block, see `odekit.adjoint.tape`.
+    work : ndarray, (n_blocks, (2 * S + ROWS) * d * lanes)
+    method : tuple
+        `Scheme.arrays`.
+    coupling : float
+        The l of the method.
+    w, iw : ndarray
+        The scalars of `odekit.solvers.state`; ``w[H_NEXT]`` is the first step.
+    rtol, atol : float
+    y0 : ndarray, (B, d)
+    t : ndarray, (T,)
+        Output times, the start first.
+    outputs : ndarray, (T, B, d)
+        The first is there already.
+    steps : ndarray, (capacity,)
+        Receives the start and the ends of the accepted steps.
+    attempts : int
+        At most so many.
+
+    Returns
+    -------
+    int
+        A reason of `odekit.solvers.driver.advance`.
     """
     width, d = y0.shape
     block = min(width, B.LANE_BLOCK)
@@ -158,9 +226,23 @@ def sweep(record, p, work, method, coupling, w, iw, rtol, atol, y0, t, outputs, 
 
 @_jit.kernel
 def pull_back(record, pull, p, work, method, coupling, steps, node, seeds, lam, bar_all):
-    """Recompute the states backwards and pull the cotangents of the outputs back; returns how far the start was missed.
+    """Recompute the states backwards and pull the cotangents of the outputs back.
 
-    Parameters are those of `odekit.adjoint.backward.pull_back`; the last states are in the workspace.
+    Parameters
+    ----------
+    record, pull : int
+        Addresses.
+    p, work, method, coupling
+        From `sweep`, with the last states in `work`.
+    steps : ndarray, (N + 1,)
+    node : ndarray of int, (N + 1,)
+        From `odekit.adjoint.backward.locate`.
+    seeds : ndarray, (T, B, d)
+        Cotangents of the outputs; the first is replaced by the state to which the way back has come, to be compared with y0.
+    lam : ndarray, (B, d)
+        Receives the cotangents of the initial states.
+    bar_all : ndarray, (d * L + n_params,)
+        Behind d * L numbers, L lanes of a full block, the cotangent of the parameters is added.
     """
     width, d = lam.shape
     block = min(width, B.LANE_BLOCK)

@@ -25,6 +25,7 @@ def bends(field):
 
 
 def _check(code, steps, n):
+    """Raise a `SolveError` unless the code is DONE; `n` is the step."""
     if code != rosenbrock_steps.DONE:
         raise SolveError(
             f"{WORDS[code]} in the Rosenbrock step at t = {steps[n]:.6g} (step size h = {steps[n + 1] - steps[n]:.3g}), taken once "
@@ -33,7 +34,15 @@ def _check(code, steps, n):
 
 
 def gradient(field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps):
-    """Outputs of a solve, and the derivatives of a loss on them; see `odekit.adjoint.ImplicitAdjoint`."""
+    """Outputs of a solve, and the derivatives of a loss on them; see `odekit.adjoint.DiscreteAdjoint.gradient`.
+
+    Raises
+    ------
+    ValueError
+        If the field knows no second derivatives.
+    SolveError
+        If a step cannot be taken.
+    """
     if not bends(field):
         name = getattr(field, "name", type(field).__name__)
         raise ValueError(

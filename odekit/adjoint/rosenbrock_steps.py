@@ -16,6 +16,8 @@ and then the derivatives with respect to y and theta of
 sums of directional derivatives of f along (d_i h, u_i), are added to lam + sum_i w_i and to g_theta: one call of the field's
 `pull_tangents`, see `odekit.adjoint.tape`. (E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, IV.7, for the
 stages; the chain rule for the rest.)
+
+Vectors of d * lanes numbers are [d, lanes] in C order; N is the number of steps, s that of the stages.
 """
 
 import numpy as np
@@ -33,6 +35,7 @@ DONE, FIELD_RAISED, SINGULAR, NOT_FINITE = range(4)
 
 @_jit.core
 def _call(kernel, p, lanes, t, v, out):
+    """Call `tangents` or `pull_tangents`, see `odekit.adjoint.tape`, for one block of lanes; its status."""
     p[LANES], p[SLOT] = lanes, p[FIRST_SLOT]
     return _jit.call_scalar(kernel, t, v, out, p)
 
@@ -43,12 +46,21 @@ def _factorise(tangents, p, lanes, t, y, shift, transposed, given, columns, lu, 
 
     Parameters
     ----------
+    tangents : int
+        Address.
+    p : ndarray
+    lanes : int
+    t : float
+    y : ndarray, (d * lanes,)
+    shift : float
+    transposed : bool
     given : ndarray, (2 + d + (2 + d) d lanes,)
         Memory: number of directions, their parts along t, the state, their parts along y.
     columns : ndarray, ((2 + d) * d * lanes,)
-        Receives the field and its derivatives with respect to each component and t.
+        Receives the field and its derivatives with respect to each component and t, each [d, lanes].
     lu : ndarray, (lanes, d, d)
-    pivots : ndarray, (lanes, d)
+        Receives the factors, column by column.
+    pivots : ndarray of int32, (lanes, d)
 
     Returns
     -------
@@ -81,7 +93,17 @@ def _factorise(tangents, p, lanes, t, y, shift, transposed, given, columns, lu, 
 
 @_jit.core
 def _solve(lu, pivots, lanes, rhs, x):
-    """Solve the systems of all lanes in place; x: memory for one of them."""
+    """Solve the systems of all lanes in place.
+
+    Parameters
+    ----------
+    lu, pivots : ndarray, (lanes, d, d) and (lanes, d)
+        From `_factorise`.
+    lanes : int
+    rhs : ndarray, (d * lanes,)
+    x : ndarray, (d,)
+        Memory for one of them.
+    """
     for lane in range(lanes):
         for i in range(x.size):
             x[i] = rhs[i * lanes + lane]
@@ -166,9 +188,12 @@ def pull_back(
     Parameters
     ----------
     record, pull, tangents, pull_tangents : int
-    states, unknowns
+        Addresses, see `odekit.adjoint.tape`.
+    p, lanes, method, steps, t
+        As for `sweep`.
+    states, unknowns : ndarray, (N + 1, d * lanes) and (N, s, d * lanes)
         From `sweep`.
-    node, first_output
+    node, first_output : ndarray of int, (N + 1,)
         From `odekit.adjoint.backward.locate`.
     seeds : ndarray, (T, d * lanes)
     lam : ndarray, (d * lanes,)

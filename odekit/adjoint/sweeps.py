@@ -90,6 +90,18 @@ class Sweeps:
         At most so many; None: as many as this process may use, where the batch is large enough. The results are the same bits.
     recorded : bool
         Whether tapes are kept, for `backward`.
+
+    Attributes
+    ----------
+    p : ndarray, (workers, size)
+        The vector of each thread, see `odekit.adjoint.tape`.
+    work : ndarray, (n_blocks, (2 * stages + `blocks.ROWS`) * d * lanes)
+    steps : ndarray, (capacity,)
+        Start and ends of the accepted steps, ``naccept + 1`` of them.
+    states : ndarray, (capacity, n_blocks, d * lanes) or (1, ...)
+        Each block [d, lanes]; its numbers stand at the front where it has fewer lanes than the first.
+    counts : ndarray of int, (groups, `backward.N_COUNTS`)
+        Of the last backward sweep.
     """
 
     def __init__(self, field, scheme, width, budget=0, threads=None, recorded=True):
@@ -190,7 +202,7 @@ class Sweeps:
         return outputs, rates
 
     def begin(self, t, first_step, max_steps):
-        """Scalars before a forward sweep over the output times t."""
+        """Scalars before a forward sweep over the output times t, (T,)."""
         w, iw = self.w, self.iw
         w[:], iw[:] = 0.0, 0
         w[:, S.T], w[:, S.T_END] = t[0], t[-1]
@@ -212,7 +224,7 @@ class Sweeps:
             raise SolveError(sentence(reason, self.w[0, S.T], h, self.iw[0, S.LAST_CODE], max_steps))
 
     def forward_arguments(self, worker, first, rtol, atol, y0, t, outputs, rates, stored, keep_states=True):
-        """Arguments of `forward.sweep`; `first` is the address of `record` or `value`."""
+        """Arguments of `forward.sweep` for one thread; `first` is the address of `record` or `value`."""
         return (
             (worker, self.workers, self.barrier, self.groups), (first, first), self.p, self.work, self.slots, self.scheme.arrays, self.w,
             self.iw, rtol, atol, y0, t, outputs, rates, self.steps, self.states if keep_states else self.states[:1], stored,
@@ -220,7 +232,7 @@ class Sweeps:
         )  # fmt: skip
 
     def backward_arguments(self, worker, field, steps, node, first, t, seeds, stored, lam, times, held, places):
-        """Arguments of `backward.pull_back`."""
+        """Arguments of `backward.pull_back` for one thread."""
         return (
             worker, self.workers, self.groups, field.kernels.record, field.kernels.pull, self.p, self.work, self.slots, self.scheme.arrays,
             steps, self.states, node, first, t, seeds, stored, lam, self.bars, times, held, places, self.counts,

@@ -70,7 +70,7 @@ def precision(field):
 
 
 def parameters_in(p, field):
-    """The parameters in the vector p of a field, or in several vectors (k, size), as a view."""
+    """The parameters in the vector p (size,) of a field, or in several (k, size), as a view (n_params,) or (k, n_params)."""
     theta = int(p[..., THETA].flat[0])
     return p.view(precision(field))[..., theta : theta + field.params.size]
 

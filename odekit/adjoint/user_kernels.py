@@ -1,6 +1,9 @@
 """The kernels of a user's function as a differentiable field, see `odekit.adjoint.tape`; one lane.
 
 They call the function, its complex form and its second derivative by their addresses, so that they are compiled once.
+
+For n components and m numbers among the arguments, ``state`` (2 n + 2,) and ``slope`` (2 n,) are (t, y) and dy/dt as complex
+numbers, real and imaginary parts in turn, and ``q`` (2 m,) are the arguments. A slot of the tape holds (t, y), n + 1 numbers.
 """
 
 from .. import _jit
@@ -27,11 +30,13 @@ SECOND = 7  # address of the second derivative, see `odekit._second_derivative`
 
 @_jit.core
 def _value(t, y, dy, p):
+    """The field: dy (n,) at t and y (n,)."""
     return _jit.call_scalar(int(p[VALUE]), lane_time(p, t, 0), y, dy, view1(p, int(p[THETA]), int(p[N_PARAMS])))
 
 
 @_jit.core
 def _record(t, y, dy, p):
+    """The same, with t and y put into the slot of the tape."""
     slot = int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE])
     p[slot] = lane_time(p, t, 0)
     for i in range(int(p[DIM])):
@@ -41,7 +46,7 @@ def _record(t, y, dy, p):
 
 @_jit.core
 def _derivative(p, v, state, slope, q):
-    """Inner product of `v` with the derivative in the direction that stands in the imaginary parts."""
+    """Inner product of v (n,) with the derivative in the direction that stands in the imaginary parts of `state` and `q`."""
     _jit.call_scalar(int(p[COMPLEX]), 0.0, state, slope, q)
     total = 0.0
     for i in range(int(p[DIM])):
@@ -51,6 +56,10 @@ def _derivative(p, v, state, slope, q):
 
 @_jit.core
 def _pull(t, v, out, p):
+    """Transpose of the derivative at the recorded point.
+
+    v (n,); out (n + m,), whose first n numbers are replaced, while the others are added to.
+    """
     n, n_params = int(p[DIM]), int(p[N_PARAMS])
     slot, scratch, theta = int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE]), int(p[SCRATCH]), int(p[THETA])
     state, slope = view1(p, scratch, 2 * n + 2), view1(p, scratch + 2 * n + 2, 2 * n)
@@ -76,7 +85,11 @@ def _pull(t, v, out, p):
 
 @_jit.core
 def _tangents(t, given, out, p):
-    """The function and its derivatives along directions: one complex step for each."""
+    """The function and its derivatives along k directions: one complex step for each.
+
+    given (1 + k + (1 + k) n,): k, the directions' parts along t, the state, the directions' parts along y. out ((1 + k) n,): the
+    slope, then its derivatives.
+    """
     n, n_params, scratch, theta = int(p[DIM]), int(p[N_PARAMS]), int(p[SCRATCH]), int(p[THETA])
     count = int(given[0])
     state, slope = view1(p, scratch, 2 * n + 2), view1(p, scratch + 2 * n + 2, 2 * n)
@@ -97,7 +110,11 @@ def _tangents(t, given, out, p):
 
 @_jit.core
 def _pull_tangents(t, given, out, p):
-    """Transpose of the derivative of all that: one second derivative for each pair of a direction and a number."""
+    """Transpose of the derivative of all that: one second derivative for each pair of a direction and a number.
+
+    given (1 + k + 2 (1 + k) n,): as for `_tangents`, and behind it the cotangents of what that gives. out (n + m,): as for
+    `_pull`.
+    """
     n, n_params, scratch, theta = int(p[DIM]), int(p[N_PARAMS]), int(p[SCRATCH]), int(p[THETA])
     count, cotangents = int(given[0]), 1 + int(given[0]) + (1 + int(given[0])) * n
     x, both = view1(p, scratch, 3 * n + 3), view1(p, scratch + 3 * n + 3, 2 * n)
