@@ -285,7 +285,7 @@ class _Memory:
         return _solution(self.batch, self._found(), dtype, name, prepared.tier, prepared.reason, rtol, atol, args, fun)
 
 
-_ROWS_AT_ONCE = 2**14  # a megabyte, which stays in the cache
+_ROWS_AT_ONCE = 2**10  # stay in the cache, and their copies need no new memory of the system
 
 
 def _whole_numbers(counters):
