@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from .._wrap import stack_level
-from . import blocks, coupled
+from . import blocks, coupled, coupled_equations
 from .interpolating import rate
 from .result import Gradient, seeds_of
 from .scheme import scheme
@@ -56,7 +56,7 @@ class BacksolveAdjoint:
         )  # fmt: skip
         seeds, n = seeds_of(cotangent, y), d * width
         size = 2 * n + field.params.size
-        p, _ = coupled.pack(field, width, min(width, blocks.LANE_BLOCK))
+        p, _ = coupled_equations.pack(field, width, min(width, blocks.LANE_BLOCK))
         tolerances = coupled.without(size, 2 * n, rtol, atol) if self.seminorm else (rtol, atol)
         s, drift, nfev = np.zeros(size), 0.0, 0
         s[:n] = y[-1].ravel()
@@ -65,7 +65,7 @@ class BacksolveAdjoint:
             s[n : 2 * n] += seeds[k].ravel()
             try:
                 end = coupled.solve(
-                    coupled.backsolve(), p, (t[k], t[k - 1]), s, method, *tolerances, keep_states=False, t_eval=t[k - 1 : k],
+                    coupled_equations.backsolve(), p, (t[k], t[k - 1]), s, method, *tolerances, keep_states=False, t_eval=t[k - 1 : k],
                     max_steps=max_steps, first_step=first_step or 0.0,
                 )  # fmt: skip
             except SolveError:

@@ -6,8 +6,8 @@ import numpy as np
 
 from .. import _jit
 from ..solvers.driver import evaluate
-from . import blocks, coupled
-from .coupled import (
+from . import blocks, coupled, coupled_equations, coupled_jacobian
+from .coupled_equations import (
     BLOCK,
     DEGREE,
     DIM,
@@ -38,7 +38,7 @@ def _quadrature(p, steps, states, coefficients, nodes, weights, grad):
     Parameters
     ----------
     p : ndarray
-        See `odekit.adjoint.coupled_kernels`, with the dense output of the solution.
+        See `odekit.adjoint.coupled_equations`, with the dense output of the solution.
     steps, states, coefficients : ndarray, (N + 1,), (N + 1, n), (N, degree, n)
         Dense output of a; n = B d numbers, [B, d].
     nodes, weights : ndarray, (q,)
@@ -54,12 +54,12 @@ def _quadrature(p, steps, states, coefficients, nodes, weights, grad):
         for q in range(nodes.size):
             theta = 0.5 * (nodes[q] + 1.0)
             t = steps[n] + theta * h
-            coupled.solution_at(t, p, y)
+            coupled_equations.solution_at(t, p, y)
             evaluate(coefficients[n], states[n], theta, a, 0)
             for begin in range(0, width, block):
                 lanes = min(block, width - begin)
-                coupled._columns(y, d, begin, lanes, z)
-                coupled._columns(a[0], d, begin, lanes, u)
+                coupled_equations.columns(y, d, begin, lanes, z)
+                coupled_equations.columns(a[0], d, begin, lanes, u)
                 for i in range(d * lanes):
                     u[i] *= 0.5 * h * weights[q]
                 blocks.evaluate(int(p[RECORD]), field, lanes, 0, t, z, dz)
@@ -98,7 +98,7 @@ class InterpolatingAdjoint:
         seeds = seeds_of(cotangent, y)
         count, degree = forward.coefficients.shape[:2]
         parts = (forward.steps, forward.states[:count].ravel(), forward.coefficients.ravel())
-        p, place = coupled.pack(field, width, block, sum(part.size for part in parts) + n)
+        p, place = coupled_equations.pack(field, width, block, sum(part.size for part in parts) + n)
         p[STEPS], p[DEGREE], p[HINT] = count, degree, count - 1
         for name, part in zip((TIMES, STATES, SLOPES), parts, strict=True):
             p[name], p[place : place + part.size] = place, part
@@ -107,8 +107,8 @@ class InterpolatingAdjoint:
         for k in range(len(t) - 1, 0, -1):
             a += seeds[k].ravel()
             back = coupled.solve(
-                coupled.interpolated(), p, (t[k], t[k - 1]), a, method, self.tighter * rtol, self.tighter * atol,
-                coupled.interpolated_jacobian(field, width), **options,
+                coupled_equations.interpolated(), p, (t[k], t[k - 1]), a, method, self.tighter * rtol, self.tighter * atol,
+                coupled_jacobian.interpolated_jacobian(field, width), **options,
             )  # fmt: skip
             _quadrature(p, back.steps, back.states, back.coefficients, NODES, WEIGHTS, params)
             a, nfev = back.states[-1].copy(), nfev + back.nfev
@@ -126,9 +126,9 @@ class InterpolatingAdjoint:
 
 def rate(field, y, t):
     """The field at a batch y (B, d) and the time t; ndarray, (B, d)."""
-    p, _ = coupled.pack(field, len(y), min(len(y), blocks.LANE_BLOCK))
+    p, _ = coupled_equations.pack(field, len(y), min(len(y), blocks.LANE_BLOCK))
     out = np.empty(y.size)
-    _call(coupled.batch_value(), float(t), y.ravel().copy(), out, p)
+    _call(coupled_equations.batch_value(), float(t), y.ravel().copy(), out, p)
     return out.reshape(y.shape)
 
 

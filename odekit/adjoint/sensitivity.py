@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from . import coupled
+from . import coupled, coupled_equations
 from .interpolating import rate, rates_along
 from .result import Gradient, seeds_of
 
@@ -24,7 +24,7 @@ class ForwardSensitivity:
         width, d = y0.shape
         columns = d + field.params.size
         size = d * (1 + columns)
-        p, _ = coupled.pack(field, 1, 1)
+        p, _ = coupled_equations.pack(field, 1, 1)
         y, derivative = np.empty((len(t), width, d)), np.empty((len(t), width, d, columns))
         counts = {"naccept": 0, "nreject": 0, "nfev": 0, "states": 1 + columns, "tapes": 0}
         for lane in range(width):
@@ -32,7 +32,7 @@ class ForwardSensitivity:
             start[:d] = y0[lane]
             start[d:].reshape(d, columns)[:, :d] = np.eye(d)
             result = coupled.solve(
-                coupled.sensitivity(), p, (t[0], t[-1]), start, method, *coupled.without(size, d, rtol, atol), t_eval=t[1:],
+                coupled_equations.sensitivity(), p, (t[0], t[-1]), start, method, *coupled.without(size, d, rtol, atol), t_eval=t[1:],
                 keep_states=False, max_steps=max_steps, first_step=first_step or 0.0,
             )  # fmt: skip
             rows = np.concatenate((start[None], result.outputs))
