@@ -92,6 +92,7 @@ _functions = functools.cache(lambda itemsize: _define(*_DEFINITIONS[itemsize]))
 
 @_jit.core
 def _has_large_angle(z, limit):
+    """Whether a number of z (n,) is larger than the limit, which one of the two functions of a sine needs to know."""
     count = 0
     for i in range(z.size):
         count += 1 if abs(z[i]) > limit else 0
@@ -131,6 +132,8 @@ def _compiled(name, lines, dtype, **namespace):
 def slope_address(name, dtype="float64", kept=1):
     """Address of a kernel ``(size, a, delta, p)`` that multiplies `delta` by the slopes at the activations `a` on the tape.
 
+    `a` holds `size` activations, and behind them their slopes where those stand on the tape; `delta` is (size,).
+
     Parameters
     ----------
     name : str
@@ -164,8 +167,8 @@ def _loops(name, indent):
 def address(name, dtype="float64"):
     """Address of the kernel of an activation.
 
-    The kernel ``(size, z, derivatives, p)`` has the scalar signature: z becomes the activation of z; with ``p[ORDER]`` 1
-    or 2 the first derivatives, then the second ones, go to `derivatives`.
+    The kernel ``(size, z, derivatives, p)`` has the scalar signature: z (size,) becomes the activation of z; with ``p[ORDER]`` 1
+    or 2 the first derivatives, then the second ones, `size` each, go to `derivatives`.
 
     Parameters
     ----------

@@ -7,9 +7,10 @@ import numpy as np
 from .. import _jit, vmath
 from ..adjoint.tape import add_time_bar, lane_time
 from . import checks
-from .composite import DIM, OPTION, OWN_SCRATCH, OWN_THETA, NetworkField, field_kernels, own_tape, pack
+from .composite import DIM, OPTION, OWN_SCRATCH, OWN_THETA, field_kernels, own_tape, pack
 from .header import LANES
 from .matmul import add_matmul, add_outer, add_row_sums, matmul_transposed
+from .network_field import NetworkField
 
 view1, view2 = _jit.view1, _jit.view2
 

@@ -7,7 +7,7 @@ from .. import _jit
 
 @_jit.summing_core
 def norm(x):
-    """Euclidean norm."""
+    """Euclidean norm of x (n,)."""
     total = 0.0
     for i in range(x.size):
         total += x[i] * x[i]
@@ -16,7 +16,7 @@ def norm(x):
 
 @_jit.core
 def shorten(grad, longest):
-    """Shorten a gradient to a length, in place, if it is longer; the norm that it had."""
+    """Shorten a gradient (n,) to a length, in place, if it is longer; the norm that it had."""
     length = norm(grad)
     if length > longest:
         factor = longest / length

@@ -1,4 +1,4 @@
-"""Fields made of networks: how their vectors `p` lie inside one another, and what all such fields do from Python.
+"""Fields made of networks: how their vectors `p` lie inside one another, and their kernels.
 
 The vector `p` of a composite field holds its own header, the headers of its parts, all parameters (those of the parts, then
 its own), the tapes, slot by slot, and scratch memory. A part's kernels see `p` from the header of the part on, so they need
@@ -10,8 +10,7 @@ import functools
 import numpy as np
 
 from .. import _jit
-from . import checks
-from .field_kernels import FieldKernels, call, gradient_pull_into, in_precision
+from .field_kernels import FieldKernels, gradient_pull_into, in_precision
 from .header import (
     BLOCK,
     LANE_BLOCK,
@@ -29,8 +28,6 @@ from .header import (
     rounded_up,
     scalar_address,
 )
-from .mlp import lanewise_vjp
-from .sampled import SampledModel
 
 view1, tail = _jit.view1, _jit.tail
 
@@ -68,7 +65,18 @@ def shift_of(p, network):
 
 @_jit.core
 def pull_gradient(t, v, out, g, place, p):
-    """Transpose of the derivative of the gradient of a scalar part; that of its parameters is added to `g`."""
+    """Transpose of the derivative of the gradient of the scalar part that `place` names.
+
+    Parameters
+    ----------
+    t : float
+    v, out : ndarray, (d * lanes,)
+        Cotangent of the gradient; receives that of the state.
+    g : ndarray
+        That of the part's parameters is added to it.
+    place : int
+    p : ndarray
+    """
     network = part(p, place)
     gradient_pull_into(t, v, out, g, network)
     p[TIME_BAR] += network[TIME_BAR]
@@ -138,7 +146,7 @@ def pack(dim, parts, lanes, slots, params=(), slot=0, scratch=0, fixed=0, dtype=
 
 @_jit.core
 def gather(y, rows, width, start, lanes, out):
-    """out[rows, lanes] = columns ``start : start + lanes`` of y[rows, width]."""
+    """out[rows, lanes] = columns ``start : start + lanes`` of y[rows, width]; both flat."""
     for i in range(rows):
         for j in range(lanes):
             out[i * lanes + j] = y[i * width + start + j]
@@ -146,7 +154,7 @@ def gather(y, rows, width, start, lanes, out):
 
 @_jit.core
 def scatter(x, rows, width, start, lanes, out):
-    """Columns ``start : start + lanes`` of out[rows, width] = x[rows, lanes]."""
+    """Columns ``start : start + lanes`` of out[rows, width] = x[rows, lanes]; both flat."""
     for i in range(rows):
         for j in range(lanes):
             out[i * width + start + j] = x[i * lanes + j]
@@ -187,14 +195,19 @@ def {name}(t, v, out, p):
 def field_kernels(evaluate, pull, tangents=None, pull_tangents=None, *, dtype="float64"):
     """Kernels of a field from its functions for one block of lanes.
 
+    Vectors are flat, of float64 and in C order: states, slopes and their cotangents [d, W] for the W = ``p[LANES]`` lanes of the
+    call.
+
     Parameters
     ----------
     evaluate : compiled kernel
-        ``evaluate(t, y, dy, p, keep)``; with `keep` it writes the tape. Returns a status.
+        ``evaluate(t, y, dy, p, keep) -> status``: y and dy (d * W,); with `keep` it writes the slot of the tape in use.
     pull : compiled kernel
-        ``pull(t, v, out, p)``, see `odekit.adjoint.tape`.
+        ``pull(t, v, out, p) -> status``, see `odekit.adjoint.tape`: v (d * W,); out (d * W + n_params,), whose first part is
+        replaced and whose second is added to.
     tangents, pull_tangents : compiled kernel, optional
-        Likewise.
+        ``(t, given, out, p) -> status``, likewise: for k directions `given` is (1 + k + (1 + k) * d * W,), and as many numbers
+        more for the cotangents as `out` of `tangents` has, ((1 + k) * d * W,).
     dtype : str
         That of the parts.
 
@@ -214,164 +227,3 @@ def field_kernels(evaluate, pull, tangents=None, pull_tangents=None, *, dtype="f
     parts = (_VALUE, evaluate, "value"), (_RECORD, evaluate, "record"), (_PULL, pull, "pull")
     parts += tuple((_PULL, core, core.__name__) for core in (tangents, pull_tangents) if core is not None)
     return FieldKernels(*(functools.partial(find, *part) for part in parts))
-
-
-class NetworkField(SampledModel):
-    """What fields made of networks do from Python. A field gives `dim`, `kernels` and `pack`.
-
-    Its parameters are those of its network `field`, or several vectors laid together by `JoinedParameters`.
-    """
-
-    #: Addresses of the kernels of dq/dt = velocity(t, p) and dp/dt = force(t, q), where the field has that form.
-    halves = None
-    #: Whether the lanes of a call may have different times, see `odekit.adjoint.tape`.
-    lane_times = True
-    #: Whether the field is that of a Hamiltonian.
-    hamiltonian = False
-
-    @property
-    def dtype(self):
-        """Precision of the networks, float64 or float32."""
-        return self.field.dtype
-
-    @property
-    def params(self):
-        """Flat parameter vector."""
-        return self.field.params
-
-    @params.setter
-    def params(self, value):
-        self.params[...] = checks.shaped("params", value, self.params.shape)
-
-    def __call__(self, x, t=0.0):
-        """Time derivative at x (d,) or (B, d)."""
-        x, batched = checks.batch("x", x, self.dim)
-        out = np.empty((self.dim, len(x)))
-        call(self.kernels.value, float(t), np.ascontiguousarray(x.T).ravel(), out.ravel(), self.pack(len(x)))
-        return out.T.copy() if batched else out[:, 0].copy()
-
-    def vjp(self, x, v, t=0.0):
-        """Time derivative, and the transposes of its derivatives applied to `v`; see `MLP.vjp`."""
-        return lanewise_vjp(self.kernels, self.pack, x, v, t, self.dim, self.dim, self.params.size)
-
-    def derivative(self, x, t=0.0):
-        """Time derivative.
-
-        Parameters
-        ----------
-        x : array_like, (d,) or (B, d)
-        t : float
-
-        Returns
-        -------
-        ndarray, like x
-        """
-        return self(x, t)
-
-    def loss_and_grad(self, x, dxdt, t=None):
-        """Mean squared error of the derivatives and its exact gradient.
-
-        Parameters
-        ----------
-        x, dxdt : array_like, (B, d)
-            States and their time derivatives.
-        t : float or array_like, (B,), optional
-            Times, for a field that depends on it.
-
-        Returns
-        -------
-        loss : float
-        grad : ndarray, (n_params,)
-        """
-        from .derivative import derivative_loss
-
-        return derivative_loss(self, x, dxdt, t)
-
-    def derivative_data(self, x, dxdt, t=None):
-        """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss, the times."""
-        from .derivative import checked_data, sample_times
-
-        x, dxdt = checked_data(self, x, dxdt)
-        return self, x, dxdt, 1.0, sample_times(self, t, len(x))
-
-    def solve(
-        self, y0, t, method="dop853", rtol=None, atol=None, first_step=None, omega=None, *, store=None, resume=False, progress=False
-    ):  # fmt: skip
-        """Trajectories of the learned system.
-
-        Parameters
-        ----------
-        y0 : array_like, (d,) or (B, d)
-        t : array_like, (T,)
-        method : str
-            Any method that is valid for the field: explicit symplectic ones only for energies T(p) + V(q).
-        rtol, atol : float, optional
-            1e-9; in single precision 1e-6.
-        first_step : float, optional
-            First step, or the step of a method without an error estimate.
-        omega : float, optional
-            Binding frequency of Tao's methods, see `odekit.hamiltonian`.
-        store : path-like, optional
-            Folder to which the trajectories are written as they come, each with its own steps (explicit methods), as
-            `odekit.solve_ensemble` does it.
-        resume : bool
-            Whether to go on with a `store` that an earlier call, with the same model, has begun.
-        progress : bool
-            Whether to show a progress bar, with `store`.
-
-        Returns
-        -------
-        ndarray, (T, d) or (T, B, d)
-            With `store`, an `odekit.storage.StoredEnsemble`: ``y`` (B, d, T), and what became of each trajectory.
-
-        Raises
-        ------
-        ValueError
-            If the method is not valid for the field.
-        SolveError
-            If the integration stops before ``t[-1]``.
-        """
-        from .neural_ode import NeuralODE
-        from .rollout import needs_form, stored, symplectic
-
-        usual = 1e-9 if self.dtype == "float64" else 1e-6
-        rtol, atol = usual if rtol is None else rtol, usual if atol is None else atol
-        if store is not None or resume:
-            return stored(self, y0, t, store, resume, method, rtol, atol, first_step, omega, progress)
-        if needs_form(method):
-            return symplectic(self, y0, t, method.lower(), first_step, omega)
-        return NeuralODE(self, method, rtol, atol, first_step=first_step).solve(y0, t)
-
-
-class JoinedParameters:
-    """Several networks with one flat vector of parameters, of which theirs become views."""
-
-    PARTS = ()
-
-    @property
-    def dtype(self):
-        """Precision of the networks, float64 or float32."""
-        return getattr(self, self.PARTS[0]).dtype
-
-    @property
-    def params(self):
-        """Flat parameter vector: that of one network after the other."""
-        return self._params
-
-    @params.setter
-    def params(self, value):
-        self._params[...] = checks.shaped("params", value, self._params.shape)
-
-    def _join(self):
-        networks = [getattr(self, name) for name in self.PARTS]
-        if len({id(network) for network in networks}) < len(networks):
-            raise ValueError(f"{' and '.join(self.PARTS)} must be different networks, but are the same object")
-        checks.one_precision(*networks)
-        self._params, start = np.concatenate([network.params for network in networks]), 0
-        for network in networks:
-            network._params = self._params[start : start + network.params.size]
-            start += network._params.size
-
-    def __setstate__(self, state):  # copies and pickles of views are no views
-        self.__dict__.update(state)
-        self._join()

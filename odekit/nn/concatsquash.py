@@ -10,11 +10,12 @@ import numpy as np
 
 from .. import _jit, vmath
 from . import checks, gates
-from .composite import DIM, FIRST, OWN_SCRATCH, OWN_THETA, NetworkField, field_kernels, gather, pack, part, shift_of
+from .composite import DIM, FIRST, OWN_SCRATCH, OWN_THETA, field_kernels, gather, pack, part, shift_of
 from .field_kernels import tile
 from .header import KEEPS, LANES, LAYERS, N_PARAMS, SCRATCH, SIZES, THETA, TIME_BAR
 from .mlp import MLP
 from .network import backward, forward, load, store, tape_of
+from .network_field import NetworkField
 from .network_tangents import network_pull_tangents, network_tangents
 
 view1, view2 = _jit.view1, _jit.view2
@@ -22,7 +23,16 @@ view1, view2 = _jit.view1, _jit.view2
 
 @_jit.core
 def make_weights(t, p, network, plain):
-    """Weights and biases at time t, from those of the network and the gates of p, to the offset `plain` of p."""
+    """Weights and biases at time t, from those of the network and the gates of p.
+
+    Parameters
+    ----------
+    t : float
+    p, network : ndarray
+        Vectors of the field and of its network.
+    plain : int
+        Offset in `p` that receives them, as many and in the same order as the network's own.
+    """
     theta, place = int(network[THETA]), int(p[OWN_THETA])
     for k in range(1, int(network[LAYERS]) + 1):
         n, n_below = int(network[SIZES + k]), int(network[SIZES + k - 1])
@@ -39,7 +49,17 @@ def make_weights(t, p, network, plain):
 
 @_jit.core
 def pull_weights(t, p, network, bar, g):
-    """Transpose of `make_weights`: from the cotangents at the offset `bar` to those of all parameters, added to g; and of t."""
+    """Transpose of `make_weights`; the cotangent of t is added to ``p[TIME_BAR]``.
+
+    Parameters
+    ----------
+    t : float
+    p, network : ndarray
+    bar : int
+        Offset in `p` of the cotangents of what was made.
+    g : ndarray, (n_params,)
+        Those of all parameters are added to it: W and b, then the gates.
+    """
     count, place, start, own = int(network[N_PARAMS]), int(p[OWN_THETA]), 0, int(network[N_PARAMS])
     w, bars = view1(network, int(network[THETA]), count), view1(p, bar, count)
     for k in range(1, int(network[LAYERS]) + 1):

@@ -14,19 +14,14 @@ import functools
 import numpy as np
 
 from . import checks
-from .composite import (
-    OPTION,
-    JoinedParameters,
-    NetworkField,
-    field_kernels,
-    pack,
-)
+from .composite import OPTION, field_kernels, pack
 from .delan_kernels import FLOOR, SMOOTH, VECTORS, forward, forward_pull, inverse, inverse_pull
 from .derivative import checked_data, derivative_loss
 from .field_kernels import call
 from .forced_delan import DrivenDeLaN, HeldForces
 from .header import tangents_room
 from .mlp import require_network
+from .network_field import JoinedParameters, NetworkField
 
 
 class _InverseDynamics:

@@ -1,4 +1,11 @@
-"""Kernels of deep Lagrangian networks, see `odekit.nn.delan`: forces, accelerations and their gradients, lane by lane."""
+"""Kernels of deep Lagrangian networks, see `odekit.nn.delan`: forces, accelerations and their gradients, lane by lane.
+
+For k coordinates L is a triangular matrix of e = k (k + 1) / 2 entries, `_entry` says in which order. ``a`` and ``triangle``
+[e, columns] hold such matrices one per column, those of all lanes first and then, lane by lane, the derivatives of L along each
+coordinate: [e, (1 + k) lanes]. Vectors of one lane are (k,). The states of the fields below are [d, lanes] in C order, and `t`,
+`y`, `dy`, `v`, `out` and `p` are as `odekit.nn.composite.field_kernels` says. A slot of the tape holds q, v and a, [3 k, lanes],
+the slopes of the diagonal, [k, lanes], and the tape of the network of L.
+"""
 
 from .. import _jit, vmath
 from ..adjoint.tape import lane_time
@@ -36,7 +43,7 @@ def _entry(i, j, k):
 
 @_jit.core
 def _times(a, column, k, x, out):
-    """out = L x, for the triangular matrix in a column of a."""
+    """out = L x, for the triangular matrix in a column of a; x and out (k,)."""
     for i in range(k):
         out[i] = 0.0
         for j in range(i + 1):
@@ -45,7 +52,7 @@ def _times(a, column, k, x, out):
 
 @_jit.core
 def _transposed_times(a, column, k, x, out):
-    """out = L^T x."""
+    """out = L^T x, for the triangular matrix in a column of a; x and out (k,)."""
     for j in range(k):
         out[j] = 0.0
         for i in range(j, k):
@@ -54,7 +61,7 @@ def _transposed_times(a, column, k, x, out):
 
 @_jit.core
 def _solve(a, column, k, x):
-    """x = (L L^T)^-1 x, in place."""
+    """x = (L L^T)^-1 x, in place, for the triangular matrix in a column of a; x (k,)."""
     for i in range(k):
         for j in range(i):
             x[i] -= a[_entry(i, j, k), column] * x[j]
@@ -67,7 +74,7 @@ def _solve(a, column, k, x):
 
 @_jit.core
 def _along(a, lane, lanes, k, x, out):
-    """out [entries, 1] = derivative of L along x."""
+    """out (e, 1) = derivative of L in a lane along x (k,)."""
     for e in range(out.shape[0]):
         out[e, 0] = 0.0
         for c in range(k):
@@ -97,7 +104,7 @@ def _small(p, network):
 
 @_jit.core
 def _evaluate(t, y, p, keep, slope):
-    """L, its derivatives and dV/dq at q, the first k rows of y."""
+    """L, its derivatives and dV/dq at q, the first k rows of y; slope (k * lanes,), [k, lanes], receives dV/dq. Status."""
     k, lanes, place = int(p[OPTION]), int(p[LANES]), int(p[FIRST])
     network = part(p, FIRST)
     tape = _tape(p) - place
@@ -122,7 +129,10 @@ def _evaluate(t, y, p, keep, slope):
 
 @_jit.core
 def _bias(triangle, lane, lanes, k, v, u, u_dot, along, spare, h):
-    """h = (dM/dt) v - d(v^T M v / 2)/dq, and what leads to it: u = L^T v, dL/dt and u_dot = (dL/dt)^T v."""
+    """h = (dM/dt) v - d(v^T M v / 2)/dq in a lane, and what leads to it: u = L^T v, dL/dt and u_dot = (dL/dt)^T v.
+
+    All are (k,), but `along` (e, 1), which receives dL/dt; `spare` is memory.
+    """
     _transposed_times(triangle, lane, k, v, u)
     _along(triangle, lane, lanes, k, v, along)
     _transposed_times(along, 0, k, v, u_dot)
@@ -137,13 +147,13 @@ def _bias(triangle, lane, lanes, k, v, u, u_dot, along, spare, h):
 
 @_jit.core
 def _forces(t, lane, spare, out, p):
-    """Forces at the time of a lane; status."""
+    """Forces at the time of a lane, out (k,); `spare` is a state that they do not look at. Status."""
     return _jit.call_scalar(int(p[FORCE]), lane_time(p, t, lane), spare, out, p)
 
 
 @_jit.core
 def _dynamics(t, y, dy, p, keep, kind):
-    """The field, from the state that goes with its kind."""
+    """The field, from the state that goes with its kind: y and dy (d * lanes,)."""
     k, inverse, lanes = int(p[OPTION]), kind == INVERSE, int(p[LANES])
     network = part(p, FIRST)
     small = _small(p, network)
@@ -180,7 +190,7 @@ def _dynamics(t, y, dy, p, keep, kind):
 
 @_jit.core
 def _pull(t, bar, out, p, kind):
-    """Transpose of the derivative.
+    """Transpose of the derivative: bar (d * lanes,), out (d * lanes + n_params,).
 
     With s = M^-1 w for the cotangent w of the accelerations, that of all else is the derivative of s . (-h - M a) with s and a
     held; for the forces, s = -w. In terms of L, and of L_s and L_v, its derivatives along s and v, that is

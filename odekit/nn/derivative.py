@@ -16,9 +16,26 @@ def work_size(p, d):
 
 @_jit.core
 def squared_error(record, pull, p, times, x, target, grad, work):
-    """Mean squared error of a field over x[d, B]; the gradient is added to `grad`.
+    """Mean squared error of a field.
 
-    `times` holds the time of each sample if p is from `with_times`, else one for all.
+    Parameters
+    ----------
+    record, pull : int
+        Addresses of its kernels.
+    p : ndarray
+        Its vector, for one block of lanes at least.
+    times : ndarray, (B,) or (1,)
+        The time of each sample if `p` is from `with_times`, else one for all.
+    x, target : ndarray, [d, B]
+        States and wanted derivatives, in C order.
+    grad : ndarray, (n_params,)
+        The gradient is added to it.
+    work : ndarray, (work_size(p, d),)
+        Memory.
+
+    Returns
+    -------
+    float
     """
     d, width = x.shape
     block, n_params = int(p[BLOCK]), int(p[N_PARAMS])
@@ -52,6 +69,7 @@ def squared_error(record, pull, p, times, x, target, grad, work):
 
 @_jit.kernel
 def _loss_and_grad(record, pull, p, times, x, target, grad):
+    """`squared_error`, with memory of its own."""
     return squared_error(record, pull, p, times, x, target, grad, np.empty(work_size(p, x.shape[0])))
 
 

@@ -3,22 +3,12 @@
 import functools
 
 from .. import _jit
-from .composite import (
-    DIM,
-    FIRST,
-    OWN_SCRATCH,
-    SECOND,
-    JoinedParameters,
-    NetworkField,
-    field_kernels,
-    pack,
-    part,
-    pull_gradient,
-)
+from .composite import DIM, FIRST, OWN_SCRATCH, SECOND, field_kernels, pack, part, pull_gradient
 from .field_kernels import gradient_record, gradient_value
 from .gradient_tangents import gradient_pull_tangents_into, gradient_tangents, known
 from .header import LANES, N_PARAMS, TIME_BAR
 from .mlp import require_network
+from .network_field import JoinedParameters, NetworkField
 
 view1 = _jit.view1
 

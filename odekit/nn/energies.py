@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _jit
 from ..adjoint.tape import precision
-from .composite import DIM, FIRST, OWN_HEADER, OWN_SCRATCH, NetworkField, field_kernels, part
+from .composite import DIM, FIRST, OWN_HEADER, OWN_SCRATCH, field_kernels, part
 from .header import (
     BLOCK,
     LANE_BLOCK,
@@ -24,6 +24,7 @@ from .header import (
     TIME_BAR,
     numbers_per_double,
 )
+from .network_field import NetworkField
 
 view1 = _jit.view1
 
@@ -37,7 +38,16 @@ OWN_TAPE = 16  # offset of the tape
 
 @_jit.core
 def _directions(s, p, given):
-    """Lay out the argument of the kernels: the number of directions, nothing along t, the state, the directions."""
+    """Lay out the argument of the kernels: the number m of directions, nothing along t, the state, the directions.
+
+    Parameters
+    ----------
+    s : ndarray, (dim * lanes,)
+        The field's own state [d, lanes], the two integrals [2, lanes], the directions [d, lanes] each if ``p[GIVEN]`` is 1.
+    p : ndarray
+    given : ndarray, at least (1 + m + (1 + m) * d * lanes,)
+        Receives.
+    """
     count, lanes, d = int(p[PROBES]), int(p[LANES]), int(p[STATE])
     size = d * lanes
     given[0] = count
@@ -76,7 +86,7 @@ def _field(p):
 
 @_jit.core
 def _evaluate(t, s, p, given, rows):
-    """f and its derivatives along the directions."""
+    """f and its derivatives along the directions, rows ((1 + m) * d * lanes,), with their argument in `given`. Status."""
     _directions(s, p, given)
     return _jit.call_scalar(int(p[TANGENTS]), t, given, rows, _field(p))
 

@@ -1,6 +1,9 @@
 """Networks as vector fields: the kernels `value`, `record` and `pull` of `odekit.adjoint.tape`, reached by their addresses.
 
-`p` is what `odekit.nn.header.pack` builds.
+`p` is what `odekit.nn.header.pack` builds. States and slopes are flat, [d, W] and [n_out, W] in C order with one column per lane:
+W is ``p[LANES]``, any number for a value and at most ``p[BLOCK]`` for `record` and `pull`. The time row that a network may have
+belongs neither to d nor to them. `out` of a pull holds the cotangent of the state, [d, W], then that of the parameters,
+(n_params,), which is added to what stands there. For the input gradient of a scalar network n_out is d.
 """
 
 import functools
@@ -39,7 +42,7 @@ def tile(p, number, lanes):
 
 @_jit.core
 def network_value(t, y, dy, p):
-    """dy = network(y)."""
+    """dy = network(y); y (d * W,), dy (n_out * W,)."""
     width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
     n_out = int(p[SIZES + int(p[LAYERS])])
     for start in range(0, width, block):
@@ -62,7 +65,7 @@ def network_record(t, y, dy, p):
 
 @_jit.core
 def _add_time_bar(p, x_bar, d):
-    """Add the row of the time, if there is one, to the cotangent of t."""
+    """Add the row of the time of x_bar [n_in, lanes], if there is one, to the cotangent of t."""
     for i in range(d, x_bar.shape[0]):
         for j in range(x_bar.shape[1]):
             add_time_bar(p, j, x_bar[i, j])
@@ -70,7 +73,7 @@ def _add_time_bar(p, x_bar, d):
 
 @_jit.core
 def network_pull(t, v, out, p):
-    """Transpose of the derivative of the network."""
+    """Transpose of the derivative of the network; v (n_out * W,), out (d * W + n_params,)."""
     lanes = int(p[LANES])
     d = int(p[SIZES]) - int(p[TIMED])
     x_bar = view2(p, tile(p, 0, lanes), int(p[SIZES]), lanes)
@@ -89,8 +92,19 @@ def network_pull(t, v, out, p):
 def network_tangent(t, y, out, p):
     """Directional derivative of the network.
 
-    `y` holds y and its direction, ``p[TANGENT_PARAMS]`` says where that of the parameters is; `out` receives the value and its
-    directional derivative.
+    Parameters
+    ----------
+    t : float
+    y : ndarray, (2 * d * W,)
+        State and its direction; ``p[TANGENT_PARAMS]`` says where that of the parameters is.
+    out : ndarray, (2 * n_out * W,)
+        Receives the value and its directional derivative.
+    p : ndarray
+
+    Returns
+    -------
+    int
+        0.
     """
     width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
     layers, parameters = int(p[LAYERS]), int(p[THETA])
@@ -135,7 +149,19 @@ def network_tangent(t, y, out, p):
 
 @_jit.core
 def store_turned(p, g, d, out, start, width):
-    """Store the first d rows of a gradient; for a Hamiltonian as the field (dH/dp, -dH/dq)."""
+    """Store a gradient; for a Hamiltonian as the field (dH/dp, -dH/dq).
+
+    Parameters
+    ----------
+    p : ndarray
+    g : ndarray, [n_in, lanes]
+        The gradient.
+    d : int
+        Rows of it that are stored.
+    out : ndarray, (d * width,)
+        Receives them in its columns ``start : start + lanes``, of [d, width].
+    start, width : int
+    """
     half, lanes = d // 2, g.shape[1]
     if p[SYMPLECTIC] == 0.0:
         store(g, d, out, start, width)
@@ -148,7 +174,7 @@ def store_turned(p, g, d, out, start, width):
 
 @_jit.core
 def gradient_value(t, y, dy, p):
-    """dy = grad H(y), or J grad H(y)."""
+    """dy = grad H(y), or J grad H(y); both (d * W,)."""
     width, block, tape = int(p[LANES]), int(p[BLOCK]), tape_of(p)
     for start in range(0, width, block):
         lanes = min(block, width - start)
@@ -174,7 +200,23 @@ def gradient_record(t, y, dy, p):
 
 @_jit.core
 def gradient_pull_into(t, v, out, g, p):
-    """Transpose of the derivative of grad H, or of J grad H; that of the parameters is added to `g`."""
+    """Transpose of the derivative of grad H, or of J grad H.
+
+    Parameters
+    ----------
+    t : float
+    v : ndarray, (d * W,)
+    out : ndarray, (d * W,)
+        Receives the cotangent of the state.
+    g : ndarray, (n_params,)
+        That of the parameters is added to it.
+    p : ndarray
+
+    Returns
+    -------
+    int
+        0.
+    """
     lanes = int(p[LANES])
     d = int(p[SIZES]) - int(p[TIMED])
     load(p, tile(p, 0, lanes), v, 0, lanes, lanes, t, False)
@@ -193,7 +235,7 @@ def gradient_pull_into(t, v, out, g, p):
 
 @_jit.core
 def gradient_pull(t, v, out, p):
-    """Transpose of the derivative of grad H, or of J grad H."""
+    """Transpose of the derivative of grad H, or of J grad H; v (d * W,), out (d * W + n_params,)."""
     states = (int(p[SIZES]) - int(p[TIMED])) * int(p[LANES])
     return gradient_pull_into(t, v, out, view1(out, states, int(p[N_PARAMS])), p)
 
@@ -265,5 +307,18 @@ def gradient_kernels(dtype):
 
 @_jit.kernel
 def call(address, t, y, dy, p):
-    """Call a kernel from Python by its address."""
+    """Call a kernel from Python by its address.
+
+    Parameters
+    ----------
+    address : int
+    t : float
+    y, dy, p : ndarray
+        As the kernel takes them, flat and contiguous.
+
+    Returns
+    -------
+    int
+        Status.
+    """
     return _jit.call_scalar(address, t, y, dy, p)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from . import checks
-from .composite import NetworkField, field_kernels
+from .composite import field_kernels
 from .delan_kernels import FORCE, driven, driven_pull, held, held_pull
+from .network_field import NetworkField
 
 TOLERANCE = 1e-9  # of rollouts
 SHARE = (2 / 3) ** 0.5  # components of (q, v, F) that count for the error

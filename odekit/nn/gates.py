@@ -35,9 +35,18 @@ def parameters(p):
 
 @_jit.core
 def open_gates(p, k, y, lanes, gates):
-    """From a and its derivatives in y [n, (1 + directions) lanes] to z, in place; a stays in the memory of the gates.
+    """From a and its derivatives to z and its, in place; a stays in the memory of the gates.
 
-    `gates` holds the time, the parts of the directions along it (from 1 on), and the offset of memory for all a.
+    Parameters
+    ----------
+    p : ndarray
+        Of the network.
+    k : int
+        Layer, from 1.
+    y : ndarray, [n, (1 + directions) lanes]
+    lanes : int
+    gates : tuple
+        The time, the parts of the directions along it (a vector, from 1 on), and the offset of memory for all a.
     """
     t, along, memory = gates
     n, columns = y.shape
@@ -59,7 +68,17 @@ def open_gates(p, k, y, lanes, gates):
 
 @_jit.core
 def pull_gates(p, k, z_bar, lanes, gates, g):
-    """Transpose of the derivative of that, in place; the cotangents of g, h and c are added to those behind W and b in `g`."""
+    """Transpose of the derivative of `open_gates`, in place.
+
+    Parameters
+    ----------
+    p, k, lanes, gates
+        As there; the cotangent of t is added to ``p[TIME_BAR]``.
+    z_bar : ndarray, [n, (1 + directions) lanes]
+        On return the cotangents of a and its derivatives.
+    g : ndarray
+        The cotangents of g, h and c are added to those behind W and b.
+    """
     t, along, memory = gates
     n, columns = z_bar.shape
     passed = _before(p, k)

@@ -1,7 +1,9 @@
 """Directional derivatives of the input gradient of a scalar network and their transpose: third derivatives, exactly.
 
-They are the kernels `tangents` and `pull_tangents` of `odekit.adjoint.tape` for fields made of grad H. A derivative of grad H along
-a direction is the Hessian times that direction; the transpose of it is a pass of `odekit.nn.hyperdual` for each direction.
+They are the kernels `tangents` and `pull_tangents` of `odekit.adjoint.tape` for fields made of grad H. A derivative of grad H
+along a direction is the Hessian times that direction; the transpose of it is a pass of `odekit.nn.hyperdual` for each direction.
+
+The arguments are those of `odekit.nn.network_tangents`, with n_out = d.
 """
 
 import functools
@@ -25,7 +27,7 @@ def known(*networks):
 
 @_jit.core
 def gradient_tangents(t, given, out, p):
-    """grad H, or J grad H, and its derivatives along directions of state and time."""
+    """grad H, or J grad H, and its derivatives along k directions of state and time; out ((1 + k) * d * W,)."""
     count, lanes, n_in, tape = int(given[0]), int(p[LANES]), int(p[SIZES]), tape_of(p)
     d = n_in - int(p[TIMED])
     size = d * lanes
@@ -46,7 +48,7 @@ def gradient_tangents(t, given, out, p):
 
 @_jit.core
 def _cotangent(p, given, place, d, lanes, i, j):
-    """Entry of a cotangent of grad H; where the field is J grad H, of J^T times that of the field."""
+    """Entry (i, j) of a cotangent [d, lanes] of grad H; where the field is J grad H, of J^T times that of the field."""
     half = d // 2
     if p[SYMPLECTIC] == 0.0:
         return given[place + i * lanes + j]
@@ -55,7 +57,7 @@ def _cotangent(p, given, place, d, lanes, i, j):
 
 @_jit.core
 def gradient_pull_tangents_into(t, given, out, g, p):
-    """Transpose of the derivative of all that; that of the parameters is added to `g`."""
+    """Transpose of the derivative of all that; out (d * W,), and g (n_params,), to which that of the parameters is added."""
     count, lanes, n_in = int(given[0]), int(p[LANES]), int(p[SIZES])
     d = n_in - int(p[TIMED])
     size, bars = d * lanes, 1 + count + (1 + count) * d * lanes
@@ -89,7 +91,7 @@ def gradient_pull_tangents_into(t, given, out, g, p):
 
 @_jit.core
 def gradient_pull_tangents(t, given, out, p):
-    """Transpose of the derivative of all that."""
+    """Transpose of the derivative of all that; out (d * W + n_params,)."""
     states = (int(p[SIZES]) - int(p[TIMED])) * int(p[LANES])
     return gradient_pull_tangents_into(t, given, out, view1(out, states, int(p[N_PARAMS])), p)
 

@@ -1,9 +1,9 @@
 """Hamiltonian neural networks (Greydanus, Dzamba, Yosinski, NeurIPS 2019): a learned energy and its flow."""
 
-from .composite import NetworkField
 from .field_kernels import gradient_kernels
 from .gradient_tangents import bending_kernels, known
 from .mlp import require_network
+from .network_field import NetworkField
 
 
 class HNN(NetworkField):

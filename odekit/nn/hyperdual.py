@@ -16,9 +16,16 @@ from .network import add_numbers, skips, view1, view2
 
 @_jit.core
 def up(p, tape, lanes, third):
-    """From the input [n_in, 4 lanes] at `tape` through all hidden layers.
+    """From the input [n_in, 4 lanes] at `tape`, which holds x, a, b and c side by side, through all hidden layers.
 
     Behind the input, each layer leaves z [n, 4 lanes], y [n, 4 lanes], and phi and its three derivatives, [4, n lanes].
+
+    Parameters
+    ----------
+    p : ndarray
+    tape, lanes : int
+    third : int
+        Address from `odekit.nn.third_derivatives`.
     """
     theta, below, place = int(p[THETA]), tape, tape + 4 * lanes * int(p[SIZES])
     p[ORDER] = 2

@@ -1,6 +1,7 @@
 """Matrix products in compiled code, written into memory that the caller gives.
 
-A and B are both float64 or both float32; C is of their type or float64.
+A and B are both float64 or both float32; C is of their type or float64. All are in C order, with contiguous rows: c (m, n), a (m,
+k) and b (k, n), but a (k, m) where its transpose is multiplied, and b (n, k) for an outer product.
 """
 
 from llvmlite import ir

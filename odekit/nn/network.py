@@ -1,7 +1,8 @@
 """Compiled passes through a network: value, and the transpose of its derivative, for one block of lanes.
 
-Everything is laid out ``[features, lanes]``. The *tape* of a block holds its input (the time row included), then for each
-hidden layer the activations and as many of their derivatives as the pass was asked for.
+Everything is laid out ``[features, lanes]`` in C order. The *tape* of a block holds its input (the time row included), then for
+each hidden layer the activations and as many of their derivatives as the pass was asked for. `p` is what `odekit.nn.header.pack`
+builds; tape and scratch memory are offsets into it.
 """
 
 from .. import _jit
@@ -45,14 +46,14 @@ def skips(p, k):
 
 @_jit.core_apart
 def add_numbers(x, out):
-    """out += x."""
+    """out += x, as far as `out` reaches; flat."""
     for i in range(out.size):
         out[i] += x[i]
 
 
 @_jit.core_apart
 def load(p, tape, y, start, width, lanes, t, timed=True):
-    """Copy columns ``start : start + lanes`` of y[d, width] to the input at `tape`, with the time, or with 0 in its place."""
+    """Copy columns ``start : start + lanes`` of y[d, width] to the input [n_in, lanes] at `tape`, with the time, or with 0."""
     n_in = int(p[SIZES])
     x = view2(p, tape, n_in, lanes)
     d = n_in - int(p[TIMED])
@@ -66,7 +67,7 @@ def load(p, tape, y, start, width, lanes, t, timed=True):
 
 @_jit.core_apart
 def store(x, rows, y, start, width):
-    """Copy the first rows of x[:, lanes] to columns ``start : start + lanes`` of y[rows, width]."""
+    """Copy the first rows of x [n, lanes] to columns ``start : start + lanes`` of y[rows, width], flat."""
     lanes = x.shape[1]
     for i in range(rows):
         for j in range(lanes):
@@ -117,7 +118,7 @@ def forward(p, tape, lanes, order, out, n_out):
 
 @_jit.core
 def multiply_by_slope(p, place, size, delta):
-    """delta *= slope of the activation whose values stand at `place` on the tape."""
+    """delta (size,) *= slope of the activation whose values stand at `place` on the tape."""
     _jit.call_scalar(int(p[SLOPE]), size, view1(p, place, int(p[KEEPS]) * size), delta, p)
 
 

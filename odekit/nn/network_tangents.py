@@ -1,4 +1,8 @@
-"""Directional derivatives of a network and their transpose: the kernels `tangents` and `pull_tangents` of `odekit.adjoint.tape`."""
+"""Directional derivatives of a network and their transpose: the kernels `tangents` and `pull_tangents` of `odekit.adjoint.tape`.
+
+For k directions and W lanes, flat and in C order: `given` holds k, the directions' parts along t, (k,), then the state and the
+directions, [d, W] each; for the transpose also the cotangents of the value and of its k derivatives, [n_out, W] each.
+"""
 
 from .. import _jit
 from ..adjoint.tape import add_time_bar, lane_time
@@ -10,7 +14,22 @@ from .tangents import down, output, up
 
 @_jit.core
 def network_tangents(t, given, out, p, gates=None):
-    """The network and its derivatives along directions of state and time; with `gates`, see `odekit.nn.gates`."""
+    """The network and its derivatives along directions of state and time; with `gates`, see `odekit.nn.gates`.
+
+    Parameters
+    ----------
+    t : float
+    given : ndarray, (1 + k + (1 + k) * d * W,)
+    out : ndarray, ((1 + k) * n_out * W,)
+        Receives the value and its derivatives, [n_out, W] each.
+    p : ndarray
+    gates : tuple or None
+
+    Returns
+    -------
+    int
+        0.
+    """
     directions, lanes, n_in = int(given[0]), int(p[LANES]), int(p[SIZES])
     d, columns, tape = n_in - int(p[TIMED]), (1 + int(given[0])) * int(p[LANES]), int(p[SCRATCH])
     x = view2(p, tape, n_in, columns)
@@ -34,7 +53,22 @@ def network_tangents(t, given, out, p, gates=None):
 
 @_jit.core
 def network_pull_tangents(t, given, out, p, gates=None):
-    """Transpose of the derivative of the network and of its derivatives along directions."""
+    """Transpose of the derivative of the network and of its derivatives along directions.
+
+    Parameters
+    ----------
+    t : float
+    given : ndarray, (1 + k + (1 + k) * (d + n_out) * W,)
+    out : ndarray, (d * W + n_params,)
+        Receives the cotangent of the state, [d, W]; that of the parameters (and of the gates) is added behind it.
+    p : ndarray
+    gates : tuple or None
+
+    Returns
+    -------
+    int
+        0.
+    """
     directions, lanes, n_in, n_out = int(given[0]), int(p[LANES]), int(p[SIZES]), int(p[SIZES + int(p[LAYERS])])
     d, columns, tape = n_in - int(p[TIMED]), (1 + int(given[0])) * int(p[LANES]), int(p[SCRATCH])
     scratch = output(p, tape, lanes, directions) + n_out * columns

@@ -18,6 +18,7 @@ ADAM, ADAMAX, RMSPROP = range(3)
 # the updates stay functions of their own: else the loop that they are in decides how they round
 @_jit.core_apart
 def _adam(params, grad, m, v, step, lr, settings):
+    """Adam, or AdamW if decoupled: params, grad, m and v (n_params,); settings (beta1, beta2, eps, weight_decay, decoupled)."""
     beta1, beta2, eps, weight_decay, decoupled = settings[0], settings[1], settings[2], settings[3], settings[4] != 0.0
     correction1, correction2 = 1.0 - beta1**step, 1.0 - beta2**step
     rate, root = lr / correction1, math.sqrt(correction2)
@@ -34,6 +35,7 @@ def _adam(params, grad, m, v, step, lr, settings):
 
 @_jit.core_apart
 def _adamax(params, grad, m, u, step, lr, settings):
+    """Adamax: params, grad, m and u (n_params,); settings (beta1, beta2, eps, weight_decay)."""
     beta1, beta2, eps, weight_decay = settings[0], settings[1], settings[2], settings[3]
     rate = lr / (1.0 - beta1**step)
     for i in range(params.size):
@@ -45,6 +47,7 @@ def _adamax(params, grad, m, u, step, lr, settings):
 
 @_jit.core_apart
 def _rmsprop(params, grad, v, velocity, lr, settings):
+    """RMSprop: params, grad, v and velocity (n_params,); settings (alpha, momentum, eps, weight_decay)."""
     alpha, momentum, eps, weight_decay = settings[0], settings[1], settings[2], settings[3]
     for i in range(params.size):
         g = grad[i] + weight_decay * params[i]
@@ -55,7 +58,21 @@ def _rmsprop(params, grad, v, velocity, lr, settings):
 
 @_jit.core
 def apply_update(code, params, grad, first, second, step, lr, settings):
-    """One update in place; `first` and `second` are the arrays that the optimiser remembers, `step` counts from 1."""
+    """One update in place.
+
+    Parameters
+    ----------
+    code : int
+        `ADAM`, `ADAMAX` or `RMSPROP`.
+    params, grad : ndarray, (n_params,)
+    first, second : ndarray, (n_params,)
+        What the optimiser remembers.
+    step : int
+        Counts from 1.
+    lr : float
+    settings : ndarray
+        From `Optimizer.settings`.
+    """
     if code == ADAM:
         _adam(params, grad, first, second, step, lr, settings)
     elif code == ADAMAX:

@@ -6,10 +6,11 @@ import numpy as np
 
 from .. import _jit
 from . import checks
-from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, OWN_THETA, NetworkField, enter, field_kernels, pack
+from .composite import DIM, FIRST, OPTION, OWN_SCRATCH, OWN_THETA, enter, field_kernels, pack
 from .field_kernels import network_pull, network_record, network_value
 from .header import LANES, N_PARAMS, TIME_BAR
 from .mlp import require_network
+from .network_field import NetworkField
 from .network_tangents import network_pull_tangents, network_tangents
 
 view1 = _jit.view1
@@ -53,7 +54,7 @@ def scaled_pull(t, v, out, p):
 
 @_jit.core
 def _scale(given, count, p, inner):
-    """State and directions as the network sees them, from the argument of a kernel with `count` directions."""
+    """State and directions as the network sees them, inner and given (1 + k + (1 + k) * d * lanes,), for k = count directions."""
     d, lanes, scale = int(p[DIM]), int(p[LANES]), view1(p, int(p[OWN_THETA]), int(p[DIM]))
     for i in range(1 + count):
         inner[i] = given[i]

@@ -4,10 +4,11 @@ import functools
 
 from .. import _jit
 from . import checks
-from .composite import DIM, FIRST, OWN_SCRATCH, NetworkField, enter, field_kernels, pack, part
+from .composite import DIM, FIRST, OWN_SCRATCH, enter, field_kernels, pack, part
 from .field_kernels import network_pull, network_record, network_value
 from .header import LANES, TIME_BAR
 from .mlp import require_network
+from .network_field import NetworkField
 from .network_tangents import network_pull_tangents, network_tangents
 
 view1 = _jit.view1
@@ -41,7 +42,7 @@ def second_order_pull(t, v, out, p):
 
 @_jit.core
 def _accelerated(given, p, place):
-    """Copy the argument, with the cotangents of the accelerations alone: those are the network's outputs."""
+    """Copy the argument of `pull_tangents`, with the cotangents of the accelerations alone: the network's outputs."""
     half, count = (int(p[DIM]) // 2) * int(p[LANES]), int(given[0])
     first = 1 + count + (1 + count) * 2 * half
     inner = view1(p, place, first + (1 + count) * half)

@@ -1,8 +1,8 @@
 """Compiled passes through a network and all its first derivatives, and their transpose: second derivatives, exactly.
 
 Beside the value stand the derivatives along `directions` constant directions of the input, ``[features, (1 + directions)
-lanes]``, so that a layer is one matrix product: y = phi(z), y_c = phi'(z) z_c. The reverse sweep of that gives the derivatives
-of any function of the value and the derivatives, with respect to the input and to the parameters.
+lanes]`` in C order, so that a layer is one matrix product: y = phi(z), y_c = phi'(z) z_c. The reverse sweep of that gives the
+derivatives of any function of the value and the derivatives, with respect to the input and to the parameters.
 """
 
 from .. import _jit

@@ -24,7 +24,9 @@ def _constants(expression):
 
 @functools.cache
 def address(name, dtype="float64"):
-    """Address of a kernel ``(size, tape, out, p)``: third derivatives from a, b and c, one after the other on the tape.
+    """Address of a kernel ``(size, tape, out, p)``: third derivatives, out (size,).
+
+    `tape` holds a, b and c one after the other, `size` numbers each.
 
     Parameters
     ----------

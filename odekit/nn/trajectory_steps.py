@@ -30,7 +30,7 @@ KNOWN, STOPPED = range(2)
 
 @_jit.core_apart
 def _gather(rows, begin, lanes, source, out):
-    """Rows of a batch from all rows."""
+    """Rows begin : begin + lanes of a batch out[B, d] from source[N, d], of which they are the rows rows[begin], ..."""
     for j in range(begin, begin + lanes):
         for i in range(source.shape[1]):
             out[j, i] = source[rows[j], i]
@@ -38,7 +38,19 @@ def _gather(rows, begin, lanes, source, out):
 
 @_jit.core_apart
 def _compare(begin, lanes, outputs, target, seeds):
-    """Sum of the squared differences of some lanes; the derivative of their mean goes to `seeds`."""
+    """Sum of the squared differences of some lanes; the derivative of their mean goes to `seeds`.
+
+    Parameters
+    ----------
+    begin, lanes : int
+    outputs, seeds : ndarray, (T, B, d)
+    target : ndarray, (T, B, k), k <= d
+        The state may have further components, which are in no loss.
+
+    Returns
+    -------
+    float
+    """
     total, scale = 0.0, 2.0 / target.size
     for k in range(target.shape[0]):
         for j in range(begin, begin + lanes):
@@ -51,7 +63,7 @@ def _compare(begin, lanes, outputs, target, seeds):
 
 @_jit.core_apart
 def _locate(steps, t, node, first):
-    """`odekit.adjoint.backward.locate`, compiled."""
+    """`odekit.adjoint.backward.locate`, compiled: steps (N + 1,), t (T,); node and first, at least (N + 1,), receive."""
     k, direction = 0, 1.0 if t[t.size - 1] >= t[0] else -1.0
     for n in range(steps.size):
         while k < t.size and (t[k] - steps[n]) * direction <= 0.0:
