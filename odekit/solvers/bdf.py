@@ -85,7 +85,7 @@ def _place(iw, k):
 
 @_jit.core
 def _rescale(D, order, ratio):
-    """Change the differences 1..order to a grid whose step is `ratio` times the old one.
+    """Change the differences 1..order to a grid whose step is `ratio` times the old one; D (MAX_ORDER + 2, n), j-th in row j - 1.
 
     The j-th new difference is a sum over the old ones from the j-th on, so that it can be written in place.
     """

@@ -22,10 +22,24 @@ TINY_SLOPE = 1e-15
 
 @_jit.core
 def pi_factor_accepted(w, err_square, exponent, rejected):
-    """Factor for the step after an accepted one; `exponent` is 1/(q + 1) for an estimate of order q.
+    """Factor for the step after an accepted one.
 
     Takes the square of the error norm and remembers its logarithm: a log and an exp instead of a root and two powers, which
     would cost as much as three stages of a small system.
+
+    Parameters
+    ----------
+    w : ndarray
+        Its place LOG_ERR_OLD is read and written.
+    err_square : float
+    exponent : float
+        1/(q + 1) for an estimate of order q.
+    rejected : bool
+        Whether the attempt before was.
+
+    Returns
+    -------
+    float
     """
     log_err = 0.5 * math.log(max(err_square, ERR_SQUARE_MIN))
     alpha = exponent - PI_ALPHA_LOSS * PI_BETA
@@ -39,13 +53,13 @@ def pi_factor_accepted(w, err_square, exponent, rejected):
 
 @_jit.core
 def factor_rejected(err_square, exponent):
-    """Factor for the repetition of a rejected step; takes the square of the error norm."""
+    """Factor for the repetition of a rejected step, from the square of the error norm; `exponent` as in `pi_factor_accepted`."""
     return max(FACTOR_MIN, SAFETY * math.exp(-0.5 * exponent * math.log(err_square)))
 
 
 @_jit.core
 def weighted_norm(v, y, rtol, atol):
-    """Root mean square of ``v / (atol + rtol |y|)``."""
+    """Root mean square of ``v / (atol + rtol |y|)``; all four are vectors."""
     total = 0.0
     for i in range(v.size):
         e = v[i] / (atol[i] + rtol[i] * abs(y[i]))

@@ -8,6 +8,7 @@ from .driver import evaluate
 
 @_jit.kernel
 def _evaluate_many(starts, sizes, states, coefficients, segment, t, out):
+    """out[k] (n,) = the solution at t[k], by the step ``segment[k]``; the others are those of `DenseSolution`."""
     for k in range(t.size):
         s = segment[k]
         theta = (t[k] - starts[s]) / sizes[s] if sizes[s] != 0.0 else 0.0

@@ -190,7 +190,7 @@ def _outside(fn, iw, w, p):
 
 @_jit.inlined_core
 def _report(fn, iw, w, p, log_t, log_y, log_q, t_eval, y_eval, directions):
-    """Write an accepted step to the log, serve output times in it, look for events."""
+    """Write an accepted step to the log, serve output times in it, look for events; a reason, and arguments as for `advance`."""
     t_new, direction = w[T_NEW], w[DIRECTION]
     row = iw[N_LOG]
     iw[N_LOG] = row + 1
@@ -265,7 +265,16 @@ def serve(iw, w, until, t_eval, y_eval):
 # apart: in every kernel it rounds alike, so that their outputs are the same bits
 @_jit.core_apart
 def evaluate(q, y, theta, out, row):
-    """Dense output at ``t + theta h``: out[row] = y + sum_d q[d - 1] theta^d, by Horner's rule."""
+    """Dense output at ``t + theta h``: out[row] = y + sum_d q[d - 1] theta^d, by Horner's rule.
+
+    Parameters
+    ----------
+    q : ndarray, (degree, n)
+    y : ndarray, (n,)
+    theta : float
+    out : ndarray, (rows, n)
+    row : int
+    """
     degree = q.shape[0]
     for i in range(y.size):
         value = 0.0
@@ -276,7 +285,7 @@ def evaluate(q, y, theta, out, row):
 
 @_jit.core
 def state_at(iw, w, t, out, row):
-    """Write the state at a time within the step just accepted, whose dense output is known."""
+    """Write the state at a time within the step just accepted, whose dense output is known, to row `row` of out (rows, n)."""
     y, y_new = vector(iw, w, Y), vector(iw, w, Y_NEW)
     if t == w[T_NEW]:
         for i in range(y.size):

@@ -76,7 +76,15 @@ def _factorise(fn, iw, w, p, gamma):
 
 @_jit.core
 def _solve_stage(fn, iw, w, p, t, gamma, k):
-    """Solve ``z = h gamma f(t, base + z)``, z from its first guess on and base in y_new; writes k = z / (h gamma)."""
+    """Solve ``z = h gamma f(t, base + z)``, z from its first guess on and base in y_new; writes k = z / (h gamma).
+
+    z, the increments and the inverse weights are vectors of the workspace; k (n,) is where the slope of the stage is kept.
+
+    Returns
+    -------
+    int
+        Step code: `ACCEPTED` (converged), `NEWTON_FAILED`, `NONFINITE` or `RHS_RAISED`.
+    """
     n, h_gamma = iw[state.N], w[state.H] * gamma
     base, argument = state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.SCRATCH)
     z, d = _jit.view1(w, _place(iw, _Z), n), _jit.view1(w, _place(iw, _INCREMENT), n)

@@ -42,7 +42,7 @@ NONE, SOME, RAISED = range(3)
 
 @_jit.core
 def crosses(before, after, direction):
-    """Whether an event function crosses zero in the wanted direction, or arrives there."""
+    """Whether an event function crosses zero in the wanted direction (+1 rising, -1 falling, 0 both), or arrives there."""
     up = before < 0.0 and after >= 0.0 and direction >= 0.0
     down = before > 0.0 and after <= 0.0 and direction <= 0.0
     return up or down
@@ -50,7 +50,7 @@ def crosses(before, after, direction):
 
 @_jit.core
 def _sample(fn, iw, w, p, t, values):
-    """Event functions on the polynomial Q at time t; status. The argument is left in the scratch vector."""
+    """Event functions on the polynomial Q at time t, values (n_events,); status. The argument is left in the scratch vector."""
     q, y, z = dense_coefficients(iw, w), vector(iw, w, Y), vector(iw, w, SCRATCH)
     theta = (t - w[T]) / w[H]
     for i in range(y.size):
@@ -67,6 +67,11 @@ def _sample(fn, iw, w, p, t, values):
 @_jit.core
 def crossing_in_step(fn, iw, w, p, directions):
     """Whether any event function crosses zero in the step just accepted, on the polynomial Q.
+
+    Parameters
+    ----------
+    fn, iw, w, p : ndarray
+    directions : ndarray, (n_events,)
 
     Returns
     -------
@@ -192,7 +197,7 @@ def terminal_zero(fn, iw, w, p, directions, wanted, found):
 
 @_jit.core
 def earliest(times, count, direction):
-    """Place of the first of so many times in the direction of integration."""
+    """Place of the first of the `count` times that `times` begins with, in the direction of integration."""
     first = 0
     for i in range(1, count):
         if (times[i] - times[first]) * direction < 0.0:
@@ -205,7 +210,7 @@ def _locate(fn, iw, w, p, k, values, a, b, fa, fb):
     """Time between b and a at which event function k, which is fb and fa there, is zero.
 
     Chandrupatla's method (Advances in Engineering Software 28 (1997) 145): inverse quadratic interpolation where it is
-    safe, bisection elsewhere. NaN where the event function raised or was not a number; `values` is scratch.
+    safe, bisection elsewhere. NaN where the event function raised or was not a number; values (n_events,) is scratch.
     """
     best = a
     if fa == 0.0:

@@ -25,7 +25,14 @@ _NAMESPACE = {name: getattr(state, name) for name in _STATE_NAMES} | {
 
 
 def weighted_sum(weights, names):
-    """Source of ``sum_j weights[j] * names[j][i]`` without the terms whose weight is zero."""
+    """Source of ``sum_j weights[j] * names[j][i]`` without the terms whose weight is zero.
+
+    Parameters
+    ----------
+    weights : sequence of float
+    names : sequence of str
+        At least as many as there are weights that are not zero, in the same order.
+    """
     terms = [f"{float(weight)!r} * {name}[i]" for weight, name in zip(weights, names, strict=False) if weight != 0]
     return " + ".join(terms) if terms else "0.0"
 
@@ -42,6 +49,7 @@ def _stage_names(table):
 
 
 def _views(table):
+    """Source lines that name n and the vectors of the stepper, the slopes among them."""
     lines = ["    n = iw[N]", "    y, y_new = vector(iw, w, Y), vector(iw, w, Y_NEW)"]
     lines += ["    f0, f1, z = vector(iw, w, F0), vector(iw, w, F1), vector(iw, w, SCRATCH)"]
     own = [name for name in _stage_names(table) if name.startswith("k")]
@@ -96,6 +104,7 @@ def _ends_late(table):
 
 
 def _evaluate_end(table):
+    """Source of f(t_new, y_new), where the stages have not given it."""
     if not _ends_late(table):
         return []
     return [
@@ -106,6 +115,7 @@ def _evaluate_end(table):
 
 
 def _fixed_step(table):
+    """Source of the end of a step without an error estimate."""
     return [
         *_evaluate_end(table),
         "    w[ERR_NORM] = 0.0",
@@ -120,6 +130,7 @@ def _fixed_step(table):
 
 
 def _adaptive_step(table, names):
+    """Source of the end of a step with one: the weighted norm, the verdict, the next size."""
     exponent = 1.0 / (table.embedded_order + 1)
     b_err_low = table.b_err_low
     lines = [

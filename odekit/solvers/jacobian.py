@@ -27,7 +27,7 @@ BASE_EXACT = state.FAMILY_INT + 31  # and whether f is exact there
 
 @_jit.core
 def point(iw, w):
-    """Time, state and slope where the Jacobian is wanted, at the start or at the end of the step."""
+    """Time, state and slope where the Jacobian is wanted, at the start or at the end of the step: t, and views y and f."""
     if iw[AT_END] == 1:
         return w[state.T_NEW], state.vector(iw, w, state.Y_NEW), state.vector(iw, w, state.F1)
     return w[state.T], state.vector(iw, w, state.Y), state.vector(iw, w, state.F0)

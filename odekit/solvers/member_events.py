@@ -17,6 +17,7 @@ USED, KEPT = range(2)
 
 @_jit.core
 def _note(tally, log, bound, member, k, t, y):
+    """Write a zero of event function k to the log, the state y (n,) with it, unless `bound` zeros of the trajectory are there."""
     if tally[KEPT] >= bound:
         return
     place = tally[USED] * (STATE + y.size)

@@ -61,7 +61,7 @@ def _forget(iw, w, family):
 
 @_jit.core
 def _place(iw, w, p, family, t0, t1, y0, params):
-    """Put a trajectory at its start."""
+    """Put a trajectory at its start: y0 (n,) and its own params (n_params,) go to `w` and `p`, `family` as in `run`."""
     _forget(iw, w, family)
     w[S.T], w[S.T_END] = t0, t1
     w[S.DIRECTION] = 1.0 if t1 >= t0 else -1.0
@@ -74,7 +74,10 @@ def _place(iw, w, p, family, t0, t1, y0, params):
 
 @_jit.core
 def _begin(fn, iw, w, p, times, save, kept_t, kept_y, first_step, order):
-    """Start a trajectory that is in its place; a driver reason."""
+    """Start a trajectory that is in its place; a driver reason.
+
+    times (m,), kept_t (rows,) and kept_y (rows, n) are its output times and what is kept of it; the first row may be its start.
+    """
     t0, y = w[S.T], S.vector(iw, w, S.Y)
     if save == B.SAVE_STEPS or (times.size > 0 and times[0] == t0):
         for i in range(y.size):
@@ -88,7 +91,26 @@ def _begin(fn, iw, w, p, times, save, kept_t, kept_y, first_step, order):
 
 @_jit.core
 def _finish(iw, w, reason, end, switches, saved, save, times, kept_t, kept_y, counters, ends, state):
-    """Write what has become of a trajectory."""
+    """Write what has become of a trajectory.
+
+    Parameters
+    ----------
+    iw, w : ndarray
+    reason : int
+        Of the driver.
+    end : float
+        Time of the terminal event, if that is the reason.
+    switches, saved, save : int
+        Changes of method, rows kept so far, what is kept.
+    times, kept_t, kept_y : ndarray
+        As in `_begin`.
+    counters : ndarray of int, (`B.N_COUNTERS`,)
+        Receives.
+    ends : ndarray, (2,)
+        Receives t and h.
+    state : ndarray, (1, n)
+        At the event.
+    """
     n, by_event = iw[S.N], reason == driver.EVENT
     code = outcome.code(iw, reason)
     ends[0] = end if by_event else w[S.T]

@@ -37,6 +37,7 @@ FACTOR = state.FAMILY_FLOAT + 1  # ``rate / (1 - rate)`` of the last solve that 
 
 @_jit.core
 def _tightest(rtol):
+    """The smallest number of rtol (n,), and at least the rounding unit."""
     tightest = rtol[0]
     for i in range(1, rtol.size):
         tightest = min(tightest, rtol[i])
@@ -66,7 +67,7 @@ def tolerance(rtol):
 
 @_jit.core
 def record_factors(iw, w, code, h):
-    """Note that a matrix of step h has been factorised, with what code."""
+    """Note that a matrix of step h (or of that multiple of it which `factors_fit` asks for) has been factorised, with what code."""
     iw[state.LU_VALID] = 1 if code == state.ACCEPTED else 0
     w[H_LU] = h
     w[FACTOR] = max(w[FACTOR], FACTOR_NEW)
@@ -143,7 +144,7 @@ def rate(factor):
 
 @_jit.core
 def inverse_weights(y, rtol, atol, out):
-    """Write ``1 / (atol + rtol |y|)``; a weight of zero asks for an exact component, which counts in no norm."""
+    """Write ``1 / (atol + rtol |y|)`` to `out`; a weight of zero asks for an exact component, which counts in no norm."""
     for i in range(y.size):
         weight = atol[i] + rtol[i] * abs(y[i])
         out[i] = 1.0 / weight if weight != 0.0 else 0.0
@@ -151,7 +152,7 @@ def inverse_weights(y, rtol, atol, out):
 
 @_jit.summing_core
 def norm(v, inverse):
-    """Root mean square of ``v`` times the inverse weights."""
+    """Root mean square of ``v`` times the inverse weights, from `inverse_weights`."""
     total = 0.0
     for i in range(v.size):
         x = v[i] * inverse[i]

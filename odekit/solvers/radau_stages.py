@@ -129,7 +129,7 @@ def _start_after_another_order(iw, w, s):
 
 @_jit.core
 def _slopes(fn, iw, w, p, s, f):
-    """Evaluate the field at the stages; step code."""
+    """Evaluate the field at the s stages, f (LARGEST, n) row by row; step code."""
     n, t, h = iw[state.N], w[state.T], w[state.H]
     y, argument = state.vector(iw, w, state.Y), state.vector(iw, w, state.Y_NEW)
     z = _jit.view2(w, attempt(iw), LARGEST, n)
@@ -144,10 +144,12 @@ def _slopes(fn, iw, w, p, s, f):
 
 
 def _product(row, names):
+    """Source of ``sum_j row[j] names[j]`` without the terms whose weight is zero."""
     return " + ".join(f"{weight!r} * {name}" for weight, name in zip(row, names, strict=True) if weight)
 
 
 def _names(letter, s, index=""):
+    """Names of s variables, and the index behind each."""
     return [f"{letter}{k}{index}" for k in range(s)]
 
 
@@ -235,7 +237,7 @@ def _end_source(table, mass):
 
 @_jit.core
 def multiply(matrix, x, out):
-    """Write the product of a matrix and a vector."""
+    """Write the product of a matrix (m, n) and a vector x (n,) to out (m,)."""
     for i in range(out.size):
         total = 0.0
         for j in range(x.size):

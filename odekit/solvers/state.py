@@ -13,6 +13,10 @@ attempts one step of size ``w[H]`` from ``(w[T], y)`` to ``w[T_NEW]``, writes ``
 ``w[H_NEXT]`` that it wants to try next, and returns one of the step codes below. A *dense-output kernel* has the same
 signature; after an accepted step it writes the coefficients ``Q`` of the polynomial
 ``y(t + theta h) = y + sum_d Q[d - 1] theta^d``.
+
+In all of `odekit.solvers`, `fn`, `iw`, `w` and `p` are these arrays of one integration, and other vectors have n numbers, the
+components of the state, where nothing else is said; matrices are in C order. A function that "gives a step code" returns one of
+those below.
 """
 
 import functools
@@ -130,7 +134,7 @@ OUT_OF_DOMAIN = 6  # set by the driver: the step was accepted, but its end lies 
 if _jit.JIT_DISABLED:
 
     def vector(iw, w, k):
-        """View of the k-th state vector (`Y`, `Y_NEW`, ...) in `w`."""
+        """View of the k-th state vector (`Y`, `Y_NEW`, ...) in `w`, (n,)."""
         return _jit.view1(w, W_HEADER + k * iw[N], iw[N])
 
     def dense_coefficients(iw, w):
@@ -143,7 +147,7 @@ else:
 
 @_jit.core
 def rhs_raised(w, t, scratch, y):
-    """Record where the vector field raised; returns the step code."""
+    """Record that the vector field raised at t with the argument y, of which `scratch` receives a copy; returns the step code."""
     w[T_FAIL] = t
     for i in range(y.size):
         scratch[i] = y[i]

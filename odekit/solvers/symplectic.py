@@ -105,7 +105,7 @@ def workspace(n):
 
 @_jit.core
 def add(values, compensation, i, increment):
-    """Add to ``values[i]`` and remember what rounding took (Kahan's compensated summation)."""
+    """Add to ``values[i]`` and remember what rounding took in ``compensation[i]`` (Kahan's compensated summation)."""
     total = increment + compensation[i]
     new = values[i] + total
     compensation[i] = total - (new - values[i])

@@ -36,7 +36,10 @@ def workspace(n):
 
 @_jit.core
 def bind(omega_h, first, second, lost_first, lost_second):
-    """Rotate the difference of the copies by the angle ``2 omega h``; their sum stays."""
+    """Rotate the difference of the copies by the angle ``2 omega h``; their sum stays.
+
+    first, second : the copies, (n,), positions first; lost_first, lost_second : what rounding has taken from them, (n,).
+    """
     m = first.size // 2
     sine, half = math.sin(2.0 * omega_h), math.sin(omega_h)
     less = -2.0 * half * half  # cos - 1
@@ -53,7 +56,10 @@ def bind(omega_h, first, second, lost_first, lost_second):
 
 @_jit.core
 def kick(step, slope, to_q, lost_q, to_p, lost_p):
-    """Move the positions of one copy and the momenta of the other by a slope."""
+    """Move the positions of one copy and the momenta of the other by a slope.
+
+    slope, to_q, to_p : (n,), positions first, of which a half is moved; lost_q, lost_p : what rounding has taken from them.
+    """
     m = slope.size // 2
     for i in range(m):
         add(to_q, lost_q, i, step * slope[i])
@@ -62,7 +68,7 @@ def kick(step, slope, to_q, lost_q, to_p, lost_p):
 
 @_jit.core
 def mix(z, positions, momenta):
-    """Positions of one copy, momenta of the other."""
+    """z (n,) = positions of one copy, momenta of the other; both copies are (n,), positions first."""
     m = z.size // 2
     for i in range(m):
         z[i] = positions[i]

@@ -15,7 +15,16 @@ BLOCK = 8
 
 @_jit.core
 def shifted(J, lband, uband, shift, scale, lu):
-    """Write ``shift I - scale J`` into the room of its factors."""
+    """Write ``shift I - scale J`` into the room of its factors.
+
+    Parameters
+    ----------
+    J : ndarray, (lband + uband + 1, n)
+    lband, uband : int
+    shift : float or complex
+    scale : float
+    lu : ndarray, (n, 2 * lband + uband + 1)
+    """
     n = J.shape[1]
     width = lband + uband
     for first in range(0, n, BLOCK):
@@ -83,7 +92,7 @@ def eliminate(lu, pivots, lband, uband, first, last):
 
 @_jit.core
 def factor(J, lband, uband, shift, scale, lu, pivots):
-    """Factorise ``shift I - scale J``; returns what `eliminate` does."""
+    """Factorise ``shift I - scale J``; arguments as for `shifted` and `eliminate`, and what that returns."""
     shifted(J, lband, uband, shift, scale, lu)
     return eliminate(lu, pivots, lband, uband, 0, 0)
 

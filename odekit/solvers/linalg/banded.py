@@ -15,7 +15,10 @@ from .dense import pivots_view
 
 @_jit.core
 def _bound(J, uband, by_rows, by_columns):
-    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
+    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm.
+
+    J (lband + uband + 1, n) as in `odekit.solvers.linalg.band_lu`; by_rows and by_columns (n,) are scratch.
+    """
     n = J.shape[1]
     for i in range(n):
         by_rows[i] = by_columns[i] = 0.0
@@ -33,7 +36,7 @@ def _bound(J, uband, by_rows, by_columns):
 
 @_jit.core
 def _evaluate(fn, iw, w, p, J):
-    """Evaluate the band: columns that are its width apart share no row; step code."""
+    """Evaluate the band J (lband + uband + 1, n): columns that are its width apart share no row; step code."""
     n, uband, colours = iw[state.N], iw[state.UBAND], iw[state.N_COLOURS]
     _, y, _ = jacobian.point(iw, w)
     columns.begin(iw, w)

@@ -56,7 +56,7 @@ def begin(iw, w):
 
 @_jit.core
 def vary_every(iw, w, y, first, stride, on):
-    """Include columns, from the first on, in the next evaluation, or no longer."""
+    """Include columns, from the first on, in the next evaluation, or no longer; y (n,) is the state at the point."""
     n, place = y.size, increments(iw)
     if iw[state.JAC_KIND] == state.JAC_DIRECTION:
         v, value = _jit.view1(w, _direction(iw), n), 1.0 if on else 0.0
@@ -70,7 +70,7 @@ def vary_every(iw, w, y, first, stride, on):
 
 @_jit.core
 def vary(iw, w, y, j, on):
-    """Include a column in the next evaluation, or no longer."""
+    """Include column j in the next evaluation, or no longer; y (n,) is the state at the point."""
     if iw[state.JAC_KIND] == state.JAC_DIRECTION:
         w[_direction(iw) + j] = 1.0 if on else 0.0
     else:
@@ -183,7 +183,7 @@ def _groups(matrix):
 
 @_jit.core
 def evaluate_pattern(fn, iw, w, p, values):
-    """Evaluate a Jacobian on a pattern, colour by colour; step code."""
+    """Evaluate a Jacobian on a pattern, colour by colour; values (iw[J_SIZE],) in the order of `Pattern.targets`. Step code."""
     n, place = iw[state.N], iw[state.O_STRUCTURE]
     order, colours = place + n + 1, place + 2 * n + 1
     rows = colours + iw[state.N_COLOURS] + 1
@@ -209,7 +209,7 @@ def evaluate_pattern(fn, iw, w, p, values):
 
 @_jit.core
 def bound_pattern(iw, w, values):
-    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
+    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm; values as in `evaluate_pattern`."""
     n, place = iw[state.N], iw[state.O_STRUCTURE]
     rows = place + 2 * n + 1 + iw[state.N_COLOURS] + 1
     targets = rows + iw[place + n]

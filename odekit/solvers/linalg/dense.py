@@ -43,6 +43,12 @@ def magnitude(x):
 def _eliminate(lu, pivots):
     """Right-looking elimination; stops at a pivot that is zero or NaN.
 
+    Parameters
+    ----------
+    lu : ndarray, (n, n)
+        The matrix, column by column; on return its factors.
+    pivots : ndarray of int32, (n,)
+
     Returns
     -------
     int
@@ -76,7 +82,7 @@ def _eliminate(lu, pivots):
 
 @_jit.core
 def _finish_lapack(lu, pivots):
-    """From LAPACK's conventions (pivots from 1, U's diagonal as it is) to ours."""
+    """From LAPACK's conventions (pivots from 1, U's diagonal as it is) to ours; 1 where the matrix is singular, else 0."""
     for k in range(pivots.size):
         if not magnitude(lu[k, k]) > 0.0:
             return 1
@@ -171,7 +177,7 @@ def shifted(jacobian, shift, scale, lu):
 
 @_jit.core
 def shifted_mass(jacobian, mass, shift, scale, lu):
-    """Write ``shift M - scale J`` column by column, ready to be factorised; else as `shifted`."""
+    """Write ``shift M - scale J`` column by column, for a mass matrix (n, n) row by row; else as `shifted`."""
     n = jacobian.shape[0]
     for j in range(n):
         for i in range(n):
@@ -184,7 +190,7 @@ def shifted_mass(jacobian, mass, shift, scale, lu):
 
 @_jit.core
 def spectral_bound(J):
-    """Upper bound of the spectral radius: the smaller of the row-sum and the column-sum norm."""
+    """Upper bound of the spectral radius of J (n, n): the smaller of the row-sum and the column-sum norm."""
     n = J.shape[0]
     by_rows = by_columns = 0.0
     for i in range(n):
@@ -198,7 +204,7 @@ def spectral_bound(J):
 
 @_jit.core
 def _differences(fn, iw, w, p, J):
-    """Forward differences, one call of the field per column; step code."""
+    """Forward differences, one call of the field per column of J (n, n); step code."""
     t, y, f = jacobian.point(iw, w)
     h, out = w[state.H], state.vector(iw, w, state.SCRATCH)
     rtol, atol = state.vector(iw, w, state.RTOL), state.vector(iw, w, state.ATOL)

@@ -61,7 +61,7 @@ def _raised(iw, w):
 
 @_jit.core
 def _operate(fn, iw, w, p, out):
-    """Write ``v - gamma J v`` for the direction v in the scratch memory; step code."""
+    """Write ``v - gamma J v`` for the direction v in the scratch memory to out (n,); step code."""
     n, start, place = iw[state.N], iw[state.O_IMPLICIT], iw[state.O_DERIVATIVE]
     t, gamma = w[start], w[iw[state.O_FACTORS] + n]
     y, f = _jit.view1(w, start + 1, n), _jit.view1(w, start + 1 + n, n)
@@ -85,7 +85,7 @@ def _operate(fn, iw, w, p, out):
 
 @_jit.core
 def _precondition(fn, iw, w, p, r, out):
-    """Write ``W^-1 M^-1 r``; step code."""
+    """Write ``W^-1 M^-1 r`` to `out`, both (n,); step code."""
     n, place = iw[state.N], iw[state.O_FACTORS]
     weights = _jit.view1(w, place + 2 * n + 1, n)
     z = _jit.view1(w, place + 3 * n + 1, n)
@@ -105,7 +105,7 @@ def _precondition(fn, iw, w, p, r, out):
 
 @_jit.njit(**{**_jit.CORE_OPTIONS, "fastmath": _jit.FASTMATH | {"reassoc"}})  # the sum in vector registers
 def _dot(a, b):
-    """Mean of the products: the square of the norm that the tolerances define."""
+    """Mean of the products of a and b (n,): the square of the norm that the tolerances define."""
     total = 0.0
     for i in range(a.size):
         total += a[i] * b[i]
@@ -114,7 +114,18 @@ def _dot(a, b):
 
 @_jit.core
 def _rotate(h, rotations, g, j):
-    """Bring column j of the Hessenberg matrix to upper triangular form; returns the norm of the residual."""
+    """Bring column j of the Hessenberg matrix to upper triangular form; returns the norm of the residual.
+
+    Parameters
+    ----------
+    h : ndarray, (m + 1,)
+        The column.
+    rotations : ndarray, (2 * m,)
+        Cosine and sine of each; the first j are known.
+    g : ndarray, (m + 1,)
+        The residual in that basis.
+    j : int
+    """
     for i in range(j):
         c, s = rotations[2 * i], rotations[2 * i + 1]
         h[i], h[i + 1] = c * h[i] + s * h[i + 1], c * h[i + 1] - s * h[i]
@@ -130,7 +141,10 @@ def _rotate(h, rotations, g, j):
 
 @_jit.core
 def _extend(fn, iw, w, p, V, h, j):
-    """The next vector of the basis and its column of the Hessenberg matrix, by modified Gram and Schmidt; step code."""
+    """The next vector of the basis and its column of the Hessenberg matrix, by modified Gram and Schmidt; step code.
+
+    V (m + 1, n), of which row j + 1 receives; h (m + 1,), of which j + 2 numbers receive.
+    """
     n, place = iw[state.N], iw[state.O_FACTORS]
     weights, v = _jit.view1(w, place + 2 * n + 1, n), _jit.view1(w, iw[state.O_DERIVATIVE] + n, n)
     out = _jit.view1(w, columns.derivative(iw), n)
@@ -154,7 +168,7 @@ def _extend(fn, iw, w, p, V, h, j):
 
 @_jit.core
 def _residual(fn, iw, w, p, b, x, V, first):
-    """Write the preconditioned residual of x as the first vector; step code."""
+    """Write the preconditioned residual of x (n,) to the first row of V (m + 1, n); `first` says that x is zero. Step code."""
     n = iw[state.N]
     out, v = _jit.view1(w, columns.derivative(iw), n), _jit.view1(w, iw[state.O_DERIVATIVE] + n, n)
     code, shift = state.ACCEPTED, w[state.SHIFTS]
@@ -174,7 +188,7 @@ def _residual(fn, iw, w, p, b, x, V, first):
 
 
 def solve_free(fn, iw, w, p, b_, matrix):
-    """Solve by GMRES from zero."""
+    """Solve by GMRES from zero: b_ (n,) receives the solution; step code."""
     n, m, place = iw[state.N], iw[iw[state.O_STRUCTURE]], iw[state.O_FACTORS]
     b, x = _jit.view1(b_, 0, n), _jit.view1(w, place + 4 * n + 1, n)
     weights = _jit.view1(w, place + 2 * n + 1, n)

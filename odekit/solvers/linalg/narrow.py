@@ -207,6 +207,7 @@ def _backward(on, d):
 
 
 def _core(name, arguments, lines):
+    """Core from its source lines, which know `n` and `eliminate`."""
     source = "\n".join([f"def {name}({arguments}):", "    n = lu.shape[0]", *("    " + line for line in lines), ""])
     return _jit.loop_core(_jit.exec_source(source, name, {"eliminate": band_lu.eliminate}))
 
