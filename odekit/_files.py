@@ -79,12 +79,29 @@ def write(path, kind, version, variables, attributes, overwrite=False, compressi
     variables = with_coordinates(variables)
     numbers = {name: variable.data for name, variable in variables.items() if variable.data.dtype.kind != "U"}
     attributes["sha256"] = _digest(numbers, attributes)
+    with replacing(path) as file:
+        _write_variables(file, variables, compression)
+        write_attributes(file, attributes)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A new HDF5 file that is written aside, and takes its place in one piece when it is whole and on disk.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file there is replaced; it stays as it is if anything fails.
+
+    Yields
+    ------
+    h5py.File
+    """
     part = path.with_name(path.name + ".part")
     try:
         # metadata of HDF5 1.8 carries checksums, and every reader of the last fifteen years understands it
         with h5py.File(part, "w", track_order=True, libver=("v108", "v108")) as file:
-            _write_variables(file, variables, compression)
-            write_attributes(file, attributes)
+            yield file
         with open(part, "rb+") as raw:
             os.fsync(raw.fileno())
         os.replace(part, path)

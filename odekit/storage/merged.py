@@ -2,10 +2,8 @@
 
 import json
 import math
-import os
 import pathlib
 
-import h5py
 import numpy as np
 
 from .. import _files
@@ -57,19 +55,11 @@ def merge(path, file, overwrite=False):
         )
     for k, shard in enumerate(paths):
         shards.check(shard, problem, *layout.bounds(k))
-    part = file.with_name(file.name + ".part")
-    try:
-        with h5py.File(part, "w", track_order=True, libver=("v108", "v108")) as target:
-            _fill(target, paths, layout)
-            # all is checked shard by shard; one checksum over everything would ask for everything in memory
-            text = json.dumps({**manifest, "complete": True})
-            _files.write_attributes(target, {"format": M.KIND, "format_version": M.VERSION, "manifest": text})
-        with open(part, "rb+") as raw:
-            os.fsync(raw.fileno())
-        os.replace(part, file)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with _files.replacing(file) as target:
+        _fill(target, paths, layout)
+        # all is checked shard by shard; one checksum over everything would ask for everything in memory
+        text = json.dumps({**manifest, "complete": True})
+        _files.write_attributes(target, {"format": M.KIND, "format_version": M.VERSION, "manifest": text})
 
 
 def _fill(target, paths, layout):

@@ -68,15 +68,6 @@ def jacobian_banded(fn, iw, w, p):
     return jacobian.finish(iw, w, _bound(J, uband, by_rows, by_columns))
 
 
-def jacobian_reordered(fn, iw, w, p):
-    """The same for a band in another order than that of the state, whose columns are those of a pattern."""
-    values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
-    code = jacobian.begin(fn, iw, w, p)
-    if code == state.ACCEPTED and columns.wanted(iw):
-        code = columns.evaluate_pattern(fn, iw, w, p, values)
-    return jacobian.finish(iw, w, columns.bound_pattern(iw, w, values)) if code == state.ACCEPTED else code
-
-
 # The integers behind the pivots: for a band in another order first its pattern; then how far U reaches for each matrix
 # and, in another order, the component at each place of it.
 
@@ -247,7 +238,7 @@ class Banded(Structure):
 
     def jacobian_kernel(self):
         """Core that evaluates the Jacobian."""
-        return jacobian_banded if self.order is None else jacobian_reordered
+        return jacobian_banded if self.order is None else columns.jacobian_on_pattern
 
     def addresses(self, complex_matrices):
         """Addresses of the kernels, by their places in ``fn``."""

@@ -227,3 +227,12 @@ def bound_pattern(iw, w, values):
     for i in range(n):
         by_rows = max(by_rows, sums[i])
     return min(by_rows, by_columns)
+
+
+def jacobian_on_pattern(fn, iw, w, p):
+    """Evaluate the Jacobian, see `odekit.solvers.jacobian.evaluate`, of a sparse matrix or of a band in another order."""
+    values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
+    code = jacobian.begin(fn, iw, w, p)
+    if code == state.ACCEPTED and wanted(iw):
+        code = evaluate_pattern(fn, iw, w, p, values)
+    return jacobian.finish(iw, w, bound_pattern(iw, w, values)) if code == state.ACCEPTED else code

@@ -13,7 +13,7 @@ import ctypes
 import numpy as np
 
 from ... import _callback, _jit
-from .. import jacobian, state
+from .. import state
 from . import MAX_MATRICES, Structure, columns
 
 #: A diagonal element is the pivot where it is at least this fraction of the largest in its column (SuperLU's advice for
@@ -21,15 +21,6 @@ from . import MAX_MATRICES, Structure, columns
 PIVOT_THRESHOLD = 0.1
 
 _MATRIX_CTYPE = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 5, ctypes.c_int64)
-
-
-def jacobian_sparse(fn, iw, w, p):
-    """Evaluate the Jacobian, see `odekit.solvers.jacobian.evaluate`."""
-    values = _jit.view1(w, iw[state.O_IMPLICIT], iw[state.J_SIZE])
-    code = jacobian.begin(fn, iw, w, p)
-    if code == state.ACCEPTED and columns.wanted(iw):
-        code = columns.evaluate_pattern(fn, iw, w, p, values)
-    return jacobian.finish(iw, w, columns.bound_pattern(iw, w, values)) if code == state.ACCEPTED else code
 
 
 class Analysis:
@@ -115,7 +106,7 @@ class Sparse(Structure):
 
     def jacobian_kernel(self):
         """Core that evaluates the Jacobian."""
-        return jacobian_sparse
+        return columns.jacobian_on_pattern
 
     # what compiled code calls ------------------------------------------------------------------------------------------
 
