@@ -15,9 +15,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models, register_default
-from numba.core.imputils import lower_builtin, lower_cast
+from numba.core.imputils import lower_cast
 from numba.core.typeconv import Conversion
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.core.typing.templates import signature
 from numba.extending import intrinsic
 
 
@@ -65,7 +65,7 @@ class Dual(types.Type):
 
 NUMBERS = (types.Float, types.Integer, types.Boolean)
 _DOUBLE = ir.DoubleType()
-_ZERO, _ONE = ir.Constant(_DOUBLE, 0.0), ir.Constant(_DOUBLE, 1.0)
+_ZERO, ONE = ir.Constant(_DOUBLE, 0.0), ir.Constant(_DOUBLE, 1.0)
 
 
 @register_default(Dual)
@@ -79,7 +79,7 @@ class _Nested:
 
     def __init__(self, context, builder, base):
         self.context, self.builder, self.base = context, builder, base
-        self.one = context.cast(builder, _ONE, types.float64, base)
+        self.one = context.cast(builder, ONE, types.float64, base)
 
     def _call(self, function, *values):
         sig = signature(self.base, *[self.base] * len(values))
@@ -101,12 +101,12 @@ class _Nested:
         return self._call(operator.neg, a)
 
 
-def _over(context, builder, kind):
+def over(context, builder, kind):
     """What computes with the parts of a dual number."""
     return builder if kind.base == types.float64 else _Nested(context, builder, kind.base)
 
 
-def _parts(context, builder, kind, x, base=types.float64):
+def parts(context, builder, kind, x, base=types.float64):
     """The value and the derivatives by direction; of a number that is not dual, as `base`."""
     if not isinstance(kind, Dual):
         return context.cast(builder, x, kind, base), {}
@@ -114,13 +114,14 @@ def _parts(context, builder, kind, x, base=types.float64):
     return pieces[0], dict(zip(kind.directions, pieces[1:], strict=True))
 
 
-def _zero(context, kind):
+def zero(context, kind):
+    """A part of a dual number that is zero."""
     return _ZERO if kind.base == types.float64 else context.get_constant_null(kind.base)
 
 
-def _built(context, builder, kind, value, derivatives):
+def built(context, builder, kind, value, derivatives):
     """A dual number from its parts; derivatives that are missing are zero."""
-    pieces = [value, *(derivatives.get(k, _zero(context, kind)) for k in kind.directions)]
+    pieces = [value, *(derivatives.get(k, zero(context, kind)) for k in kind.directions)]
     result = ir.Constant(context.get_value_type(kind), ir.Undefined)
     for place, piece in enumerate(pieces):
         result = builder.insert_value(result, piece, place)
@@ -132,14 +133,10 @@ def _built(context, builder, kind, value, derivatives):
 @lower_cast(types.Integer, Dual)
 @lower_cast(types.Boolean, Dual)
 def _cast(context, builder, source, target, x):
-    return _built(context, builder, target, *_parts(context, builder, source, x, target.base))
+    return built(context, builder, target, *parts(context, builder, source, x, target.base))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# operators
-
-
-def _linear(builder, terms):
+def linear(builder, terms):
     """Sum of factor * derivative over terms (factor, derivatives); a factor of None is one, of -1 minus one."""
     total = {}
     for factor, derivatives in terms:
@@ -150,24 +147,6 @@ def _linear(builder, terms):
             scaled = d if factor is None else builder.fmul(factor, d)
             total[k] = builder.fadd(total[k], scaled) if k in total else scaled
     return total
-
-
-def _add(builder, a, da, b, db):
-    return builder.fadd(a, b), [(None, da), (None, db)]
-
-
-def _sub(builder, a, da, b, db):
-    return builder.fsub(a, b), [(None, da), (-1, db)]
-
-
-def _mul(builder, a, da, b, db):
-    return builder.fmul(a, b), [(b, da), (a, db)]
-
-
-def _truediv(builder, a, da, b, db):
-    quotient = builder.fdiv(a, b)
-    inverse = builder.fdiv(getattr(builder, "one", _ONE), b)
-    return quotient, [(inverse, da), (builder.fneg(builder.fmul(quotient, inverse)), db)]
 
 
 def arguments(args):
@@ -183,94 +162,8 @@ def arguments(args):
     return [a if isinstance(a, Dual) else types.float64 for a in args], Dual(mask, bases.pop())
 
 
-class Arithmetic(AbstractTemplate):
-    """Typing of an operator whose result depends on all that its operands depend on."""
-
-    def generic(self, args, kws):
-        found = arguments(args)
-        return None if kws or found is None else signature(found[1], *found[0])
-
-
-class _Comparison(AbstractTemplate):
-    def generic(self, args, kws):
-        found = arguments(args)
-        return None if kws or found is None else signature(types.boolean, *found[0])
-
-
-class _Sign(AbstractTemplate):
-    def generic(self, args, kws):
-        return signature(*args, *args) if len(args) == 1 and isinstance(args[0], Dual) and not kws else None
-
-
-def pairs():
-    """Types of two operands of which one is dual, for registering what operates on them."""
-    return (Dual, Dual), (Dual, types.Float), (types.Float, Dual)
-
-
-def _register_arithmetic(rule, *functions):
-    def lowered(context, builder, sig, args):
-        kind = sig.return_type
-        parts = [_parts(context, builder, given, x, kind.base) for given, x in zip(sig.args, args, strict=True)]
-        over = _over(context, builder, kind)
-        value, terms = rule(over, *parts[0], *parts[1])
-        return _built(context, builder, kind, value, _linear(over, terms))
-
-    for function in functions:
-        infer_global(function)(type("DualArithmetic", (Arithmetic,), {"key": function}))
-        for pair in pairs():
-            lower_builtin(function, *pair)(lowered)
-
-
-def _plain(context, builder, kind, x):
-    """The value of the value, down to the float."""
-    while isinstance(kind, Dual):
-        x, kind = _parts(context, builder, kind, x)[0], kind.base
-    return context.cast(builder, x, kind, types.float64)
-
-
-def _register_comparison(function, symbol):
-    def lowered(context, builder, sig, args):
-        a, b = (_plain(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True))
-        compare = builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered
-        return compare(symbol, a, b)
-
-    infer_global(function)(type("DualComparison", (_Comparison,), {"key": function}))
-    for pair in pairs():
-        lower_builtin(function, *pair)(lowered)
-
-
-for _rule, *_operators in (
-    (_add, operator.add, operator.iadd),
-    (_sub, operator.sub, operator.isub),
-    (_mul, operator.mul, operator.imul),
-    (_truediv, operator.truediv, operator.itruediv),
-):
-    _register_arithmetic(_rule, *_operators)
-
-for _symbol, _operator in {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
-                           "!=": operator.ne}.items():  # fmt: skip
-    _register_comparison(_operator, _symbol)
-
-
-infer_global(operator.neg)(type("DualNegative", (_Sign,), {"key": operator.neg}))
-infer_global(operator.pos)(type("DualPositive", (_Sign,), {"key": operator.pos}))
-
-
-@lower_builtin(operator.neg, Dual)
-def _negative(context, builder, sig, args):
-    value, derivatives = _parts(context, builder, sig.args[0], args[0])
-    over = _over(context, builder, sig.return_type)
-    negated = {k: over.fneg(d) for k, d in derivatives.items()}
-    return _built(context, builder, sig.return_type, over.fneg(value), negated)
-
-
-@lower_builtin(operator.pos, Dual)
-def _positive(context, builder, sig, args):
-    return args[0]
-
-
 # ---------------------------------------------------------------------------------------------------------------------
-# parts
+# for compiled code
 
 
 @intrinsic
@@ -281,7 +174,7 @@ def seed(typingctx, x, direction, directions):
     kind, place = Dual(directions.literal_value), direction.literal_value
 
     def codegen(context, builder, signature, args):
-        return _built(context, builder, kind, args[0], {place: ir.Constant(_DOUBLE, 1.0)})
+        return built(context, builder, kind, args[0], {place: ir.Constant(_DOUBLE, 1.0)})
 
     return kind(types.float64, direction, directions), codegen
 
@@ -292,7 +185,7 @@ def pair(typingctx, x, dx):
     if not isinstance(x, (Dual, types.Float)) or x != dx:
         return None
     kind = Dual(1, x)
-    return kind(x, dx), lambda context, builder, signature, args: _built(context, builder, kind, args[0], {0: args[1]})
+    return kind(x, dx), lambda context, builder, signature, args: built(context, builder, kind, args[0], {0: args[1]})
 
 
 @intrinsic
@@ -301,7 +194,7 @@ def value(typingctx, x):
     if not isinstance(x, (Dual, *NUMBERS)):
         return None
     base = x.base if isinstance(x, Dual) else types.float64
-    return base(x), lambda context, builder, signature, args: _parts(context, builder, x, args[0])[0]
+    return base(x), lambda context, builder, signature, args: parts(context, builder, x, args[0])[0]
 
 
 @intrinsic
@@ -312,7 +205,7 @@ def derivative(typingctx, x, direction):
     place, base = direction.literal_value, x.base if isinstance(x, Dual) else types.float64
 
     def codegen(context, builder, signature, args):
-        found = _parts(context, builder, x, args[0])[1].get(place)
+        found = parts(context, builder, x, args[0])[1].get(place)
         return context.get_constant_null(base) if found is None else found
 
     return base(x, direction), codegen
@@ -325,8 +218,8 @@ def chain(typingctx, result, slope, x):
         return None
 
     def codegen(context, builder, signature, args):
-        derivatives = _parts(context, builder, x, args[2])[1]
-        return _built(context, builder, x, args[0], _linear(_over(context, builder, x), [(args[1], derivatives)]))
+        derivatives = parts(context, builder, x, args[2])[1]
+        return built(context, builder, x, args[0], linear(over(context, builder, x), [(args[1], derivatives)]))
 
     return x(x.base, x.base, x), codegen
 
@@ -340,8 +233,8 @@ def chain2(typingctx, result, slope_x, x, slope_y, y):
     kind = found[1]
 
     def codegen(context, builder, signature, args):
-        terms = [(args[k], _parts(context, builder, signature.args[k + 1], args[k + 1])[1]) for k in (1, 3)]
-        return _built(context, builder, kind, args[0], _linear(_over(context, builder, kind), terms))
+        terms = [(args[k], parts(context, builder, signature.args[k + 1], args[k + 1])[1]) for k in (1, 3)]
+        return built(context, builder, kind, args[0], linear(over(context, builder, kind), terms))
 
     return kind(kind.base, kind.base, x, kind.base, y), codegen
 
@@ -355,9 +248,9 @@ def choose(typingctx, condition, x, y):
     kind = found[1]
 
     def codegen(context, builder, signature, args):
-        (a, da), (b, db) = (_parts(context, builder, signature.args[k], args[k], kind.base) for k in (1, 2))
-        zero = _zero(context, kind)
-        chosen = {k: builder.select(args[0], da.get(k, zero), db.get(k, zero)) for k in kind.directions}
-        return _built(context, builder, kind, builder.select(args[0], a, b), chosen)
+        (a, da), (b, db) = (parts(context, builder, signature.args[k], args[k], kind.base) for k in (1, 2))
+        nothing = zero(context, kind)
+        chosen = {k: builder.select(args[0], da.get(k, nothing), db.get(k, nothing)) for k in kind.directions}
+        return built(context, builder, kind, builder.select(args[0], a, b), chosen)
 
     return kind(types.boolean, x, y), codegen

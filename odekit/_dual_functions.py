@@ -16,7 +16,8 @@ from numba.core.typing.templates import infer_global, signature
 from numba.extending import overload
 
 from . import _jit, vmath
-from ._dual import NUMBERS, Arithmetic, Dual, chain, chain2, choose, pairs, value
+from ._dual import NUMBERS, Dual, chain, chain2, choose, value
+from ._dual_operators import Arithmetic, pairs
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": {"contract"}, "forceinline": True}
 _NAMESPACE = {"math": math, "np": np, "vmath": vmath}
