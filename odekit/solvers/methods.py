@@ -3,7 +3,20 @@
 import dataclasses
 from collections.abc import Callable
 
-from . import bdf, choice, esdirk, explicit, gauss, radau, radau_stages, rosenbrock, stabilised, symplectic, tao
+from . import (
+    bdf,
+    choice,
+    esdirk,
+    explicit,
+    gauss,
+    radau,
+    radau_stages,
+    radau_workspace,
+    rosenbrock,
+    stabilised,
+    symplectic,
+    tao,
+)
 from .hermite import DEGREE_OF_HERMITE, hermite
 from .rosenbrock_tables import ROSENBROCK
 from .stabilised_tables import STABILISED
@@ -138,9 +151,9 @@ def _radau(name, fewest, most, mass=False):
         float("inf"),
         lambda: radau.step,
         lambda: radau.dense,
-        radau_stages.workspace,
+        radau_workspace.workspace,
         complex_matrices=most // 2,
-        settings=((radau_stages.MIN_STAGES, fewest), (radau_stages.MAX_STAGES, most)),
+        settings=((radau_workspace.MIN_STAGES, fewest), (radau_workspace.MAX_STAGES, most)),
         kernels=lambda: radau_stages.addresses(fewest, most, mass),
     )
 

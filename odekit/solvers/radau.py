@@ -20,7 +20,8 @@ import numpy as np
 
 from .. import _jit
 from . import jacobian, linalg, newton, state
-from .radau_stages import (
+from .radau_stages import MAX_ITERATIONS, MORE_ITERATIONS, SAME_STEP
+from .radau_workspace import (
     DEFECT,
     ERR_OLD,
     ERROR,
@@ -28,14 +29,11 @@ from .radau_stages import (
     INVERSE,
     ITERATIONS,
     LARGEST,
-    MAX_ITERATIONS,
     MAX_STAGES,
     MIN_STAGES,
-    MORE_ITERATIONS,
     NODES,
     OLD_STAGES,
     RATE,
-    SAME_STEP,
     SIDE,
     SINCE,
     STAGES,

@@ -3,8 +3,6 @@
 Increments of the stages, ``z = (T x I) v``, and their slopes go over into modes ``v``, in which the Newton matrix falls apart
 into one real and (s - 1) / 2 complex blocks. The code is generated from the tables, so that all products with T and its
 inverse are straight on; the stepper reaches that of the order in use by its address, and each is compiled once.
-
-Here is also where the workspace of the method is laid out.
 """
 
 import functools
@@ -14,94 +12,40 @@ import numpy as np
 from .. import _jit
 from . import linalg, newton, state
 from .radau_tables import TABLES
+from .radau_workspace import (
+    COMPLEX,
+    DEFECT,
+    EXTRAPOLATION,
+    INTERIOR,
+    INVERSE,
+    ITERATIONS,
+    LARGEST,
+    MODES,
+    NODES,
+    OLD_STAGES,
+    PAIRS,
+    RATES,
+    RATIO,
+    WEIGHTS,
+    WEIGHTS_OF,
+    accepted,
+    attempt,
+    place,
+)
 
-LARGEST = max(table.stages for table in TABLES)
 MAX_ITERATIONS, MORE_ITERATIONS = 10, 1  # for three stages, and for each one more (RADAU: 7 and 2.5)
 #: Steps that differ by less, as rounding of t makes them, share a factorisation and the weights of the start values.
 SAME_STEP = 1e-6
-
-# places in iw
-MIN_STAGES, MAX_STAGES = state.FAMILY_INT + 1, state.FAMILY_INT + 2  # set when the method is made ready
-STAGES = state.FAMILY_INT + 3  # of the step being attempted
-OLD_STAGES = state.FAMILY_INT + 4  # of the last accepted step
-SIDE = state.FAMILY_INT + 5  # which of the two places for increments the attempt fills, 0 or 1
-SINCE = state.FAMILY_INT + 6  # steps since the order changed
-ITERATIONS = state.FAMILY_INT + 7  # of the last solve
-_WEIGHTS_OF = state.FAMILY_INT + 8  # the pair of orders to which the weights of the start values belong
-# places in w
-ERR_OLD = state.FAMILY_FLOAT + 2  # error norm of the last accepted step
-RATE = state.FAMILY_FLOAT + 3  # of convergence
-_RATIO = state.FAMILY_FLOAT + 4  # of the steps to which the weights of the start values belong
-
-# vectors of the workspace, behind the matrices
-_PAIRS = LARGEST // 2
-_Z = 0  # stage increments z_i = Y_i - y, of this attempt and of the last accepted step
-_V = 2 * LARGEST  # the modes, T^-1 z
-_RATES = 3 * LARGEST  # f at the stages, then right-hand side and solution of the real system
-_COMPLEX = 4 * LARGEST  # right-hand sides and solutions of the complex systems
-INVERSE = _COMPLEX + 2 * _PAIRS  # inverse weights of the norms
-DEFECT = INVERSE + 1  # the error estimate without f0
-INTERIOR = INVERSE + 2  # error of the collocation polynomial between its nodes
-ERROR = INVERSE + 3
-_VECTORS = INVERSE + 4  # then the weights of the start values
-
-
-def workspace(n):
-    """Floats of workspace for n components."""
-    return _VECTORS * n + LARGEST * LARGEST
-
-
-def by_stages(numbers):
-    """Array whose row s holds ``numbers(table)`` of the method of s stages, zero behind.
-
-    Parameters
-    ----------
-    numbers : callable
-        Returns a float, or up to `LARGEST` numbers or pairs of them.
-
-    Returns
-    -------
-    ndarray
-    """
-    rows = {table.stages: np.array(numbers(table), dtype=np.float64) for table in TABLES}
-    shape = np.max([row.shape for row in rows.values()], axis=0).astype(int)
-    array = np.zeros((LARGEST + 1, *shape))
-    for s, row in rows.items():
-        array[(s, *map(slice, row.shape))] = row
-    return array
-
-
-NODES = by_stages(lambda table: table.c)
-#: Barycentric weights of the nodes together with the start of the step, ``1 / (c_j prod_{m != j} (c_j - c_m))``.
-WEIGHTS = by_stages(lambda t: [1 / (a * np.prod([a - b for b in t.c if b != a])) for a in t.c])
-
-
-@_jit.core
-def place(iw, k):
-    """Where the k-th vector of the workspace begins in w."""
-    return iw[state.O_VECTORS] + k * iw[state.N]
-
-
-@_jit.core
-def attempt(iw):
-    """Where the increments of the attempt begin in w, one row for each stage."""
-    return place(iw, _Z + LARGEST * iw[SIDE])
-
-
-@_jit.core
-def accepted(iw):
-    """Where the increments of the last accepted step begin in w."""
-    return place(iw, _Z + LARGEST * (1 - iw[SIDE]))
 
 
 @_jit.core
 def _extrapolation(iw, w, s):
     """Weights of the last accepted increments in the start values, one row for each stage; those at hand if still right."""
     s_old, ratio = iw[OLD_STAGES], w[state.H] / w[state.H_OLD]
-    if iw[_WEIGHTS_OF] == 10 * s + s_old and abs(ratio - w[_RATIO]) <= SAME_STEP * ratio:
+    if iw[WEIGHTS_OF] == 10 * s + s_old and abs(ratio - w[RATIO]) <= SAME_STEP * ratio:
         return
-    iw[_WEIGHTS_OF], w[_RATIO] = 10 * s + s_old, ratio
-    weights = _jit.view2(w, place(iw, _VECTORS), LARGEST, LARGEST)
+    iw[WEIGHTS_OF], w[RATIO] = 10 * s + s_old, ratio
+    weights = _jit.view2(w, place(iw, EXTRAPOLATION), LARGEST, LARGEST)
     for k in range(s):
         beyond = NODES[s, k] * ratio  # the node, seen from the end of the last step
         x = 1.0 + beyond
@@ -118,7 +62,7 @@ def _start_after_another_order(iw, w, s):
     """Start values from a step of another number of stages."""
     n, s_old = iw[state.N], iw[OLD_STAGES]
     z, old = _jit.view2(w, attempt(iw), LARGEST, n), _jit.view2(w, accepted(iw), LARGEST, n)
-    weights = _jit.view2(w, place(iw, _VECTORS), LARGEST, LARGEST)
+    weights = _jit.view2(w, place(iw, EXTRAPOLATION), LARGEST, LARGEST)
     for k in range(s):
         for i in range(n):
             total = 0.0
@@ -267,8 +211,8 @@ def solver(table, mass=False):
         f"def {name}(fn, iw, w, p):",
         "    n, per_h = iw[N], 1.0 / w[H]",
         f"    z, old = view2(w, attempt(iw), {LARGEST}, n), view2(w, accepted(iw), {LARGEST}, n)",
-        f"    v, f = view2(w, place(iw, {_V}), {LARGEST}, n), view2(w, place(iw, {_RATES}), {LARGEST}, n)",
-        f"    d, weights = view2c(w, place(iw, {_COMPLEX}), {_PAIRS}, n), view2(w, place(iw, {_VECTORS}), {LARGEST}, {LARGEST})",
+        f"    v, f = view2(w, place(iw, {MODES}), {LARGEST}, n), view2(w, place(iw, {RATES}), {LARGEST}, n)",
+        f"    d, weights = view2c(w, place(iw, {COMPLEX}), {PAIRS}, n), view2(w, place(iw, {EXTRAPOLATION}), {LARGEST}, {LARGEST})",
         f"    inverse = view1(w, place(iw, {INVERSE}), n)",
         f"    defect, interior = view1(w, place(iw, {DEFECT}), n), view1(w, place(iw, {INTERIOR}), n)",
         *(["    mass = view2(w, iw[O_MASS], n, n)"] if mass else []),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import odekit
-from odekit.solvers.radau_stages import STAGES
 from odekit.solvers.radau_tables import TABLES
+from odekit.solvers.radau_workspace import STAGES
 from odekit.testset import PROBLEMS
 
 STIFF = ("ROBER", "HIRES", "OREGO", "VDPOL")
