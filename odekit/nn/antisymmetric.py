@@ -11,6 +11,7 @@ from .composite import DIM, OPTION, OWN_SCRATCH, OWN_THETA, field_kernels, own_t
 from .header import LANES
 from .matmul import add_matmul, add_outer, add_row_sums, matmul_transposed
 from .network_field import NetworkField
+from .own_parameters import OwnParameters
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -140,7 +141,7 @@ def antisymmetric_pull_tangents(t, given, out, p):
     return 0
 
 
-class AntisymmetricField(NetworkField):
+class AntisymmetricField(OwnParameters, NetworkField):
     """Vector field y' = tanh((W - W^T - gamma I) y + b), with V t inside if it depends on the time.
 
     The eigenvalues of an antisymmetric matrix are imaginary: such a field neither contracts nor expands much. gamma > 0
@@ -187,15 +188,6 @@ class AntisymmetricField(NetworkField):
         self._params = np.zeros(parameter_count(self._dim, self.time_dependent))
         w = np.random.default_rng(rng).normal(0.0, self.scale / math.sqrt(self._dim), (self._dim, self._dim))
         self._params[: w.size] = w.ravel()
-
-    @property
-    def params(self):
-        """Flat parameter vector."""
-        return self._params
-
-    @params.setter
-    def params(self, value):
-        self._params[...] = checks.shaped("params", value, self._params.shape)
 
     def weights(self):
         """Views into `params` by name: W (d, d), b (d,), V (d,) if the field depends on the time.

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from .. import _jit, vmath
-from . import checks, gates
+from . import gates
 from .composite import DIM, FIRST, OWN_SCRATCH, OWN_THETA, field_kernels, gather, pack, part, shift_of
 from .field_kernels import tile
 from .header import KEEPS, LANES, LAYERS, N_PARAMS, SCRATCH, SIZES, THETA, TIME_BAR
@@ -17,6 +17,7 @@ from .mlp import MLP
 from .network import backward, forward, load, store, tape_of
 from .network_field import NetworkField
 from .network_tangents import network_pull_tangents, network_tangents
+from .own_parameters import OwnParameters
 
 view1, view2 = _jit.view1, _jit.view2
 
@@ -145,7 +146,7 @@ def squashed_pull_tangents(t, given, out, p):
     return status
 
 
-class ConcatSquash(NetworkField):
+class ConcatSquash(OwnParameters, NetworkField):
     """Time-dependent network of layers ``phi((W x + b) * sigmoid(g t + h) + c t)``, the last one without phi.
 
     Each feature has a gate that the time opens and shuts, which lets a flow do different things at different times. All of a
@@ -207,15 +208,6 @@ class ConcatSquash(NetworkField):
     def dtype(self):
         """Precision, float64 or float32."""
         return self.network.dtype
-
-    @property
-    def params(self):
-        """Flat parameter vector."""
-        return self._params
-
-    @params.setter
-    def params(self, value):
-        self._params[...] = checks.shaped("params", value, self._params.shape)
 
     @property
     def gates(self):

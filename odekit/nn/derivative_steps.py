@@ -12,7 +12,7 @@ from .. import _jit
 from ..adjoint.tape import parameters_in
 from .clipping import norm, shorten
 from .derivative import packed, squared_error, work_size
-from .optimizers import apply_update
+from .updates import apply_update
 
 
 @_jit.core

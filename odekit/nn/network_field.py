@@ -5,6 +5,7 @@ import numpy as np
 from . import checks
 from .field_kernels import call
 from .mlp import lanewise_vjp
+from .own_parameters import OwnParameters
 from .sampled import SampledModel
 
 
@@ -135,8 +136,8 @@ class NetworkField(SampledModel):
         return NeuralODE(self, method, rtol, atol, first_step=first_step).solve(y0, t)
 
 
-class JoinedParameters:
-    """Several networks with one flat vector of parameters, of which theirs become views."""
+class JoinedParameters(OwnParameters):
+    """Several networks with one flat vector of parameters, that of one after the other, of which theirs become views."""
 
     PARTS = ()
 
@@ -144,15 +145,6 @@ class JoinedParameters:
     def dtype(self):
         """Precision of the networks, float64 or float32."""
         return getattr(self, self.PARTS[0]).dtype
-
-    @property
-    def params(self):
-        """Flat parameter vector: that of one network after the other."""
-        return self._params
-
-    @params.setter
-    def params(self, value):
-        self._params[...] = checks.shaped("params", value, self._params.shape)
 
     def _join(self):
         networks = [getattr(self, name) for name in self.PARTS]
