@@ -22,7 +22,13 @@ def options(unknown):
 
 
 def span(t_span):
-    """Start and end as floats."""
+    """Start and end as floats.
+
+    Raises
+    ------
+    ValueError
+        For anything but two numbers, of which the first is finite.
+    """
     try:
         t0, t1 = t_span
         t0, t1 = float(t0), float(t1)
@@ -34,7 +40,13 @@ def span(t_span):
 
 
 def state(y0):
-    """Initial state as a new float64 or complex128 vector."""
+    """Initial state as a new float64 or complex128 vector (n,).
+
+    Raises
+    ------
+    ValueError
+        For anything but a vector of finite numbers.
+    """
     try:
         y = np.array(y0)
         if y.dtype.kind not in "biufc":
@@ -114,7 +126,7 @@ def terminal_events(given, where):
 
 
 def compiled_events(given, where):
-    """Event functions that change no state, and after how many zeros each ends the integration, as an array; as above."""
+    """Event functions that change no state, and after how many zeros each ends the integration, an array (n_events,); as above."""
     functions, terminal = events(given)
     for function in functions:
         if hasattr(function, "affect"):
@@ -141,7 +153,7 @@ def callback(name, value):
 
 
 def nonnegative(given, y0):
-    """Which components must not be negative: a vector of truth values for the real system, or None where none is named."""
+    """Which components must not be negative: truth values (n,) for the real system, or None where none is named."""
     if given is None or given is False:
         return None
     expected = f"nonnegative={given!r:.80}; expected True, or numbers of components from 0 to {y0.size - 1}"
@@ -166,7 +178,13 @@ def inside_domain(isoutofdomain, t0, y0, args):
 
 
 def tolerances(rtol, atol, y0):
-    """Tolerances as vectors of the length of the state, and the smallest `rtol`."""
+    """Tolerances for a state y0 (n,): `rtol` and `atol` as vectors (n,), and the smallest `rtol`.
+
+    Raises
+    ------
+    ValueError
+        For a wrong number of them, for one that is negative or not finite, and for an error that would be relative to zero.
+    """
     n = y0.size
     relative, tightest = _tolerance("rtol", rtol, n)
     absolute, smallest = _tolerance("atol", atol, n)
@@ -206,7 +224,13 @@ def _tolerance(name, value, n):
 
 
 def output_times(t_eval, t0, t1):
-    """Output times as a float64 vector, or None."""
+    """Output times as a float64 vector (m,), or None.
+
+    Raises
+    ------
+    ValueError
+        For times outside of the span, or not strictly in the direction of integration.
+    """
     if t_eval is None:
         return None
     try:

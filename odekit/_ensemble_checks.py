@@ -15,11 +15,22 @@ def options(unknown):
 
 
 def size(y0, t_span, args):
-    """Number of trajectories, from whatever has one row per trajectory, and the initial states as given.
+    """Number of trajectories, from whatever has one row per trajectory.
+
+    Parameters
+    ----------
+    y0, t_span : array_like
+        As given.
+    args : tuple
 
     Returns
     -------
     int
+
+    Raises
+    ------
+    ValueError
+        Where nothing tells the number, or where two things tell different ones.
     """
     found = {}
     if np.ndim(y0) == 2:
@@ -118,7 +129,7 @@ def parameters(args, count):
 
 
 def absolute(atol, states):
-    """Refuse an error relative to zero."""
+    """Refuse an error relative to zero: atol (n,) and states (N, n)."""
     if np.all(atol > 0.0):
         return
     bad = np.argwhere((atol == 0.0) & (states == 0.0))
@@ -131,7 +142,7 @@ def absolute(atol, states):
 
 
 def output_times(t_eval, spans, count):
-    """Output times, (1, m) where all share them, else (N, m); None where none are given."""
+    """Output times, (1, m) where all share them, else (N, m); None where none are given. `spans` is (N, 2)."""
     if t_eval is None:
         return None
     if np.ndim(t_eval) == 2:

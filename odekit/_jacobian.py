@@ -193,6 +193,7 @@ def _complex_step(field, time, direction):
 
 
 def _agrees(field, kernel, y, time):
+    """Whether a kernel of the whole Jacobian, (n, n) and with `time` df/dt (n,) behind it, agrees at a state y (n,)."""
     n = y.size
     p = np.concatenate((field.parameters, np.zeros(SCRATCH_VECTORS * n)))
     exact = rows(_callback.call(kernel.address, field.t0, y, n * (n + time), p), n)
@@ -200,7 +201,7 @@ def _agrees(field, kernel, y, time):
 
 
 def rows(values, n):
-    """The matrix (n, n) or, with the derivatives with respect to t, (n, n + 1) of what a kernel has written."""
+    """The matrix (n, n) or, with the derivatives with respect to t, (n, n + 1), of what a kernel has written, flat."""
     with_time = values.size > n * n
     return np.column_stack((values[: n * n].reshape(n, n), values[n * n :].reshape(n, int(with_time))))
 
@@ -239,7 +240,7 @@ def agrees(exact, evaluate, t, y):
 
 
 def _unpacked(packed, lband, uband):
-    """The sparse matrix whose diagonals are given."""
+    """The sparse matrix (n, n) whose diagonals are given: packed (lband + uband + 1, n), number uband + i - j of row i and column j."""
     from scipy import sparse
 
     n = packed.shape[1]
@@ -247,7 +248,7 @@ def _unpacked(packed, lband, uband):
 
 
 def real_form(matrix):
-    """Jacobian of a complex (holomorphic) system as that of its interleaved real and imaginary parts."""
+    """Jacobian (n, n) of a complex (holomorphic) system as that (2 n, 2 n) of its interleaved real and imaginary parts."""
     if hasattr(matrix, "toarray"):
         from scipy import sparse
 

@@ -7,6 +7,17 @@ stay together. Here is what all of it agrees on: which row holds what.
 
 Every lane runs through the same instructions, in whole blocks of lanes with no remainder, whatever its neighbours do: that is
 why results do not depend on them.
+
+In the generated functions, pointers without bounds to arrays in C order, of float64 where nothing is said:
+
+* ``w``: [rows, stride] of a `Layout`; element (row, lane) is ``w[row * stride + lane]``.
+* ``control``: int64 (CONTROL_SIZE,). ``settings``: (WANTED + number of event functions,). Both are named below.
+* ``rtol``, ``atol``: (n,). ``spans``, ``starts``, ``params``, ``t_eval``, ``y_out``, ``t_out``, ``counters``, ``ends``: of the
+  whole batch, as `odekit.solvers.batch` has them. ``log``: the buffer of an `odekit.solvers.event_log.EventLog`.
+* ``queue_in``, ``queue_out``: [capacity, record] of an automatic pair, a trajectory in each row.
+
+``blocks`` counts blocks of `BLOCK` lanes. A sweep returns ``done``, how many lanes are to be looked at as they run no more, and
+``wanted``, how many have an output time in their step.
 """
 
 BLOCK = 64  # lanes that a sweep takes at a time: whole vectors of any machine, several of them
@@ -76,7 +87,7 @@ class Layout:
         return f"w[{row * self.stride} + {lane}]"
 
     def vector(self, name, index=0):
-        """Sources of the n elements of a vector of rows."""
+        """Sources of the n elements of a vector of rows: "y", "f", or a name of `extra`, of whose vectors it is the one of this index."""
         first = {"y": self.y, "f": self.f}.get(name, self.first.get(name, 0)) + index * self.n
         return [self.at(first + i) for i in range(self.n)]
 
