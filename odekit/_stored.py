@@ -55,14 +55,16 @@ def opened(
     if state.size == 0:
         raise ValueError("y0 is empty; store needs at least one component")
     refuse_addresses((fun, *events), "in another process it is not known again; give store a Python function")
-    from .storage import stream  # imports h5py
+    from .storage import stream, stream_layout  # which import h5py
 
     span = options["t_span"]
     rtol, atol, rtol_vector, atol_vector = tolerances
-    layout = stream.Layout(state.size, state.dtype.kind == "c", t_eval is not None, len(events), stream.CHUNK_BYTES)
+    layout = stream_layout.Layout(
+        state.size, state.dtype.kind == "c", t_eval is not None, len(events), stream_layout.CHUNK_BYTES
+    )
     about = {
         "method": method, "methods": [one.name for one in methods], "method_reason": reason, "t_span": list(map(repr, span)),
         "rtol": np.asarray(rtol).tolist(), "atol": np.asarray(atol).tolist(),
     }  # fmt: skip
     given = {**options, "events": events, "t_eval": t_eval, "method": method, "rtol": rtol_vector, "atol": atol_vector}
-    return stream.Stream(store, stream.problem(fun, state, args, given), layout, about, fun, args, resume)
+    return stream.Stream(store, stream_layout.problem(fun, state, args, given), layout, about, fun, args, resume)

@@ -14,7 +14,7 @@ import pytest
 
 import odekit
 from odekit import Retcode, storage
-from odekit.storage import OdekitFileError, folder, integration, stream
+from odekit.storage import OdekitFileError, folder, integration, stream, stream_layout
 
 LORENZ = {"args": (10.0, 28.0, 8 / 3), "rtol": 1e-8, "atol": 1e-8, "method": "tsit5"}
 
@@ -37,7 +37,7 @@ def small_chunks(monkeypatch):
     """Chunks of a few dozen rows, buffers smaller than they, checkpoints after forty steps."""
     original = integration.StreamedIntegration.advance
     monkeypatch.setattr(integration.StreamedIntegration, "advance", lambda self, attempts: original(self, 40))
-    monkeypatch.setattr(stream, "CHUNK_BYTES", 2048)
+    monkeypatch.setattr(stream_layout, "CHUNK_BYTES", 2048)
     monkeypatch.setattr(integration, "BUFFER_FLOATS", 200)
     monkeypatch.setattr(integration, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(integration, "CHECKPOINT_SHARE", np.inf)
@@ -220,9 +220,9 @@ def test_broken_off_at_many_checkpoints(path, tmp_path, monkeypatch, name):
 SCRIPT = """
 import sys
 import odekit
-from odekit.storage import integration, stream
+from odekit.storage import integration, stream, stream_layout
 
-stream.CHUNK_BYTES, integration.BUFFER_FLOATS, integration.CHECKPOINT_SECONDS = 1 << 16, 1 << 12, 0.02
+stream_layout.CHUNK_BYTES, integration.BUFFER_FLOATS, integration.CHECKPOINT_SECONDS = 1 << 16, 1 << 12, 0.02
 integration.CHECKPOINT_SHARE = 0.5
 
 def lorenz(t, u, sigma, rho, beta):

@@ -16,7 +16,7 @@ One trajectory of d components at a time; s is the number of stages, m that of a
 import numpy as np
 
 from .. import _jit
-from ..solvers.linalg.dense import factor_core, solve
+from ..solvers.linalg.dense_lu import factor_core, solve
 from . import blocks as B
 
 view1, view2 = _jit.view1, _jit.view2

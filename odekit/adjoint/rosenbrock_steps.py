@@ -23,7 +23,7 @@ Vectors of d * lanes numbers are [d, lanes] in C order; N is the number of steps
 import numpy as np
 
 from .. import _jit
-from ..solvers.linalg.dense import factor_core, solve
+from ..solvers.linalg.dense_lu import factor_core, solve
 from . import blocks as B
 from .tape import FIRST_SLOT, LANES, SLOT
 

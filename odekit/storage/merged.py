@@ -12,7 +12,7 @@ from .._file_checks import OdekitFileError
 from .._files import Variable
 from ..solvers import batch as B
 from ..solvers import event_log
-from . import folder, shards, stream
+from . import folder, shards, stream_layout
 from . import manifest as M
 from .identity import digest
 from .stored_solution import open_solution
@@ -41,8 +41,8 @@ def merge(path, file, overwrite=False):
     path, file = pathlib.Path(path), pathlib.Path(file)
     if file.exists() and not overwrite:
         raise FileExistsError(f"{file} exists; pass overwrite=True to replace it")
-    manifest = folder.read(path, {**M.KINDS, **stream.KINDS})
-    if manifest["format"] == stream.KIND:
+    manifest = folder.read(path, {**M.KINDS, **stream_layout.KINDS})
+    if manifest["format"] == stream_layout.KIND:
         save(file, open_solution(path), overwrite, compression=None)
         return
     layout, problem = M.Layout(**manifest["layout"]), digest(manifest["problem"])

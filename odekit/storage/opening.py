@@ -4,7 +4,7 @@ import pathlib
 
 from .. import _files
 from .._file_checks import MAX_BYTES
-from . import folder, stream
+from . import folder, stream_layout
 from . import manifest as M
 from .ensemble import StoredEnsemble
 from .stored_solution import open_solution
@@ -55,10 +55,10 @@ def open_store(path, max_bytes=MAX_BYTES):
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     if path.is_dir():
-        manifest = folder.read(path, {**M.KINDS, **stream.KINDS})
+        manifest = folder.read(path, {**M.KINDS, **stream_layout.KINDS})
         return (
             open_solution(path, max_bytes)
-            if manifest["format"] == stream.KIND
+            if manifest["format"] == stream_layout.KIND
             else StoredEnsemble(path, manifest, max_bytes)
         )
     attributes = _files.read_attributes(path, M.KIND, M.VERSION)

@@ -10,7 +10,7 @@ from .._file_checks import MAX_BYTES, OdekitFileError, suspicion
 from .._provenance import unflatten
 from ..solution import Retcode, Solution
 from ..solvers.integrate import SWITCH_REASONS, switch
-from . import folder, stream
+from . import folder, stream, stream_layout
 from .identity import digest
 from .series import StoredSeries
 
@@ -97,8 +97,8 @@ def open_solution(path, max_bytes=MAX_BYTES, fun=None):
     -------
     StoredSolution
     """
-    manifest = folder.read(path, stream.KINDS)
-    layout, about = stream.Layout(**manifest["layout"]), manifest["about"]
+    manifest = folder.read(path, stream_layout.KINDS)
+    layout, about = stream_layout.Layout(**manifest["layout"]), manifest["about"]
     problem = digest(manifest["problem"])
     rest = stream.read_rest(path, layout, problem, with_state=False, max_bytes=max_bytes)
     with suspicion(path / folder.FILE):

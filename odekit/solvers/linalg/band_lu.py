@@ -7,7 +7,7 @@ is replaced by its reciprocal.
 """
 
 from ... import _jit
-from .dense import magnitude
+from .dense_lu import magnitude
 
 #: The band is turned over in blocks of so many columns: a cache line of the Jacobian.
 BLOCK = 8

@@ -10,7 +10,7 @@ import numpy as np
 from ... import _jit
 from .. import jacobian, state
 from . import MAX_MATRICES, Structure, band_lu, columns, factors_place, kernel_address, narrow
-from .dense import pivots_view
+from .dense_lu import pivots_view
 
 
 @_jit.core

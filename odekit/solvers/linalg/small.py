@@ -2,7 +2,7 @@
 
 For n = 3 the loops of the general code, and its exchange of rows through memory, take several times as long as the
 arithmetic, and with it half of the time of a whole Rosenbrock step. Here the numbers stay in registers. The arithmetic is
-that of `odekit.solvers.linalg.dense`, operation by operation; what is kept for each row is where it came from, instead of
+that of `odekit.solvers.linalg.dense_lu`, operation by operation; what is kept for each row is where it came from, instead of
 the exchanges one by one.
 
 Time of a real factorisation and four solves, general code over this: n = 1 12, n = 2 9, n = 3 6.7, n = 4 5.6, n = 5 2.0,
@@ -61,7 +61,7 @@ def _looped(n):
 
 @functools.cache
 def eliminate(n, general, magnitude):
-    """Core that factorises n by n matrices with partial pivoting, see `odekit.solvers.linalg.dense.factor_core`.
+    """Core that factorises n by n matrices with partial pivoting, see `odekit.solvers.linalg.dense_lu.factor_core`.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from odekit.solvers.linalg import dense, small
+from odekit.solvers.linalg import dense_lu, small
 
 CASES = [(1, float), (2, float), (3, float), (4, complex), (5, float), (8, complex)]  # both kinds of elimination
 
@@ -11,7 +11,7 @@ CASES = [(1, float), (2, float), (3, float), (4, complex), (5, float), (8, compl
 def factor(matrix):
     n = len(matrix)
     lu, rows = matrix.T.copy(order="C"), np.zeros(n, np.int32)
-    return lu, rows, small.eliminate(n, dense._eliminate, dense.magnitude)(lu, rows)
+    return lu, rows, small.eliminate(n, dense_lu.eliminate, dense_lu.magnitude)(lu, rows)
 
 
 def random_matrix(n, kind, seed=0):
@@ -25,7 +25,7 @@ def test_the_numbers_of_the_general_code_and_the_solution(n, kind):
         matrix, b = random_matrix(n, kind, seed), random_matrix(n, kind, 100 + seed)[0]
         lu, rows, status = factor(matrix)
         general, pivots = matrix.T.copy(order="C"), np.zeros(n, np.int32)
-        assert status == 0 and dense._eliminate(general, pivots) == 0
+        assert status == 0 and dense_lu.eliminate(general, pivots) == 0
         np.testing.assert_allclose(lu, general, rtol=1e-12, atol=1e-12)  # contracted products may round differently
         order = np.arange(n)
         for k, row in enumerate(pivots):

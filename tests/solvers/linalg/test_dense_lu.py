@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from odekit.solvers.linalg import dense as linalg
+from odekit.solvers.linalg import dense_lu as linalg
 
 SIZES = [1, 2, 3, 5, 8, 17, 27, 28, 35, 36, 64, 100]  # on both sides of where LAPACK takes over
 
