@@ -115,4 +115,5 @@ def _fill(target, paths, layout):
 
 
 def _blank(variable):
+    """What a number is that nothing has written."""
     return np.nan if variable.data.dtype.kind == "f" else 0

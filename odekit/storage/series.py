@@ -116,6 +116,7 @@ class Series:
         return self.kind.variables(self._times[: self._used], self._states[: self._used])
 
     def _write(self):
+        """Write the rows at hand, which fill a chunk."""
         attributes = {"problem": self.problem, "chunk": self.chunks}
         _files.write(
             self.path / self.kind.file_name(self.chunks), KIND, VERSION, self.rest(), attributes, overwrite=True, compression=None
@@ -166,12 +167,15 @@ class StoredSeries:
         return found
 
     def _read_times(self, first, last):
+        """The first numbers of rows of one chunk, (rows,)."""
         return self._read(0, first, last)
 
     def _read_states(self, first, last):
+        """The others, (rows, numbers)."""
         return self._read(1, first, last)
 
     def _read_complex(self, first, last):
+        """The others as complex numbers, (rows, n)."""
         return np.ascontiguousarray(self._read(1, first, last)).view(np.complex128)[..., 0]
 
     def times(self):

@@ -206,6 +206,7 @@ def _joined(parts):
 
 
 def _stacked(arrays):
+    """Arrays (N_i, k_i, ...) one behind the other, with NaN in the columns up to the most."""
     kept = max(array.shape[1] for array in arrays)
     out = np.full((sum(map(len, arrays)), kept, *arrays[0].shape[2:]), np.nan)
     start = 0

@@ -10,11 +10,11 @@ _KEPT, _FUNCTION, _TIMES, _STATES = "events_kept", "event_function_of_zero", "t_
 
 
 class StoredZeros:
-    """What `odekit.solvers.event_log.Zeros` is in memory, of a `StoredEnsemble`.
+    """What `odekit.solvers.event_log.Zeros` is in memory, of a stored ensemble.
 
     Parameters
     ----------
-    ensemble : StoredEnsemble
+    ensemble : odekit.storage.shard_reader.ShardReader
     """
 
     def __init__(self, ensemble):

@@ -182,6 +182,7 @@ class _Labels:
 
 
 def _variables(sol, labels):
+    """What a file has of a solution: name to Variable."""
     number, state_unit = {"units": labels.time_unit}, labels.state_unit
     y = sol.y if isinstance(sol.y, LazyColumns) else np.asarray(sol.y)  # on disk, or in memory
     variables = labels.variables() | {
@@ -222,6 +223,7 @@ def _variables(sol, labels):
 
 
 def _split_complex(variable):
+    """A variable of complex numbers as one of real ones, with the dimension "part" behind the others."""
     lazy = isinstance(variable.data, LazyArray)
     parts = variable.data.parts() if lazy else np.stack([variable.data.real, variable.data.imag], axis=-1)
     return Variable((*variable.dims, "part"), parts, variable.attrs)
@@ -234,6 +236,7 @@ def _origin(sol):
 
 
 def _attributes(sol, labels):
+    """What a file says of a solution: name to text or numbers."""
     retcode = Retcode(sol.retcode)
     attributes = {
         "Conventions": "CF-1.11",
@@ -259,6 +262,8 @@ def _attributes(sol, labels):
 
 
 def _solution(arrays, attributes):
+    """The solution of a file, from its arrays and attributes by name; what does not fit together is a ValueError."""
+
     def state(name):
         data = arrays[name].astype(float, copy=False)
         return (data[..., 0] + 1j * data[..., 1]) if data.ndim == 3 else data
@@ -299,5 +304,6 @@ def _solution(arrays, attributes):
 
 
 def _require(condition, message):
+    """Raise a ValueError with this message unless the condition holds."""
     if not condition:
         raise ValueError(message)
