@@ -111,6 +111,7 @@ def replacing(path):
 
 
 def _write_variables(file, variables, compression):
+    """Write variables, name to `Variable`, with their dimensions and checksums."""
     scales = {}
     for name, variable in variables.items():
         dtype = h5py.string_dtype() if variable.data.dtype.kind == "U" else None
@@ -138,6 +139,7 @@ def _write_variables(file, variables, compression):
 
 
 def write_attributes(target, attributes):
+    """Give attributes, name to text or numbers, to a file or a dataset."""
     for name, value in attributes.items():
         if isinstance(value, str):
             # text of variable length goes to a heap without checksum; a flipped bit there can hang the HDF5 library
@@ -156,6 +158,7 @@ def with_coordinates(variables):
 
 
 def _chunks(data):
+    """Shape of the chunks of an array: whole rows, of about `CHUNK_BYTES`."""
     rows = max(1, CHUNK_BYTES // max(1, math.prod(data.shape[1:]) * data.dtype.itemsize))
     return (min(rows, len(data)), *data.shape[1:])
 
@@ -270,5 +273,6 @@ def _opened(path, kind, version):
 
 
 def _read_arrays(file, names, rows):
+    """Arrays of numbers by name; `rows` is an index of the first dimension."""
     numbers = [name for name in names if file[name].id.get_type().get_class() != h5t.STRING]
     return {name: np.asarray(file[name][rows]) for name in numbers}

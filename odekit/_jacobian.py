@@ -240,7 +240,7 @@ def agrees(exact, evaluate, t, y):
 
 
 def _unpacked(packed, lband, uband):
-    """The sparse matrix (n, n) whose diagonals are given: packed (lband + uband + 1, n), number uband + i - j of row i and column j."""
+    """The sparse matrix (n, n) of packed diagonals (lband + uband + 1, n), row ``uband + i - j`` of which holds entry (i, j)."""
     from scipy import sparse
 
     n = packed.shape[1]

@@ -250,6 +250,7 @@ def kernel_address(kernel, arguments):
 
 
 def _register_cfunc(compiled):
+    """Keep a compiled callback alive; its address."""
     functions[compiled.address] = compiled
     return compiled.address
 
@@ -329,6 +330,7 @@ def python_callback(function, n_in, n_out, n_params=0):
 
 
 def _pointer_to_array(pointer, size):
+    """View (size,) of the numbers behind a ctypes pointer."""
     if size == 0:
         return np.empty(0)
     return np.ctypeslib.as_array(pointer, (size,))

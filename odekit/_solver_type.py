@@ -66,6 +66,8 @@ def _constant(context, builder, _typ, solver):
 
 @intrinsic
 def _as_integer(typingctx, solver):
+    """The address that a solver is in compiled code."""
+
     def codegen(_context, _builder, _signature, args):
         return args[0]
 
@@ -134,6 +136,7 @@ def states(solver, y):
 
 @overload(put_state)
 def _put_state(solver, vector, y0):
+    """Write y0 (n,) to vector (n,), or (2 n,) for complex numbers; whether it fits and is finite."""
     if not solver.complex_state:
 
         def put(solver, vector, y0):
@@ -162,6 +165,7 @@ def _put_state(solver, vector, y0):
 
 @overload(states)
 def _states(solver, y):
+    """States y (m, numbers), row by row, as the user sees them: (n, m), of complex numbers where they are."""
     if solver.complex_state:
         return lambda solver, y: y.view(np.complex128).T
     return lambda solver, y: y.T
@@ -193,6 +197,7 @@ def put_arguments(args, p):
 
 @overload(put_arguments)
 def _put_arguments(args, p):
+    """Write all numbers of the arguments to p, one after the other; whether they are as many as it has room for."""
     if isinstance(args, types.Array):
         names, kinds = ["args"], [args]
     elif isinstance(args, types.BaseTuple):

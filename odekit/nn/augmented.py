@@ -50,6 +50,7 @@ class AugmentedODE(NeuralODE):
             )
 
     def _padded(self, y0):
+        """States y0 (d,) or (B, d) with zeros behind them, (B, d + extra), and whether they were a batch."""
         y0, batched = checks.batch("y0", y0, self.dim)
         return np.concatenate((y0, np.zeros((len(y0), self.extra))), axis=1), batched
 

@@ -126,6 +126,7 @@ class CNF:
             self.seed = int(rng.integers(2**62))
 
     def _start(self, x, context):
+        """Initial states (B, dim of the traced field) for samples x (B, d) and their context (B, c) or None."""
         traced = self._model.field
         y0 = np.zeros((len(x), traced.dim))
         y0[:, : self.dim] = x
@@ -151,6 +152,7 @@ class CNF:
         return np.broadcast_to(context, (n, self.context))
 
     def _log_normal(self, z):
+        """Logarithm of the density of the standard normal distribution at z (..., d)."""
         return -0.5 * (z * z).sum(axis=-1) - 0.5 * self.dim * math.log(2.0 * math.pi)
 
     def log_density(self, x, context=None):

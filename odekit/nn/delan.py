@@ -160,6 +160,7 @@ class DeLaN(JoinedParameters, NetworkField):
         return field, *checked_data(field, inputs, np.concatenate((force, np.zeros((len(x), 2 * k))), axis=1)), 3.0
 
     def _states(self, x, acceleration):
+        """States (B, 2 k) and accelerations (B, k), checked."""
         x, _ = checks.batch("x", x, self.dim)
         return x, checks.shaped("acceleration", np.atleast_2d(np.asarray(acceleration)), (len(x), self.dim // 2))
 

@@ -14,10 +14,33 @@ VALUE, COTANGENT, SQUARES = 0, 1, 2  # modes of the kernel
 
 @_jit.kernel
 def _sweep(record, pull, p, depth, h, stride, x, wanted, mode, y, x_bar, grad):
-    """All layers up and down again, block by block of the columns of x[d, B].
+    """All layers up and down again, block by block of the columns of x.
 
-    In the mode `SQUARES`, `wanted` is the target of a mean squared error, which is returned; in the mode `COTANGENT` it is that
-    of the output; in the mode `VALUE` nothing goes down. Layer k takes its parameters ``k * stride`` behind the first ones.
+    Parameters
+    ----------
+    record, pull : int
+        Addresses of the kernels of the field.
+    p : ndarray
+        Its vector, with a slot for each layer.
+    depth : int
+    h : float
+    stride : int
+        Layer k takes its parameters ``k * stride`` behind the first ones.
+    x : ndarray, [d, B]
+        Inputs, in C order.
+    wanted : ndarray, [d, B]
+        In the mode `SQUARES` the target of a mean squared error, in the mode `COTANGENT` the cotangent of the output.
+    mode : int
+        In the mode `VALUE` nothing goes down.
+    y, x_bar : ndarray, [d, B]
+        Receive the output, and the cotangent of the input.
+    grad : ndarray, (n_params,) or (depth * n_params,)
+        The cotangent of the parameters is added to it.
+
+    Returns
+    -------
+    float
+        The mean squared error, in the mode `SQUARES`.
     """
     d, width = x.shape
     block, n_params, theta = int(p[BLOCK]), int(p[N_PARAMS]), p[THETA]

@@ -118,6 +118,7 @@ def separable_pull_tangents(t, given, out, p):
 
 @functools.cache
 def _halves(dtype):
+    """Addresses of `velocity` and `force`."""
     return address(velocity, dtype), address(force, dtype)
 
 

@@ -87,7 +87,7 @@ class Layout:
         return f"w[{row * self.stride} + {lane}]"
 
     def vector(self, name, index=0):
-        """Sources of the n elements of a vector of rows: "y", "f", or a name of `extra`, of whose vectors it is the one of this index."""
+        """Sources of the n elements of a vector of rows: "y", "f", or, with its index, one of a name in `extra`."""
         first = {"y": self.y, "f": self.f}.get(name, self.first.get(name, 0)) + index * self.n
         return [self.at(first + i) for i in range(self.n)]
 

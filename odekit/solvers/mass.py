@@ -149,9 +149,11 @@ class MassMatrix:
         return None, f
 
     def _solve(self, differential, algebraic):
+        """dy/dt, or a correction of y, (n,), from right-hand sides: differential equations (r,), algebraic ones (n - r,)."""
         return np.linalg.solve(self._system, np.concatenate((differential, algebraic)) / self._rows) / self._columns
 
     def _slope(self, f):
+        """dy/dt (n,) where the field is f (n,)."""
         return self._solve(self._differential @ f, -self._algebraic_rate)
 
     def _correct(self, run, f):
@@ -222,11 +224,13 @@ class MassMatrix:
         return None, float(min(100.0 * h0, h1, span))
 
     def _keep(self, run, slope):
+        """Put dy/dt (n,) where the kernels look for it, behind the matrix."""
         place = int(run.iw[S.O_MASS]) + slope.size**2
         run.w[place : place + slope.size] = slope
 
 
 def _largest(matrix, axis):
+    """The largest size along an axis of a matrix; 1 where all is zero."""
     sizes = np.abs(matrix).max(axis=axis)
     return np.where(sizes > 0.0, sizes, 1.0)
 
@@ -237,18 +241,19 @@ def _probe(d0, d1):
 
 
 def _norm(run, v):
-    """Root mean square of v in units of the tolerances; a tolerance of zero counts in no norm."""
+    """Root mean square of v (n,) in units of the tolerances; a tolerance of zero counts in no norm."""
     weight = run.vectors[S.ATOL] + run.vectors[S.RTOL] * np.abs(run.vectors[S.Y])
     return float(np.sqrt(np.mean(np.divide(v, weight, out=np.zeros_like(v), where=weight > 0.0) ** 2)))
 
 
 def _pointer(array):
+    """Pointer to a contiguous array of float64 or int64."""
     kind = ctypes.c_double if array.dtype == np.float64 else ctypes.c_int64
     return array.ctypes.data_as(ctypes.POINTER(kind))
 
 
 def _field(run, t, y):
-    """The field, or None where it raised, which is noted."""
+    """The field at y (n,), or None where it raised, which is noted."""
     y, f = np.array(y), np.empty(len(y))
     run.iw[S.NFEV] += 1
     if _jit.SCALAR_CTYPE(int(run.fn[S.F]))(t, _pointer(y), _pointer(f), _pointer(run.p)) != 0:

@@ -74,7 +74,7 @@ class LyapunovExponents:
 
 
 def _tangent(t, y_, out_, p_):
-    """Scalar kernel of the system and its tangent vectors: y is (1 + count, n), the state first."""
+    """Scalar kernel of the system and its tangent vectors: y_ and out_ are [1 + count, n] row by row, the state first."""
     head = _jit.view1(p_, 0, _HEADER)
     n, count, n_params = int(head[_N]), int(head[_COUNT]), int(head[_N_PARAMS])
     size = n_params + SCRATCH_VECTORS * n
@@ -95,6 +95,7 @@ def _tangent(t, y_, out_, p_):
 
 
 def _tangent_kernels(fun, t0, y0, args, jac, count):
+    """The system as a field with its Jacobian, and the kernels of the state with `count` tangent vectors behind it."""
     field, found = field_with_jacobian(fun, t0, y0, args, jac)
     n = y0.size
     p = np.zeros(_HEADER + field.parameters.size + SCRATCH_VECTORS * n + n * n)
@@ -213,13 +214,14 @@ def _average(run, field, t0, t1, n, k):
 
 
 def _advance_to(run, reason, end):
-    """Integrate to a time; a driver reason."""
+    """Integrate to a time; a driver reason, which is `reason` if that is one already."""
     run.w[S.T_END] = end
     run.iw[S.N_LOG] = 0
     return run.loop() if reason is None else reason
 
 
 def _raise(run, field, reason):
+    """Raise what has ended the integration: the user's exception, or a `RuntimeError` with a sentence."""
     retcode = outcome.retcode(run.iw, reason)
     if retcode == Retcode.RHS_RAISED:
         n = field.y0.size
@@ -233,6 +235,7 @@ def _raise(run, field, reason):
 
 
 def _result(times, growths, t0, run, n):
+    """The exponents from times (m,) and the logarithms of the growth up to each since the one before, growths (m, k)."""
     elapsed = times - t0
     history = np.cumsum(growths, axis=0) / elapsed[:, None]
     # ten stretches of about the same length

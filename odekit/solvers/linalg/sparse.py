@@ -145,12 +145,15 @@ class Sparse(Structure):
         return state.ACCEPTED
 
     def _factor_python(self, _fn, iw, w, _p, _b, matrix):
+        """`factorise` as a kernel of the linear systems, see `odekit.solvers.linalg.kernel_address`."""
         return self._guarded(self.factorise, iw, w, int(matrix))
 
     def _solve_python(self, _fn, iw, w, _p, b, matrix):
+        """`solve` likewise."""
         return self._guarded(self.solve, iw, w, int(matrix), b)
 
     def _guarded(self, function, iw, w, *rest):
+        """Call back into Python; an exception is kept in ``raised`` and becomes a step code."""
         code = _callback.guarded(self.raised, function, iw, w, *rest)
         return state.RHS_RAISED if code is _callback.RAISED else code
 
@@ -183,6 +186,7 @@ class _Arrays:
         self.key, self.arrays = None, None
 
     def state(self, iw, w):
+        """The arrays ``iw`` (int64) and ``w`` (float64) behind two addresses."""
         if self.key != (iw, w):
             header = np.ctypeslib.as_array(ctypes.cast(iw, ctypes.POINTER(ctypes.c_int64)), (state.IW_HEADER,))
             sizes = int(header[state.IW_LENGTH]), int(header[state.W_SIZE])
@@ -193,6 +197,7 @@ class _Arrays:
 
     @staticmethod
     def vector(address, n, is_complex):
+        """The vector (n,) behind an address."""
         numbers = np.frombuffer((ctypes.c_double * (2 * n if is_complex else n)).from_address(address))
         return numbers.view(np.complex128) if is_complex else numbers
 
