@@ -25,15 +25,12 @@ from numba import cfunc, njit, typeof, types
 from numba.core import caching, config
 from numba.misc.appdirs import AppDirs
 
-from ._address import (
+from ._address import SCALAR_CTYPE, call_kernel, call_matrix, call_scalar, call_solve, call_step, functions
+from ._kernel_cache import cached_cfunc, cached_njit
+from ._parts import part
+from ._stamp import GENERATED, GENERATED_NETWORK, PACKAGE, of_networks, package_stamp
+from ._views import (
     JIT_DISABLED,
-    SCALAR_CTYPE,
-    call_kernel,
-    call_matrix,
-    call_scalar,
-    call_solve,
-    call_step,
-    functions,
     memory_float,
     memory_int,
     single,
@@ -47,9 +44,6 @@ from ._address import (
     view2c,
     view3,
 )
-from ._kernel_cache import cached_cfunc, cached_njit
-from ._parts import part
-from ._stamp import GENERATED, GENERATED_NETWORK, PACKAGE, of_networks, package_stamp
 
 __all__ = [
     "JIT_DISABLED", "SCALAR_CTYPE", "call_kernel", "call_matrix", "call_scalar", "call_solve", "call_step", "functions",

@@ -18,7 +18,6 @@ from numba.core.ir_utils import find_callname, guard
 from numba.extending import intrinsic
 
 from . import _jit, vmath
-from ._address import build_view, float64_array
 from ._capture import renamed
 from ._fingerprint import fingerprint
 from ._parts import PartCompiler
@@ -26,6 +25,7 @@ from ._passes import ReplaceCalls, compiler
 from ._returns import ReturnTuples
 from ._stamp import PACKAGE, hash_of
 from ._templates import Filling, keep
+from ._views import build_view, float64_array
 from ._wrapper_source import Unsupported, parameters_size
 from .solvers.lane_parameters import MOST
 

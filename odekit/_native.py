@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from . import _address, _jit, _wrap
+from . import _address, _jit, _views, _wrap
 from ._wrapper_source import OK
 
 
@@ -17,7 +17,7 @@ def _call_void(typingctx, address, t, y, dy, p):
     signature = types.void(types.int64, types.float64, y, dy, p)
 
     def codegen(context, builder, signature, args):
-        kinds = [_address.DOUBLE] + [_address.DOUBLE.as_pointer()] * 3
+        kinds = [_views.DOUBLE] + [_views.DOUBLE.as_pointer()] * 3
         _address.call_at(builder, args[0], ir.VoidType(), kinds, args[1:])
         return context.get_dummy_value()
 

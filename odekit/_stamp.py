@@ -34,7 +34,7 @@ def package_stamp(networks=False):
     -------
     str
     """
-    names = ("_jit", "_address", "_kernel_cache", "_parts", "_stamp", "_templates", "_solver_type", "compiled")
+    names = "_jit _address _views _kernel_cache _parts _stamp _templates _solver_type compiled".split()
     sources = [*(PACKAGE / f"{name}.py" for name in names), *PACKAGE.glob("solvers/**/*.py")]
     if networks:
         sources += [path for folder in NETWORK_FOLDERS for path in PACKAGE.glob(f"{folder}/*.py")]

@@ -13,7 +13,7 @@ import functools
 import numpy as np
 from numba import types
 
-from ... import _address, _jit
+from ... import _jit, _views
 
 #: From this dimension on LAPACK is used. Measured on one core, microseconds, own against LAPACK: real n=16 0.8/1.1,
 #: n=32 4.2/4.2, n=64 20/16, n=128 155/76; complex n=16 1.5/2.0, n=24 4.0/4.5, n=32 9.2/7.7, n=64 71/35.
@@ -26,7 +26,7 @@ if _jit.JIT_DISABLED:
         return iw[offset:].view(np.int32)[:n]
 
 else:
-    pivots_view = _address.view_intrinsic(types.int32, 1)
+    pivots_view = _views.view_intrinsic(types.int32, 1)
 
 
 @_jit.core
