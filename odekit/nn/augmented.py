@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ..adjoint.result import seeds_of
 from . import checks
 from .neural_ode import NeuralODE
 
@@ -93,11 +94,8 @@ class AugmentedODE(NeuralODE):
         """A cotangent of the data as one of all components."""
 
         def seeds(ys):
-            value = cotangent
-            if callable(cotangent):
-                value = cotangent(np.ascontiguousarray(ys[..., : self.dim]))
             padded = np.zeros_like(ys)
-            padded[..., : self.dim] = value
+            padded[..., : self.dim] = seeds_of(cotangent, np.ascontiguousarray(ys[..., : self.dim]))
             return padded
 
         return seeds

@@ -5,6 +5,7 @@ import numpy as np
 from ..adjoint import DiscreteAdjoint, choose
 from ..adjoint.coupled import trajectories
 from ..adjoint.lane_sweeps import COLUMNS, LaneSweeps
+from ..adjoint.result import seeds_of
 from ..adjoint.scheme import scheme
 from ..adjoint.sweeps import MAX_STEPS, Sweeps
 from ..solvers.methods import METHODS
@@ -299,14 +300,49 @@ class NeuralODE:
             loss, residual = _mean_square(ys, target)
             return residual
 
-        terms = self._terms
-        t = terms.times(t)
-        if not terms.by_kind:
-            g = self.gradient(y0, t, cotangent)
-        else:
-            g, extra = self._regularised(np.atleast_2d(y0), t, cotangent)
-            loss += extra
-        return loss, g.params, g.y0
+        g, extra = self.regularised_gradient(y0, t, cotangent)
+        return loss + extra, g.params, g.y0
+
+    def regularised_gradient(self, y0, t, cotangent):
+        """Like `gradient`, of the sum of a loss and the terms of the regularisers: for losses that are no mean squared error.
+
+        `draw` makes new random numbers for the terms; call it before each step of a training.
+
+        Parameters
+        ----------
+        y0 : array_like, (d,) or (B, d)
+        t : array_like, (T,)
+        cotangent : ndarray, (T, B, d), or callable
+            Derivative of the loss alone with respect to the trajectories; a callable gets them and returns it.
+
+        Returns
+        -------
+        gradient : odekit.adjoint.Gradient
+            Of the sum; with a `RandomEnd`, its last states are those at the time that was drawn.
+        penalty : float
+            Sum of the terms, weights included.
+
+        Raises
+        ------
+        ValueError
+            For a cotangent of another shape.
+        SolveError
+            If the integration stops before ``t[-1]``.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field = odekit.nn.MLP([2, 16, 2], rng=0)
+        >>> model = odekit.nn.NeuralODE(field, regularisers=[odekit.nn.KineticEnergy(0.1)])
+        >>> y0 = np.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> g, penalty = model.regularised_gradient(y0, [0.0, 1.0], np.sign)  # of the sum of |y|
+        >>> g.y.shape, g.params.shape == field.params.shape, penalty > 0.0
+        ((2, 2, 2), True, True)
+        """
+        t = self._terms.times(t)
+        if not self._terms.by_kind:
+            return self.gradient(y0, t, cotangent), 0.0
+        return self._regularised(y0, t, cotangent)
 
     def _padded(self, y0):
         """Initial states of the field as a batch, and whether they were one."""
@@ -342,6 +378,7 @@ class NeuralODE:
 
     def _regularised(self, y0, t, cotangent):
         """Gradient with the terms of the regularisers, and their sum."""
+        y0, _ = checks.batch("y0", y0, self.field.dim)
         terms, (width, d), extra = self._terms, y0.shape, 0.0
         penalties = None if terms.penalties is None else terms.penalties / width
         if not terms.energies:
@@ -352,7 +389,7 @@ class NeuralODE:
             def seeds(ys):
                 nonlocal extra
                 value = np.zeros_like(ys)
-                value[..., :d] = cotangent(np.ascontiguousarray(ys[..., :d]))
+                value[..., :d] = seeds_of(cotangent, np.ascontiguousarray(ys[..., :d]))
                 for place, term in enumerate((terms.kinetic, terms.jacobian), traced.energies):
                     if term is not None:
                         extra += term.weight * float(ys[-1, :, place].mean())
@@ -361,7 +398,7 @@ class NeuralODE:
 
             state = terms.start(traced, checks.finite_array("y0", y0))
             g = self._gradient(traced, state, t, seeds, penalties=penalties, share=traced.counted / traced.dim)
-            g.y0 = np.ascontiguousarray(g.y0[:, :d])
+            g.y, g.y0 = np.ascontiguousarray(g.y[..., :d]), np.ascontiguousarray(g.y0[:, :d])
         if penalties is not None:
             extra += float(penalties @ g.penalties)
         return g, extra

@@ -191,6 +191,28 @@ def test_further_components_are_regularised_too(terms):
     np.testing.assert_allclose(grad - slope, 1.5 * (wide_grad - slope), rtol=1e-10, atol=1e-14)
 
 
+def test_losses_of_ones_own_are_regularised():
+    model = NeuralODE(MLP([2, 5, 2], rng=0), "rk4", first_step=0.25, regularisers=[KineticEnergy(0.5)])
+    y0 = Y0[:, :2]
+    g, penalty = model.regularised_gradient(y0, T, np.sign)  # of the sum of |y|
+    alone, slope = model.loss_and_grad(y0, T, model.solve(y0, T))  # data that are what the model gives
+    assert penalty == pytest.approx(alone, rel=1e-12)
+    np.testing.assert_allclose(g.params, model.gradient(y0, T, np.sign).params + slope, rtol=1e-10, atol=1e-14)
+    given = model.regularised_gradient(y0, T, np.sign(g.y))[0]
+    assert np.array_equal(given.params, g.params)
+    with pytest.raises(ValueError, match="cotangent must have shape"):
+        model.regularised_gradient(y0, T, g.y[1:])
+    with pytest.raises(ValueError, match="y0 must have"):
+        model.regularised_gradient(Y0[:, :1], T, np.sign)
+    bare = NeuralODE(model.field, "rk4", first_step=0.25)
+    assert bare.regularised_gradient(y0, T, np.sign)[1] == 0.0
+    wide = AugmentedODE(model.field, 1, "rk4", first_step=0.25, regularisers=model.regularisers)
+    g, _ = wide.regularised_gradient(y0[:, :1], T, np.sign)
+    assert g.y.shape == (3, 5, 1) and g.y0.shape == (5, 1)
+    with pytest.raises(ValueError, match=r"cotangent must have shape \(3, 5, 1\), but its shape is \(1,\)"):
+        wide.regularised_gradient(y0[:, :1], T, np.ones(1))
+
+
 def test_a_file_holds_them(tmp_path):
     terms = [
         KineticEnergy(0.5),
