@@ -19,13 +19,12 @@ import numpy as np
 
 from .. import _jit
 from . import blocks as B
-from .revolve import advance
+from .revolve import HELD, nearest
 from .tape import FIRST_SLOT, N_PARAMS
 
 view1, view2 = _jit.view1, _jit.view2
 
-# counts of a backward sweep, per group
-REPEATED, HELD = 0, 1  # steps made again by checkpointing, and states held for it at the same time, at most
+# counts of a backward sweep, per group, see `odekit.adjoint.revolve`
 N_COUNTS = 2
 
 
@@ -264,64 +263,6 @@ def _pull_end(
         B.add(1.0, bar, lam)
 
 
-@_jit.core
-def _nearest(
-    record, p, lanes, end, method, steps, rows, size, held, places, top, counts
-):  # fmt: skip
-    """Go from the last stored state towards step ``end - 1``, which is to be pulled back.
-
-    Parameters
-    ----------
-    record : int
-        Address.
-    p : ndarray
-    lanes, end : int
-    method : tuple
-        `Scheme.arrays`.
-    steps : ndarray, (N + 1,)
-    rows : ndarray, ((2 * stages + ROWS) * size,)
-        Workspace of the block; its row Y receives the state.
-    size : int
-        ``d * lanes``.
-    held : ndarray, (checkpoints * size,)
-        The stored states, each [d, lanes].
-    places : ndarray of int, (checkpoints,)
-        Their steps.
-    top : int
-        Number of the last of them.
-    counts : ndarray of int, (N_COUNTS,)
-
-    Returns
-    -------
-    n : int
-        The step at whose start the workspace now is.
-    top : int
-        Number of the last stored state.
-    """
-    c, a, b, last = method[0], method[1], method[2], method[5]
-    stages, n = c.size, places[top]
-    y, y_new = view1(rows, (2 * stages + B.Y) * size, size), view1(rows, (2 * stages + B.Y_NEW) * size, size)
-    z, slopes = view1(rows, (2 * stages + B.Z) * size, size), view2(rows, 0, stages, size)
-    B.copy(view1(held, top * size, size), y)
-    while n < end - 1:
-        free = places.size - top
-        ahead = advance(end - n, free)
-        B.copy(y, z)
-        B.evaluate(record, p, lanes, 0, steps[n], z, view1(rows, 0, size))
-        for m in range(n, n + ahead):
-            B.take_step(record, p, lanes, m, 0, steps[m], steps[m + 1], c, a, b, last, y, y_new, z, slopes)
-            B.copy(y_new, y)
-            B.copy(view1(rows, last * size, size), view1(rows, 0, size))
-        counts[REPEATED] += ahead
-        n += ahead
-        if free > 1:  # with no place left, the next step starts again from the last stored state
-            top += 1
-            B.copy(y, view1(held, top * size, size))
-            places[top] = n
-            counts[HELD] = max(counts[HELD], top + 1)
-    return n, top
-
-
 @_jit.kernel
 def pull_back(
     worker, workers, groups, record, pull, p_all, work, slots, method, steps, states, node, first, t, seeds, stored, lam, bars, times,
@@ -389,7 +330,7 @@ def pull_back(
             while end > 0:
                 n = end - 1
                 if places is not None:
-                    n, top = _nearest(
+                    n, top = nearest(
                         record, p, lanes, end, method, steps, rows, size, held[group], places[group], top, counts[group]
                     )  # fmt: skip
                 elif n >= stored or times is not None:

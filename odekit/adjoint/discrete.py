@@ -5,9 +5,9 @@ import weakref
 
 import numpy as np
 
-from .backward import HELD, REPEATED
 from .lane_sweeps import COLUMNS, LaneSweeps
 from .result import Gradient, seeds_of
+from .revolve import HELD, REPEATED
 from .scheme import scheme
 from .sweeps import Sweeps
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..solution import Retcode, describe
 from ..solvers import driver as D
 from ..solvers import state as S
-from . import barrier, lanes, lanes_back
+from . import barrier, lane_start, lanes, lanes_back
 from .lane_blocks import LANE_COUNT, work_size
 from .sweeps import MAX_STEPS, SolveError, attempts_per_call, reason_code, sentence, worker_count
 from .tape import N_PARAMS, SIZE, TIMES, parameters_in, prefix_of
@@ -159,7 +159,7 @@ class LaneSweeps:
 
         def work(group):
             group.load(field, logged)
-            lanes.begin(
+            lane_start.begin(
                 value, group.p, method, group.first, group.last, group.lanes, t[0], t[-1], step, rtol, atol, y0, self.f0, self.h0,
                 self.counts, group.work,
             )  # fmt: skip

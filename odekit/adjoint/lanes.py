@@ -24,11 +24,10 @@ lanes; arrays are in C order, of float64 where nothing is said:
 import math
 
 from .. import _jit
-from ..solvers import control as C
 from ..solvers import driver as D
 from ..solvers import state as S
-from . import blocks as B
 from .judge import judge
+from .lane_attempts import attempt, blame, inside, serve
 from .lane_blocks import (
     END,
     FINITE,
@@ -36,13 +35,8 @@ from .lane_blocks import (
     SQUARE_LOW,
     START,
     Y_NEW,
-    U,
     Y,
-    Z,
-    alone,
     column,
-    combine,
-    evaluate,
     lane_row,
     padded,
     stage,
@@ -57,89 +51,6 @@ CONTROL_SIZE = 4
 # what becomes of a trajectory: columns of counts
 REASON, NFEV, NACCEPT, NREJECT, LAST_CODE = range(5)
 N_COUNTS = 5
-
-
-# the start ---------------------------------------------------------------------------------------------------------------
-
-
-@_jit.kernel
-def begin(value, p, method, first, last, most, t0, t_end, first_step, rtol, atol, y0, f0, h0, counts, work):
-    """Slopes at the start and first steps of trajectories `first` to ``last - 1``, as `control.initial_step` chooses them.
-
-    Parameters
-    ----------
-    value : int
-        Address of the kernel.
-    p : ndarray
-        Its vector.
-    method : tuple
-        `Scheme.arrays`.
-    first, last, most : int
-        At most so many lanes in a call.
-    t0, t_end, first_step : float
-        A `first_step` of 0 is chosen here.
-    rtol, atol : float
-    y0, f0 : ndarray, (B, d)
-        Starts; receives the slopes there.
-    h0 : ndarray, (B,)
-        Receives the sizes of the first steps.
-    counts : ndarray of int, (B, N_COUNTS)
-        Receives the evaluations, and a reason where there is nothing to integrate.
-    work : ndarray
-        See `odekit.adjoint.lane_blocks`.
-    """
-    stages, exponent, d = method[0].size, method[6], y0.shape[1]
-    span, direction = abs(t_end - t0), 1.0 if t_end >= t0 else -1.0
-    for k in range(first, last, most):
-        active = min(most, last - k)
-        lanes = padded(active, most)
-        y, z = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Z)
-        f, probe = vector(work, stages, d, lanes, U), vector(work, stages, d, lanes, Y_NEW)
-        start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
-        guess, d1 = lane_row(work, stages, d, lanes, SQUARE), lane_row(work, stages, d, lanes, FINITE)
-        for j in range(lanes):
-            column(y0, k + (j if j < active else 0), d, lanes, j, y)
-            start[j] = end[j] = t0
-        B.copy(y, z)
-        failed = evaluate(value, p, lanes, 0, 0.0, start, end, z, f) != 0
-        for j in range(lanes):
-            square, square_slope, finite = 0.0, 0.0, 0.0
-            for i in range(j, d * lanes, lanes):
-                weight = 1.0 / (atol + rtol * abs(y[i]))
-                square += (y[i] * weight) * (y[i] * weight)
-                square_slope += (f[i] * weight) * (f[i] * weight)
-                finite += 0.0 * f[i]
-            d1[j] = math.sqrt(square_slope / d)
-            guess[j] = min(C.first_guess(math.sqrt(square / d), d1[j]), span)
-            end[j] = t0 + direction * guess[j]
-            for i in range(j, d * lanes, lanes):
-                z[i] = y[i] + direction * guess[j] * f[i]
-            if j < active:
-                m = k + j
-                counts[m, REASON], counts[m, NFEV] = D.CONTINUE, 1
-                if failed and alone(value, p, d, lanes, j, t0, y, f):
-                    counts[m, REASON] = D.FIELD_RAISED
-                elif finite != 0.0:  # NaN
-                    counts[m, REASON] = D.START_NOT_FINITE
-                for i in range(d):
-                    f0[m, i] = f[i * lanes + j]
-                h0[m] = first_step
-        if first_step != 0.0:
-            continue
-        failed = evaluate(value, p, lanes, 0, 1.0, start, end, z, probe) != 0
-        for j in range(active):
-            m, square = k + j, 0.0
-            counts[m, NFEV] += 1
-            if failed and alone(value, p, d, lanes, j, end[j], z, probe):
-                counts[m, REASON] = D.FIELD_RAISED
-            for i in range(j, d * lanes, lanes):
-                e = (probe[i] - f[i]) / (atol + rtol * abs(y[i]))
-                square += e * e
-            h = min(C.first_size(guess[j], d1[j], math.sqrt(square / d) / guess[j], exponent), span)
-            h0[m] = h if h < math.inf else C.TINY_STEP * span
-
-
-# the lanes ---------------------------------------------------------------------------------------------------------------
 
 
 @_jit.core
@@ -224,118 +135,6 @@ def _move(memory, lane, gap):
         y_lanes[gap, i], f_lanes[gap, i] = y_lanes[lane, i], f_lanes[lane, i]
 
 
-@_jit.core
-def _attempt(value, p, method, lanes, active, work, d, rtol, atol):
-    """All stages of an attempt in every lane, and the errors.
-
-    The states and first slopes of the lanes stand in `work`, which receives the other slopes, the new states, and in its rows
-    SQUARE, SQUARE_LOW and FINITE the sums of the squared weighted errors and of zeros, for each lane.
-
-    Returns
-    -------
-    int
-        -1, or the stage where the kernel failed.
-    """
-    c, _a, _b, error, _dense, last, _exponent, two_estimates = method
-    stages = c.size
-    for i in range(1, last + 1):
-        if stage(value, p, method, i, lanes, 0, work, d) != 0:
-            return i
-    y, y_new = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Y_NEW)
-    u, slopes = vector(work, stages, d, lanes, U), view2(work, 0, stages, d * lanes)
-    start, end = lane_row(work, stages, d, lanes, START), lane_row(work, stages, d, lanes, END)
-    finite = lane_row(work, stages, d, lanes, FINITE)
-    combine(y, start, end, method[2], last, slopes, y_new)
-    for k in range(2 if two_estimates else 1):
-        square = lane_row(work, stages, d, lanes, SQUARE + k)
-        for i in range(u.size):
-            u[i] = 0.0
-        for j in range(last + 1):
-            if error[k, j] != 0.0:
-                B.add(error[k, j], slopes[j], u)
-        for j in range(lanes):
-            square[j] = finite[j] = 0.0
-        for i in range(0, u.size, lanes):
-            for j in range(lanes):
-                e = (end[j] - start[j]) * u[i + j] / (atol + rtol * max(abs(y[i + j]), abs(y_new[i + j])))
-                square[j] += e * e
-                finite[j] += 0.0 * y_new[i + j] + 0.0 * slopes[last, i + j]
-    return -1
-
-
-@_jit.core
-def _blame(value, p, iw, active, lanes, d, c, start, end, work, stages, failed):
-    """Mark the lanes for which the kernel fails at stage `failed`; all of them, if it fails for none by itself.
-
-    Parameters
-    ----------
-    iw : ndarray of int, (L, `S.IW_HEADER`)
-        Receives the marks, in LAST_CODE.
-    active, lanes, d : int
-        Lanes with a trajectory, lanes of the call, components.
-    c : float
-        Of the stage.
-    start, end : ndarray, (lanes,)
-        Of the steps.
-    work : ndarray
-        With the arguments of the stage.
-    stages, failed : int
-    """
-    z, slope, found = vector(work, stages, d, lanes, Z), view1(work, failed * d * lanes, d * lanes), False
-    for lane in range(active):
-        if alone(value, p, d, lanes, lane, B.stage_time(start[lane], end[lane], c), z, slope):
-            iw[lane, S.LAST_CODE], found = S.RHS_RAISED, True
-    for lane in range(0 if found else active):
-        iw[lane, S.LAST_CODE] = S.RHS_RAISED
-
-
-@_jit.core
-def _inside(w, iw, t):
-    """Whether the next output time, of t (T,), lies inside the step of a lane, whose scalars are `w` and `iw`."""
-    k = iw[S.N_EVAL]
-    return k < t.size and (w[S.T_NEW] - t[k]) * w[S.DIRECTION] > 0.0
-
-
-@_jit.core
-def _serve(w, iw, m, method, lanes, lane, work, d, t, outputs, rates):
-    """States at the output times in an accepted step of a lane, and their derivatives in time if they are wanted.
-
-    Parameters
-    ----------
-    w, iw : ndarray
-        Scalars of the lane.
-    m, lanes, lane, d : int
-        Trajectory, lanes of the call, number of the lane, components.
-    method : tuple
-        `Scheme.arrays`.
-    work : ndarray
-        With the states and slopes of the step, see `odekit.adjoint.lane_blocks`.
-    t : ndarray, (T,)
-    outputs, rates : ndarray, (T, B, d), and (T, B, d) or (0, B, d)
-        Receive.
-    """
-    dense, last = method[4], method[5]
-    stages = method[0].size
-    y, y_new = vector(work, stages, d, lanes, Y), vector(work, stages, d, lanes, Y_NEW)
-    slopes = view2(work, 0, stages, d * lanes)
-    start, end, k = w[S.T], w[S.T_NEW], iw[S.N_EVAL]
-    while k < t.size and (end - t[k]) * w[S.DIRECTION] >= 0.0:
-        at_end, theta, wanted = t[k] == end, (t[k] - start) / (end - start), rates.shape[0] > 0
-        for i in range(d):
-            outputs[k, m, i] = y_new[i * lanes + lane] if at_end else y[i * lanes + lane]
-            if wanted:
-                rates[k, m, i] = slopes[last, i * lanes + lane] if at_end else 0.0
-        for s in range(0 if at_end else stages):
-            weight = (end - start) * B.weight(dense[s], theta)
-            rate = B.weight_rate(dense[s], theta) if wanted else 0.0
-            for i in range(d):
-                outputs[k, m, i] += weight * slopes[s, i * lanes + lane]
-                if wanted:
-                    rates[k, m, i] += rate * slopes[s, i * lanes + lane]
-        k += 1
-    iw[S.N_EVAL] = k
-
-
 @_jit.kernel
 def advance(
     value, p, method, memory, log, rtol, atol, y0, f0, h0, t, max_steps, first_step, outputs, rates, counts, ends, heads, attempts,
@@ -407,9 +206,9 @@ def advance(
             start[j], end[j] = w[k, S.T], w[k, S.T_NEW]
             column(y_lanes, k, d, lanes, j, y)
             column(f_lanes, k, d, lanes, j, f)
-        failed = _attempt(value, p, method, lanes, active, work, d, rtol, atol)
+        failed = attempt(value, p, method, lanes, active, work, d, rtol, atol)
         if failed >= 0:
-            _blame(value, p, iw, active, lanes, d, method[0][failed], start, end, work, stages, failed)
+            blame(value, p, iw, active, lanes, d, method[0][failed], start, end, work, stages, failed)
             continue
         wanted = False
         for lane in range(active):
@@ -417,7 +216,7 @@ def advance(
             squares = lane_row(work, stages, d, lanes, SQUARE), lane_row(work, stages, d, lanes, SQUARE_LOW)
             finite = lane_row(work, stages, d, lanes, FINITE)
             if judge(w[lane], iw[lane], squares[0][lane], squares[1][lane], finite[lane], d, exponent, two_estimates):
-                wanted = wanted or _inside(w[lane], iw[lane], t)
+                wanted = wanted or inside(w[lane], iw[lane], t)
         if wanted:
             for i in range(last + 1, stages):
                 stage(value, p, method, i, lanes, 0, work, d)
@@ -427,9 +226,9 @@ def advance(
                 iw[lane, S.REJECTED] = 1
                 iw[lane, S.NREJECT] += 1
                 continue
-            if _inside(w[lane], iw[lane], t):
+            if inside(w[lane], iw[lane], t):
                 iw[lane, S.NFEV] += stages - 1 - last
-            _serve(w[lane], iw[lane], member[lane], method, lanes, lane, work, d, t, outputs, rates)
+            serve(w[lane], iw[lane], member[lane], method, lanes, lane, work, d, t, outputs, rates)
             for i in range(d):
                 y_lanes[lane, i], f_lanes[lane, i] = y_new[i * lanes + lane], slopes[last, i * lanes + lane]
             w[lane, S.T], w[lane, S.H_OLD] = w[lane, S.T_NEW], w[lane, S.H]
