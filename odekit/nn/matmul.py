@@ -12,6 +12,7 @@ from numba.extending import intrinsic
 from .. import _jit
 from .._address import data_pointer
 from . import products
+from .vector_code import LONG, lanes_of
 
 DEPTH = 256  # of the inner index at a time: so many rows of a panel of B stay in a first-level cache
 
@@ -37,7 +38,7 @@ def _multiply(typingctx, m, n, k, a, a_start, a_row, a_column, b, b_start, c, ad
         else:
             bias, bias_row = data_pointer(context, builder, kinds[11], bias), 1
         function = products.multiply(builder.module, element, total)
-        bias_row = ir.Constant(products.LONG, bias_row)
+        bias_row = ir.Constant(LONG, bias_row)
         builder.call(function, [m, n, k, a, a_row, a_column, b, n, c, n, add, bias, bias_row])
         return context.get_dummy_value()
 
@@ -55,7 +56,7 @@ def _transpose(typingctx, m, n, a, b):
         a, b = (data_pointer(context, builder, kind, x) for kind, x in zip(kinds, matrices, strict=True))
         element = context.get_value_type(kinds[0].dtype)
         builder.call(products.transpose(builder.module, element), [m, n, a, b])
-        return ir.Constant(products.LONG, products.lanes_of(element))
+        return ir.Constant(LONG, lanes_of(element))
 
     return signature, codegen
 
