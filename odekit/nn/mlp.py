@@ -7,10 +7,11 @@ from . import activations, checks, header, third_derivatives
 from . import field_kernels as kernels
 from .initialise import INITIALISATIONS
 from .model import storable
+from .own_parameters import OwnParameters
 
 
 @storable
-class MLP:
+class MLP(OwnParameters):
     """Fully connected network, ``a_k = phi(W_k a_{k-1} + b_k)``, with a linear last layer.
 
     Parameters
@@ -78,15 +79,6 @@ class MLP:
         for name, weight in self.weights().items():
             if name.startswith("W"):
                 weight[...] = INITIALISATIONS[init](rng, *weight.shape)
-
-    @property
-    def params(self):
-        """Flat parameter vector."""
-        return self._params
-
-    @params.setter
-    def params(self, value):
-        self._params[...] = checks.shaped("params", value, self._params.shape)
 
     def weights(self):
         """Views into `params` by name: W1 (n_1, n_0), b1 (n_1,), W2, ...
