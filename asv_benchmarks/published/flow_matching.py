@@ -7,38 +7,34 @@ the other. A step costs one evaluation instead of those of a solve; the likeliho
 
 import numpy as np
 
+from odekit import nn
+
 
 class Straight:
-    """The field of a flow, fitted to straight lines from new samples, at `times` times with `lanes` lines each.
+    """The field of a flow, fitted to straight lines from new samples, at a point of each line.
 
-    The times are squares of even ones: near the data, where edges are sharp, they are denser.
+    The times of the points are squares of even ones: near the data, where edges are sharp, they are denser.
     """
 
-    def __init__(self, flow, sampler, times=8, lanes=64):
-        self.field, self.t1, self.sampler, self.shape = flow.field, flow.t1, sampler, (times, lanes)
+    def __init__(self, flow, sampler, lines=512):
+        self.model, self.t1, self.sampler, self.lines = nn.DerivativeModel(flow.field), flow.t1, sampler, lines
 
-    params = property(lambda self: self.field.params)
+    params = property(lambda self: self.model.params)
 
     def draw(self, rng):
-        """New lines, and times spread evenly."""
-        times, lanes = self.shape
-        self.x = self.sampler(rng, times * lanes).reshape(times, lanes, -1)
-        self.z = rng.standard_normal(self.x.shape)
-        self.s = ((np.arange(times) + rng.random()) / times) ** 2
+        """New lines, and times, each in its own part of the interval."""
+        x = self.sampler(rng, self.lines)
+        z = rng.standard_normal(x.shape)
+        s = ((np.arange(self.lines) + rng.random(self.lines)) / self.lines)[:, None] ** 2
+        self.point, self.velocity, self.t = (1.0 - s) * x + s * z, (z - x) / self.t1, s[:, 0] * self.t1
 
     def loss_and_grad(self):
         """Mean square of the difference of velocities."""
-        grad, loss = np.zeros(self.params.size), 0.0
-        for x, z, s in zip(self.x, self.z, self.s, strict=True):
-            point, t = (1.0 - s) * x + s * z, s * self.t1
-            r = self.field(point, t) - (z - x) / self.t1
-            loss += np.sum(r * r) / self.x.size
-            grad += self.field.vjp(point, 2.0 * r / self.x.size, t)[2]
-        return loss, grad
+        return self.model.loss_and_grad(self.point, self.velocity, self.t)
 
     def samples(self):
         """So many lines in each step."""
-        return self.shape[0] * self.shape[1]
+        return self.lines
 
     def select(self, rows):
         """There are no data to choose from."""
