@@ -17,8 +17,8 @@ from .fused_sweep import (
     accept_source,
     attempt_source,
     control_source,
+    dense_source,
     keep_source,
-    loop_source,
     sweep_source,
     weighted,
 )
@@ -222,7 +222,7 @@ def _stiffness_source(table, layout):
 
 
 def dense(table, layout):
-    """Source of ``dense(w, blocks) -> done``: the coefficients of the dense output in every lane.
+    """Source of ``dense(w, blocks) -> done``: the coefficients of the dense output in the lanes that want it, and those beside them.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def dense(table, layout):
         f"{at(lanes.STATUS)} = select(failed, {lanes.RAISED}.0, status)",
         "done += select(failed, 1, 0)",
     ]
-    return loop_source("def dense(w, blocks):", [], [body], ["done"])
+    return dense_source(layout, body)
 
 
 def _hermite_rows(table, count):

@@ -4,7 +4,7 @@ import ast
 import re
 
 from . import driver, lanes
-from .lanes import BLOCK
+from .lanes import BLOCK, LINE
 
 #: Lanes that the attempt and its control take at a time in systems of up to so many components, whose registers they share. It is
 #: 4 to 10 % faster (Lorenz system, pendulum), and takes a third longer to compile.
@@ -145,6 +145,34 @@ def loop_source(head, hoisted, bodies, counters, abreast=None):
             *("            " + line for line in _side_by_side(body, count, counters)),
         ]
     return "\n".join([*lines, f"    return {', '.join(counters)}"]) + "\n"
+
+
+def dense_source(layout, body):
+    """Source of ``dense(w, blocks) -> done``, which runs the body in the lanes that want the dense output, and in those beside them.
+
+    Neighbouring lines of the cache in which any lane wants it make one loop: where all do, it is as fast as a loop over all lanes.
+    LLVM then loads the constants of the body once for all of these loops, as each of them has a first lane.
+    """
+    wanting = " | ".join(f"bits_of({layout.at(lanes.WANTS, f'k * {LINE} + {lane}')})" for lane in range(LINE))
+    lines = [
+        "def dense(w, blocks):",
+        "    align_stack()",
+        "    done = line = chosen = 0",
+        f"    for k in range(blocks * {BLOCK // LINE}):",
+        f"        chosen |= select({wanting} != 0, 1, 0) << k",
+        "    while chosen != 0:",
+        "        gap = trailing_zeros(chosen)",
+        "        chosen >>= gap",
+        "        run = 1 + trailing_zeros(~(chosen >> 1))",
+        "        chosen >>= run",
+        "        first = line + gap",
+        "        line = first + run",
+        f"        for inner in range(run * {LINE}):",
+        f"            lane = first * {LINE} + inner",
+        *("            " + line for line in body),
+        "    return done",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _suffix(k):

@@ -61,6 +61,12 @@ def float_of(typingctx, bits):
     )
 
 
+@intrinsic
+def trailing_zeros(typingctx, bits):
+    """Place of the lowest bit that is set; 64 if none is."""
+    return types.int64(types.int64), lambda context, builder, signature, args: builder.cttz(args[0], cgutils.false_bit)
+
+
 def _frozen(builder, x):
     """A number whose origin LLVM does not look into (``freeze``, for which llvmlite has no function)."""
     frozen = ir.Instruction(builder.block, x.type, "freeze", [x])

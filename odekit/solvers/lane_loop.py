@@ -12,7 +12,7 @@ from .._templates import linked_address
 from . import fused_events
 from . import lanes as L
 from .event_log import EventLog
-from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, pointer, pointer_to, select
+from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, pointer, pointer_to, select, trailing_zeros
 from .lane_bodies import outlined
 from .lane_parameters import Parameters
 from .lane_sources import begin_source, run_source
@@ -52,7 +52,10 @@ def kernel(name, layout, order, sources, fillings, identity, events_on_dense=Fal
 @functools.lru_cache(maxsize=8)
 def _template(name, sources, places):
     """The template of these sources, of which ``lanes`` is what calls the others."""
-    scope = {f.__name__: f for f in (math, align_stack, bits_of, pointer, pointer_to, select, log2_of, exp2_of)}
+    scope = {
+        f.__name__: f
+        for f in (math, align_stack, bits_of, pointer, pointer_to, select, log2_of, exp2_of, trailing_zeros)
+    }
     scope |= dict(places)
     sources = dict(sources)
     main = sources.pop("lanes")
