@@ -9,7 +9,7 @@ from .concatsquash import ConcatSquash
 from .mlp import require_network
 from .model import trainable
 from .neural_ode import NeuralODE
-from .regularisers import Terms
+from .terms import Terms
 from .trace import NOISES, TraceField, directions
 
 

@@ -5,26 +5,17 @@ import numpy as np
 from ..adjoint import DiscreteAdjoint, choose
 from ..adjoint.coupled import trajectories
 from ..adjoint.lane_sweeps import COLUMNS, LaneSweeps
-from ..adjoint.result import seeds_of
 from ..adjoint.scheme import scheme
 from ..adjoint.sweeps import MAX_STEPS, Sweeps
 from ..solvers.methods import METHODS
 from ..solvers.tables import EXPLICIT
-from . import checks
+from . import checks, squared_error
 from .model import trainable
-from .regularisers import Terms
+from .terms import Terms
 from .trajectories import Trajectories
 from .trajectory_steps import TrajectorySteps, TrajectoryTraining
 
 STEP_CONTROLS = ("shared", "per_sample")
-
-
-def _mean_square(ys, target):
-    """Mean squared error, and its derivative."""
-    residual = ys - target
-    loss = float(np.square(residual).sum()) / residual.size
-    residual *= 2.0 / residual.size
-    return loss, residual
 
 
 @trainable
@@ -273,35 +264,10 @@ class NeuralODE:
         SolveError
             If the integration stops before ``t[-1]``.
         """
-        start, t, wanted = self._checked(y0, t, target)
-        if self._is_compiled():
-            key = len(start), t.size, wanted.shape[2]
-            steps = self._idle.pop(key, None)
-            if steps is None or steps.field is not self.field:
-                steps = self.trajectory_steps(*key)
-            loss, params, y0_bar = steps.evaluate(
-                (self.rtol, self.atol, self.first_step), t, start, wanted, self.params
-            )
-            self._idle.clear()
-            self._idle[key] = steps
-            y0_bar = y0_bar[:, : key[2]]
-        else:
-            loss, params, y0_bar = self._composed(y0, t, wanted)
+        loss, params, y0_bar = squared_error.gradient(self, y0, t, target, self._idle)
         if not with_y0:
             return loss, params
         return loss, params, y0_bar if np.ndim(y0) == 2 else y0_bar[0]
-
-    def _composed(self, y0, t, target):
-        """Loss and gradients from the trajectories of any adjoint, with the regularisers."""
-        loss = 0.0
-
-        def cotangent(ys):
-            nonlocal loss
-            loss, residual = _mean_square(ys, target)
-            return residual
-
-        g, extra = self.regularised_gradient(y0, t, cotangent)
-        return loss + extra, g.params, g.y0
 
     def regularised_gradient(self, y0, t, cotangent):
         """Like `gradient`, of the sum of a loss and the terms of the regularisers: for losses that are no mean squared error.
@@ -348,60 +314,20 @@ class NeuralODE:
         """Initial states of the field as a batch, and whether they were one."""
         return checks.batch("y0", y0, self.field.dim)
 
-    def _checked(self, y0, t, target):
-        """Training data as arrays (B, d), (T,) and (T, B, d)."""
-        target = checks.shaped("target", target, (np.size(t), *np.shape(y0)))
-        return (
-            checks.finite_array("y0", self._padded(y0)[0]),
-            checks.times(t),
-            target if target.ndim == 3 else target[:, None],
-        )
-
-    def _is_compiled(self):
-        """Whether the loss and its gradient are one compiled call: for shared explicit steps, without anything of somebody's own."""
-        own = [next(cls for cls in type(self).__mro__ if name in vars(cls)) for name in ("gradient", "_padded")]
-        adjoint = self._adjoint
-        return (
-            own[0] is own[1] and type(adjoint) is DiscreteAdjoint and adjoint.checkpoints is None and not self._terms.by_kind
-            and self.step_control == "shared"
-        )  # fmt: skip
-
     def trajectory_steps(self, width, size, features):
         """The compiled steps for `width` trajectories at `size` times, whose first `features` components are in the loss."""
         return TrajectorySteps(self.field, self._adjoint.sweeps(self.field, self.method, width), size, features)
 
     def compiled_steps(self, y0, t, target):
         """What `odekit.nn.inner_loop` needs for a training on these data; None if each step has to be made in Python."""
-        if type(self).loss_and_grad is not NeuralODE.loss_and_grad or not self._is_compiled():
+        if type(self).loss_and_grad is not NeuralODE.loss_and_grad or not squared_error.is_compiled(self):
             return None
-        return TrajectoryTraining(self, *self._checked(y0, t, target))
+        return TrajectoryTraining(self, *squared_error.checked(self, y0, t, target))
 
     def _regularised(self, y0, t, cotangent):
         """Gradient with the terms of the regularisers, and their sum."""
         y0, _ = checks.batch("y0", y0, self.field.dim)
-        terms, (width, d), extra = self._terms, y0.shape, 0.0
-        penalties = None if terms.penalties is None else terms.penalties / width
-        if not terms.energies:
-            g = self._gradient(self.field, y0, t, cotangent, penalties=penalties)
-        else:
-            traced = self._traced = getattr(self, "_traced", None) or terms.traced(self.field)
-
-            def seeds(ys):
-                nonlocal extra
-                value = np.zeros_like(ys)
-                value[..., :d] = seeds_of(cotangent, np.ascontiguousarray(ys[..., :d]))
-                for place, term in enumerate((terms.kinetic, terms.jacobian), traced.energies):
-                    if term is not None:
-                        extra += term.weight * float(ys[-1, :, place].mean())
-                        value[-1, :, place] = term.weight / width
-                return value
-
-            state = terms.start(traced, checks.finite_array("y0", y0))
-            g = self._gradient(traced, state, t, seeds, penalties=penalties, share=traced.counted / traced.dim)
-            g.y, g.y0 = np.ascontiguousarray(g.y[..., :d]), np.ascontiguousarray(g.y0[:, :d])
-        if penalties is not None:
-            extra += float(penalties @ g.penalties)
-        return g, extra
+        return self._terms.gradient(self._gradient, self.field, y0, t, cotangent)
 
     def samples(self, y0, t, target):
         """Number of trajectories in training data, for `fit`."""

@@ -3,19 +3,8 @@
 import dataclasses
 import json
 
-import numpy as np
-
-from ..adjoint.rosenbrock import bends
-from ..adjoint.scheme import scheme
-from ..solvers.tables import EXPLICIT
 from . import checks
-from .concatsquash import ConcatSquash
-from .energies import EnergyField
-from .mlp import MLP
-from .trace import NOISES, TraceField, directions, is_residual
-
-#: Networks, whose passes `TraceField` knows.
-NETWORKS = (MLP, ConcatSquash)
+from .trace import NOISES
 
 
 class _Weighted:
@@ -142,95 +131,3 @@ def from_text(text):
             raise ValueError(f"regularisers holds {kind!r}; expected {', '.join(kinds)}")
         terms.append(kinds[kind](**settings))
     return tuple(terms)
-
-
-class Terms:
-    """The terms of a model by their kinds, and what they draw at random.
-
-    Parameters
-    ----------
-    regularisers : sequence
-    field, method, step_control
-        Of the model.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For terms that are unknown, given twice, or do not fit.
-    """
-
-    def __init__(self, regularisers, field, method, step_control):
-        self.by_kind = {}
-        for term in regularisers:
-            if not isinstance(term, KINDS):
-                known = ", ".join(kind.__name__ for kind in KINDS)
-                raise TypeError(f"regularisers must be a list of {known}, but it holds {term!r}")
-            if type(term) in self.by_kind:
-                raise ValueError(f"regularisers holds {type(term).__name__} twice")
-            self.by_kind[type(term)] = term
-        self.kinetic, self.jacobian = self.by_kind.get(KineticEnergy), self.by_kind.get(JacobianEnergy)
-        self.end = self.by_kind.get(RandomEnd)
-        error, stiffness = self.by_kind.get(ErrorPenalty), self.by_kind.get(StiffnessPenalty)
-        self.penalties = None
-        if error or stiffness:
-            self._check_penalties(error, stiffness, method, step_control)
-            self.penalties = np.array([term.weight if term else 0.0 for term in (error, stiffness)])
-        if self.energies and not isinstance(field, NETWORKS) and not bends(field):
-            raise TypeError(
-                f"KineticEnergy and JacobianEnergy need a field with second derivatives, but those of {field!r} are not known"
-            )
-        self.shift, self.seed = 0.0, 0
-
-    @staticmethod
-    def _check_penalties(error, stiffness, method, step_control):
-        if step_control != "per_sample":
-            raise ValueError("ErrorPenalty and StiffnessPenalty need step_control='per_sample'")
-        if method not in EXPLICIT:
-            raise ValueError(f"ErrorPenalty and StiffnessPenalty need an explicit method, but method={method!r}")
-        if error and EXPLICIT[method].b_err is None:
-            raise ValueError(f"ErrorPenalty needs a method with an error estimate, but method={method!r} has none")
-        if stiffness and scheme(method).stiffness_stage < 0:
-            raise ValueError(
-                f"StiffnessPenalty needs a method with two stages at the end of a step, such as tsit5, but method={method!r}"
-            )
-
-    @property
-    def energies(self):
-        """Whether there are integrals along the trajectories."""
-        return self.kinetic is not None or self.jacobian is not None
-
-    def draw(self, rng):
-        """New random numbers for the next evaluations of the loss."""
-        if self.end is not None:
-            self.shift = float(rng.uniform(-1.0, 1.0))
-        if self.jacobian is not None and self.jacobian.probes:
-            self.seed = int(rng.integers(2**62))
-
-    def times(self, t):
-        """The output times, with the end that has been drawn."""
-        if self.end is None:
-            return t
-        t = checks.times(t).copy()
-        if not self.end.spread < abs(t[-1] - t[-2]):
-            raise ValueError(
-                f"the spread of RandomEnd must be less than {abs(t[-1] - t[-2]):g}, the distance of the last two output times, "
-                f"but it is {self.end.spread:g}"
-            )
-        t[-1] += self.shift * self.end.spread
-        return t
-
-    def traced(self, field):
-        """The field with the integrals."""
-        if isinstance(field, NETWORKS) and not is_residual(field):
-            # without the Jacobian's norm one constant direction of zeros is enough
-            return TraceField(field, self.jacobian.probes if self.jacobian else 1, regularised=True)
-        return EnergyField(field, None if self.jacobian is None else self.jacobian.probes)
-
-    def start(self, traced, y0):
-        """Initial states of the field with the integrals."""
-        state, d = np.zeros((len(y0), traced.dim)), y0.shape[1]
-        state[:, :d] = y0
-        if self.jacobian is not None and self.jacobian.probes:
-            size = (len(y0), self.jacobian.probes * d)
-            state[:, traced.counted :] = directions(np.random.default_rng(self.seed), self.jacobian.noise, size)
-        return state
