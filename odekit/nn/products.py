@@ -45,7 +45,7 @@ def multiply(module, element, total):
     builder = write.builder
     adds = builder.icmp_signed("!=", add, write.long(0))
 
-    def tile(i, j, rows, vectors, mask):
+    def tile(i, j, rows, vectors, mask=None):
         lines = [builder.add(i, write.long(x)) for x in range(rows)]
         starts = [builder.gep(a, [builder.mul(line, a_row)]) for line in lines]
 
@@ -73,22 +73,30 @@ def multiply(module, element, total):
                 for value, place in zip(sums, places, strict=True):
                     write.store(value, place, mask)
 
-    def panel(j, heights, vectors, mask=None):
+    def column(j, mask=None):
         start = write.long(0)
-        for rows in heights:
+        for rows in (8, 1):
             with write.stepping(start, m, rows) as (i, place):
-                tile(i, j, rows, vectors, mask)
+                tile(i, j, rows, 1, mask)
             start = builder.load(place)
 
     # the last rows take lower tiles: a row by itself waits for its sums, four of it take as long as ten rows in tiles. Measured.
     heights, wide = ((4, 2, 1), 4) if write.many else ((6, 4, 2, 1), 2)
-    with write.stepping(write.long(0), n, wide * write.lanes) as (j, place):
-        panel(j, heights, wide)
-    with write.stepping(builder.load(place), n, write.lanes) as (j, place):
-        panel(j, (8, 1), 1)
+    # Some rows of A stay in the first-level cache while B, which is there as a whole, passes by: all of A for some columns of B would
+    # not, least of all a transposed A of 64 columns, whose numbers share an eighth of the sets. 1 to 30 % faster at 64 x 64 x 32. Measured.
+    start, narrow = write.long(0), builder.sub(n, builder.srem(n, write.long(wide * write.lanes)))
+    for rows in heights:
+        with (
+            write.stepping(start, m, rows) as (i, place),
+            write.stepping(write.long(0), n, wide * write.lanes) as (j, _),
+        ):
+            tile(i, j, rows, wide)
+        start = builder.load(place)
+    with write.stepping(narrow, n, write.lanes) as (j, place):
+        column(j)
     j = builder.load(place)
     with builder.if_then(builder.icmp_signed("<", j, n)):
-        panel(j, (8, 1), 1, write.mask(builder.sub(n, j)))
+        column(j, write.mask(builder.sub(n, j)))
     builder.ret_void()
     return function
 
