@@ -209,9 +209,10 @@ def summary(retcodes, left_out=None, max_events=0):
     -------
     str
     """
-    lowest = min(Retcode)
-    counts = np.bincount(retcodes - lowest)  # without sorting a million codes
-    parts = [f"{counts[i]} {Retcode(lowest + int(i)).name}" for i in np.flatnonzero(counts)[::-1]]
+    # by sorting: a count for each possible number would take as much memory as a code in somebody's file says
+    codes, counts = np.unique(retcodes, return_counts=True)
+    order = np.argsort(-codes)
+    parts = [f"{counts[i]} {Retcode(int(codes[i])).name}" for i in order]
     sentence = f"{retcodes.size} trajectories: {', '.join(parts)}."
     many = 0 if left_out is None else np.count_nonzero(left_out)
     return (

@@ -5,8 +5,10 @@
 A 2-H-H-2 tanh network in float64 as the vector field, dopri5 with shared steps at rtol = atol = 1e-6, mean squared error at
 20 output times, a batch of B trajectories; all start from the same weights and data. Every package runs compiled and warm where it
 can be, with as many threads as the process may use (``taskset -c 0`` for one). They take turns, because neighbours on the same
-processor slow it down for seconds at a time; the best of all turns counts. The first call is told apart. Packages that are not installed are left out. For odekit also a step of `fit` with all trajectories, the update included. Last the spiral of SciML's benchmark (u0 = (2, 0), 30 output times on [0, 1.5], a
-2-50-2 network, tsit5), for which 1.66 ms are published for Julia.
+processor slow it down for seconds at a time; the best of all turns counts. The first call is told apart. Packages that are not
+installed are left out. For odekit also a step of `fit` with all trajectories, the update included. Last the spiral of SciML's
+benchmark (u0 = (2, 0), 30 output times on [0, 1.5], a 2-50-2 network, tsit5), for which 1.66 ms are published for
+Julia.
 
 Leave OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE unset.
 """

@@ -28,7 +28,8 @@ MORE = {
         "layer, t1 = 1, times denser near the data), which solve nothing, then the likelihood; the rates begin at 5e-3 and 5e-4. All this "
         "was chosen by the figure of a further seed, 10, which is not among these: 0.108 with silu features, even times and 25,000 + 500 "
         "steps, 0.106 with the denser times, 0.078 with sines of deviation 1, 0.048 with more steps, 0.046 with deviation 2 and half the "
-        "second rate, 0.043 with a time of its own for each line. By the likelihood alone, with concatsquash layers as above, the figure after 2000 steps was 0.251 ± 0.007.",
+        "second rate, 0.043 with a time of its own for each line. By the likelihood alone, with concatsquash layers as above, the figure "
+        "after 2000 steps was 0.251 ± 0.007.",
         "Each edge of the board is a jump of the density, which a smooth flow can only approach, by ever larger derivatives that ask "
         "for ever more steps: the loss still falls when the time is up.",
         "![Samples, and the density of the first seed](images/cnf-checkerboard.png)",
