@@ -167,10 +167,7 @@ class MLP(OwnParameters):
         -------
         ndarray, (n_out,) or (B, n_out)
         """
-        x, batched = checks.batch("x", x, self.sizes[0])
-        out = np.empty((self.sizes[-1], len(x)))
-        kernels.call(self.kernels.value, float(t), _lanes(x), out.ravel(), self.pack(len(x)))
-        return out.T.copy() if batched else out[:, 0].copy()
+        return lanewise_value(self.kernels, self.pack, x, t, self.sizes[0], self.sizes[-1])
 
     def vjp(self, x, v, t=0.0):
         """Value, and the transposes of its derivatives applied to `v`.
@@ -233,11 +230,8 @@ class MLP(OwnParameters):
         ndarray, like x
         """
         self._require_scalar()
-        x, batched = checks.batch("x", x, self.sizes[0])
-        out = np.empty((self.sizes[0], len(x)))
-        p = self.pack(len(x), gradient=True)
-        kernels.call(kernels.gradient_kernels(self.dtype).value, float(t), _lanes(x), out.ravel(), p)
-        return out.T.copy() if batched else out[:, 0].copy()
+        d, addresses = self.sizes[0], kernels.gradient_kernels(self.dtype)
+        return lanewise_value(addresses, self._pack_gradient, x, t, d, d)
 
     def gradient_vjp(self, x, u, t=0.0):
         """Input gradient of a scalar network, and the transposes of *its* derivatives applied to `u`.
@@ -256,12 +250,11 @@ class MLP(OwnParameters):
         params_bar : ndarray, (n_params,)
         """
         self._require_scalar()
-        d = self.sizes[0]
+        d, addresses = self.sizes[0], kernels.gradient_kernels(self.dtype)
+        return lanewise_vjp(addresses, self._pack_gradient, x, u, t, d, d, self._params.size)
 
-        def pack(lanes):
-            return self.pack(lanes, gradient=True)
-
-        return lanewise_vjp(kernels.gradient_kernels(self.dtype), pack, x, u, t, d, d, self._params.size)
+    def _pack_gradient(self, lanes):
+        return self.pack(lanes, gradient=True)
 
     def _require_scalar(self):
         if self.sizes[-1] != 1:
@@ -284,6 +277,14 @@ def require_network(name, value):
 def _lanes(x):
     """(B, d) as the flat [d, B] that kernels see."""
     return np.ascontiguousarray(x.T).ravel()
+
+
+def lanewise_value(addresses, pack, x, t, n_in, n_out):
+    """Run `value` over a batch; see `MLP.__call__`."""
+    x, batched = checks.batch("x", x, n_in)
+    out = np.empty((n_out, len(x)))
+    kernels.call(addresses.value, float(t), _lanes(x), out.ravel(), pack(len(x)))
+    return out.T.copy() if batched else out[:, 0].copy()
 
 
 def lanewise_vjp(addresses, pack, x, v, t, n_in, n_out, n_params):

@@ -3,8 +3,7 @@
 import numpy as np
 
 from . import checks
-from .field_kernels import call
-from .mlp import lanewise_vjp
+from .mlp import lanewise_value, lanewise_vjp
 from .own_parameters import OwnParameters
 from .sampled import SampledModel
 
@@ -38,10 +37,7 @@ class NetworkField(SampledModel):
 
     def __call__(self, x, t=0.0):
         """Time derivative at x (d,) or (B, d)."""
-        x, batched = checks.batch("x", x, self.dim)
-        out = np.empty((self.dim, len(x)))
-        call(self.kernels.value, float(t), np.ascontiguousarray(x.T).ravel(), out.ravel(), self.pack(len(x)))
-        return out.T.copy() if batched else out[:, 0].copy()
+        return lanewise_value(self.kernels, self.pack, x, t, self.dim, self.dim)
 
     def vjp(self, x, v, t=0.0):
         """Time derivative, and the transposes of its derivatives applied to `v`; see `MLP.vjp`."""
