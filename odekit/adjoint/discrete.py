@@ -96,6 +96,8 @@ class DiscreteAdjoint:
 
         Raises
         ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
         SolveError
             If the end is not reached.
         """

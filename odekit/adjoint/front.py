@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 
+from .._arrays import finite_array, times
 from ..solvers.methods import resolve
 from ..solvers.tables import EXPLICIT
 from .choice import choose
+from .result import cotangent_array, given_cotangent
 from .user import DifferentiableFunction
 
 
@@ -76,7 +78,7 @@ def gradient(
     TypeError
         If the function cannot be differentiated.
     ValueError
-        For times that are not strictly monotonic, a cotangent of another shape, an unknown method or adjoint.
+        For times that are not strictly monotonic, a cotangent of another shape or not finite, an unknown method or adjoint.
     SolveError
         If the end is not reached.
 
@@ -91,15 +93,11 @@ def gradient(
     >>> g.y0.round(8), round(g.args[0], 8)
     (array([0.60653066]), -1.21306132)
     """
-    t = np.asarray(t, dtype=np.float64)
-    if t.ndim != 1 or t.size < 2 or not (np.all(np.diff(t) > 0) or np.all(np.diff(t) < 0)):
-        raise ValueError(
-            f"t must be one-dimensional and strictly increasing or decreasing, with at least 2 times, not {t}"
-        )
-    y0 = np.asarray(y0)
-    if y0.ndim != 1 or y0.dtype.kind not in "fiu" or not np.isfinite(y0).all():
-        raise ValueError(f"y0 must be one-dimensional, real and finite, not {y0}")
-    y0 = np.ascontiguousarray(y0, dtype=np.float64)
+    t, y0 = times(t), finite_array("y0", y0)
+    if y0.ndim != 1:
+        raise ValueError(f"y0 must be one-dimensional, but its shape is {y0.shape}")
+    shape = y0.size, t.size
+    cotangent = given_cotangent(cotangent, shape)
     if not (np.isscalar(rtol) and rtol > 0 and np.isscalar(atol) and atol > 0):
         raise ValueError(f"rtol and atol must be positive numbers, not {rtol!r} and {atol!r}")
     method, methods = resolve(method, y0.size, float(rtol))
@@ -114,10 +112,7 @@ def gradient(
         raise TypeError("fun does not compile for complex t, which the derivative with respect to the times needs")
 
     def seeds(ys):
-        value = cotangent(ys[:, 0].T) if callable(cotangent) else cotangent
-        value = np.asarray(value, dtype=np.float64)
-        if value.shape != (y0.size, t.size):
-            raise ValueError(f"cotangent must have shape {(y0.size, t.size)}, but its shape is {value.shape}")
+        value = cotangent_array(cotangent(ys[:, 0].T), shape) if callable(cotangent) else cotangent
         return np.ascontiguousarray(value.T)[:, None]
 
     g = choose(adjoint, method, field).gradient(

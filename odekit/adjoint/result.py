@@ -4,6 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from .._arrays import shaped
+from .sweeps import SolveError
+
 
 @dataclasses.dataclass
 class Gradient:
@@ -34,15 +37,43 @@ class Gradient:
     penalties: np.ndarray | None = None
 
 
+class CotangentError(SolveError, ValueError):
+    """A cotangent that is not finite: the loss has no derivative at the outputs.
+
+    A training takes it for what it is there, a step that failed: it ends with its last good parameters.
+    """
+
+
+def cotangent_array(value, shape):
+    """A cotangent as a finite array in C order.
+
+    Raises
+    ------
+    TypeError
+        If it is not an array of real numbers.
+    ValueError
+        For another shape.
+    CotangentError
+        For a number that is not finite.
+    """
+    return shaped("cotangent", value, shape, _no_derivative)
+
+
+def _no_derivative(sentence):
+    return CotangentError(f"{sentence}: the loss has no derivative there.")
+
+
+def given_cotangent(cotangent, shape):
+    """The same of a cotangent that is given as an array, before anything is solved; a function of the outputs as it is."""
+    return cotangent if callable(cotangent) else cotangent_array(cotangent, shape)
+
+
 def seeds_of(cotangent, y):
     """The cotangent of outputs y (T, B, d), as an array in C order, from an array or from a function of the outputs.
 
     Raises
     ------
-    ValueError
-        For a cotangent of another shape.
+    TypeError, ValueError, CotangentError
+        See `cotangent_array`.
     """
-    seeds = np.ascontiguousarray(cotangent(y) if callable(cotangent) else cotangent, dtype=np.float64)
-    if seeds.shape != y.shape:
-        raise ValueError(f"cotangent must have shape {y.shape}, but its shape is {seeds.shape}")
-    return seeds
+    return cotangent_array(cotangent(y) if callable(cotangent) else cotangent, y.shape)

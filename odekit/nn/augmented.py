@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ..adjoint.result import seeds_of
+from ..adjoint.result import given_cotangent, seeds_of
 from . import checks
 from .neural_ode import NeuralODE
 
@@ -84,14 +84,16 @@ class AugmentedODE(NeuralODE):
     def gradient(self, y0, t, cotangent, *, with_times=False):
         """Trajectories of the data and everything that the adjoint knows; see `NeuralODE.gradient`."""
         y0, _ = self._padded(y0)
-        return self._cut(super().gradient(y0, t, self._widened(cotangent), with_times=with_times))
+        return self._cut(super().gradient(y0, t, self._widened(cotangent, y0, t), with_times=with_times))
 
     def _regularised(self, y0, t, cotangent):
-        g, extra = super()._regularised(self._padded(y0)[0], t, self._widened(cotangent))
+        y0, _ = self._padded(y0)
+        g, extra = super()._regularised(y0, t, self._widened(cotangent, y0, t))
         return self._cut(g), extra
 
-    def _widened(self, cotangent):
-        """A cotangent of the data as one of all components."""
+    def _widened(self, cotangent, y0, t):
+        """A cotangent of the data, for the initial states y0 (B, d) at times t, as one of all components."""
+        cotangent = given_cotangent(cotangent, (np.size(t), len(y0), self.dim))
 
         def seeds(ys):
             padded = np.zeros_like(ys)

@@ -2,25 +2,7 @@
 
 import numpy as np
 
-
-def real_array(name, value):
-    """`value` as a C-order float64 array, or an error that names it."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array of numbers: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers, but its dtype is {array.dtype}")
-    return np.ascontiguousarray(array, dtype=np.float64)
-
-
-def finite_array(name, value):
-    """The same, and every number finite."""
-    array = real_array(name, value)
-    if not np.isfinite(array).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {array[place]}")
-    return array
+from .._arrays import finite_array, real_array, shaped, times  # noqa: F401 (names of this module, too)
 
 
 def batch(name, value, features):
@@ -29,29 +11,6 @@ def batch(name, value, features):
     if array.ndim not in (1, 2) or array.shape[-1] != features:
         raise ValueError(f"{name} must have shape ({features},) or (B, {features}), but its shape is {array.shape}")
     return np.atleast_2d(array), array.ndim == 2
-
-
-def shaped(name, value, shape):
-    """A finite array of a known shape."""
-    array = finite_array(name, value)
-    if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, but its shape is {array.shape}")
-    return array
-
-
-def times(t):
-    """Output times: at least two, finite, strictly increasing or strictly decreasing."""
-    t = finite_array("t", t)
-    if t.ndim != 1 or t.size < 2:
-        raise ValueError(f"t must be one-dimensional with at least 2 times, but its shape is {t.shape}")
-    steps = t[1:] - t[:-1]
-    if not ((steps > 0).all() or (steps < 0).all()):
-        wrong = int(np.argmax(np.sign(steps) != np.sign(t[-1] - t[0])))
-        raise ValueError(
-            f"t must be strictly increasing or strictly decreasing, but t[{wrong}] = {float(t[wrong])!r} "
-            f"and t[{wrong + 1}] = {float(t[wrong + 1])!r}"
-        )
-    return t
 
 
 def choice(name, value, known):

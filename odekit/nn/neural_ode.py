@@ -5,6 +5,7 @@ import numpy as np
 from ..adjoint import DiscreteAdjoint, choose
 from ..adjoint.coupled import trajectories
 from ..adjoint.lane_sweeps import COLUMNS, LaneSweeps
+from ..adjoint.result import cotangent_array, given_cotangent
 from ..adjoint.scheme import scheme
 from ..adjoint.sweeps import MAX_STEPS, Sweeps
 from ..solvers.methods import METHODS
@@ -184,19 +185,18 @@ class NeuralODE:
 
         Raises
         ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
         SolveError
             If the integration stops before ``t[-1]``.
         """
-        batched = np.ndim(y0) == 2
+        self._padded(y0)
+        t, batched = checks.times(t), np.ndim(y0) == 2
+        shape = t.size, *np.shape(y0)
+        given = given_cotangent(cotangent, shape)
 
         def seeds(ys):
-            value = cotangent
-            if callable(cotangent):
-                value = cotangent(ys if batched else ys[:, 0])
-            shape = ys.shape if batched else (len(ys), ys.shape[2])
-            value = checks.real_array("cotangent", value)
-            if value.shape != shape:
-                raise ValueError(f"cotangent must have shape {shape}, but its shape is {value.shape}")
+            value = cotangent_array(given(ys if batched else ys[:, 0]), shape) if callable(given) else given
             return value.reshape(ys.shape)
 
         g = self.gradient(y0, t, seeds)
@@ -223,6 +223,8 @@ class NeuralODE:
 
         Raises
         ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
         SolveError
             If the integration stops before ``t[-1]``.
         """
@@ -232,6 +234,7 @@ class NeuralODE:
         """The same for a field of which `self.field` is a part; `share` of its components count for the error."""
         y0, _ = checks.batch("y0", y0, field.dim)
         y0, t = checks.finite_array("y0", y0), checks.times(t)
+        cotangent = given_cotangent(cotangent, (t.size, *y0.shape))
         own = {"per_sample": True, "penalties": penalties} if self.step_control == "per_sample" else {}
         # constant components make the mean over the error smaller, which is undone here
         rtol, atol = share**0.5 * self.rtol, share**0.5 * self.atol
@@ -291,7 +294,7 @@ class NeuralODE:
         Raises
         ------
         ValueError
-            For a cotangent of another shape.
+            For a cotangent of another shape, or one that is not finite.
         SolveError
             If the integration stops before ``t[-1]``.
 
@@ -327,7 +330,9 @@ class NeuralODE:
     def _regularised(self, y0, t, cotangent):
         """Gradient with the terms of the regularisers, and their sum."""
         y0, _ = checks.batch("y0", y0, self.field.dim)
-        return self._terms.gradient(self._gradient, self.field, y0, t, cotangent)
+        return self._terms.gradient(
+            self._gradient, self.field, y0, t, given_cotangent(cotangent, (np.size(t), *y0.shape))
+        )  # fmt: skip
 
     def samples(self, y0, t, target):
         """Number of trajectories in training data, for `fit`."""

@@ -4,10 +4,20 @@ from nn import reference
 
 import odekit
 from odekit import _jit
-from odekit.adjoint import DiscreteAdjoint, SolveError, gradient
+from odekit.adjoint import (
+    BacksolveAdjoint,
+    DiscreteAdjoint,
+    ForwardSensitivity,
+    ImplicitAdjoint,
+    InterpolatingAdjoint,
+    ReversibleAdjoint,
+    SolveError,
+    gradient,
+)
 from odekit.adjoint.scheme import scheme
 from odekit.adjoint.sweeps import Sweeps
 from odekit.adjoint.user import DifferentiableFunction
+from odekit.nn import MLP, NeuralODE
 from odekit.solvers.tables import EXPLICIT
 
 T = np.array([0.0, 0.4, 1.1, 2.0])
@@ -121,6 +131,9 @@ def test_blow_up():
         ({"t": [0.0, 0.0]}, "strictly"),
         ({"y0": [np.nan]}, "finite"),
         ({"cotangent": [[1.0]]}, r"cotangent must have shape \(1, 2\)"),
+        ({"cotangent": [[0.0, np.nan]]}, r"cotangent must be finite, but cotangent\[0, 1\] is nan"),
+        ({"cotangent": lambda y: y / 0.0}, r"cotangent must be finite, but cotangent\[0, 0\] is inf"),
+        ({"cotangent": [[1.0, 2.0], [3.0]]}, "cotangent must be an array of numbers, rows of the same length"),
         ({"rtol": -1}, "positive"),
         ({"method": "rk4"}, "first_step"),
         ({"adjoint": "best"}, "adjoint='best' is unknown"),
@@ -128,5 +141,24 @@ def test_blow_up():
 )
 def test_bad_input(options, message):
     arguments = {"t": [0.0, 1.0], "y0": [1.0], "cotangent": [[0.0, 1.0]], **options}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message), np.errstate(divide="ignore"):
         gradient(lambda t, y: [-y[0]], **arguments)
+
+
+@pytest.mark.parametrize(
+    ("method", "adjoint"),
+    [
+        ("tsit5", DiscreteAdjoint(checkpoints=2)),
+        ("tsit5", BacksolveAdjoint()),
+        ("tsit5", InterpolatingAdjoint()),
+        ("tsit5", ReversibleAdjoint()),
+        ("tsit5", ForwardSensitivity()),
+        ("kvaerno5", ImplicitAdjoint()),
+        ("rodas5p", ImplicitAdjoint()),
+    ],
+)
+def test_no_adjoint_takes_a_cotangent_that_is_not_finite(method, adjoint):
+    with pytest.raises(ValueError, match=r"cotangent must be finite, but cotangent\[0, 0, 0\] is nan"):
+        NeuralODE(MLP([2, 3, 2], rng=0), method, adjoint=adjoint).gradient(
+            Y0[None], T, lambda y: np.full_like(y, np.nan)
+        )

@@ -188,6 +188,29 @@ def test_nan_stops_with_the_last_good_parameters():
     assert np.array_equal(model.params, seen[-1])
 
 
+def test_a_loss_of_ones_own_that_turns_nan_stops_with_the_last_good_parameters():
+    class Logarithm(NeuralODE):
+        evaluations = 0
+
+        def loss_and_grad(self, y0, t):
+            self.evaluations += 1
+            slope = np.nan if self.evaluations == 3 else 1.0
+            g = self.gradient(y0, t, lambda ys: np.full_like(ys, slope))
+            return slope, g.params
+
+        def samples(self, y0, t):
+            return len(y0)
+
+    model, seen = Logarithm(MLP([2, 3, 2], rng=0)), []
+    with pytest.raises(
+        TrainingError,
+        match=r"step 2: cotangent must be finite, but cotangent\[0, 0, 0\] is nan: the loss has no derivative there\. "
+        r"The parameters are those of the last good step\.$",
+    ):
+        fit(model, X[:2], [0.0, 0.1], callback=lambda step, loss, m: seen.append(m.params.copy()), steps=5)
+    assert np.array_equal(model.params, seen[-1])
+
+
 def test_failed_trajectory_stops_with_the_last_good_parameters():
     field = MLP([1, 1], rng=0)
     field.params = [1e6, 0.0]

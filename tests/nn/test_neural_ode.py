@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from odekit.nn import MLP, NeuralODE, SolveError
+from odekit.nn import MLP, AugmentedODE, KineticEnergy, NeuralODE, SolveError
 
 T = np.linspace(0.0, 2.0, 7)
 
@@ -88,6 +88,39 @@ def test_bad_options_are_quoted(options, message):
 def test_bad_data_is_quoted(model, y0, t, target, message):
     with pytest.raises(ValueError, match=message):
         model.loss_and_grad(y0, t, np.zeros((7, *y0.shape)) if np.isscalar(target) else target)
+
+
+@pytest.mark.parametrize("make", [lambda array: array, lambda array: lambda ys: array], ids=["array", "function"])
+@pytest.mark.parametrize("name", ["vjp", "gradient", "regularised_gradient"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        NeuralODE(MLP([2, 3, 2], rng=0)),
+        AugmentedODE(MLP([3, 3, 3], rng=0), extra=1),
+        NeuralODE(MLP([2, 3, 2], rng=0), regularisers=[KineticEnergy(0.1)]),
+    ],
+    ids=["plain", "augmented", "regularised"],
+)
+def test_bad_cotangents_are_quoted(model, name, make, y0):
+    bad, take = np.zeros((7, 5, 2)), getattr(model, name)
+    bad[3, 2, 1] = -np.inf
+    with pytest.raises(
+        ValueError, match=r"cotangent must be finite, but cotangent\[3, 2, 1\] is -inf: the loss has no"
+    ):
+        take(y0, T, make(bad))
+    with pytest.raises(ValueError, match=r"cotangent must have shape \(7, 5, 2\), but its shape is \(7, 5, 1\)"):
+        take(y0, T, make(bad[..., :1]))
+    with pytest.raises(TypeError, match="cotangent must be an array of real numbers, but it is None"):
+        take(y0, T, make(None))
+    if name == "vjp":  # the place is that in what was given
+        with pytest.raises(ValueError, match=r"cotangent\[3, 1\] is -inf"):
+            take(y0[0], T, make(bad[:, 2]))
+
+
+def test_a_given_cotangent_is_refused_before_the_first_step(model, y0, monkeypatch):
+    monkeypatch.setattr(type(model._adjoint), "gradient", None)
+    with pytest.raises(ValueError, match="cotangent must be finite"):
+        model.gradient(y0, T, np.full((7, 5, 2), np.nan))
 
 
 def test_blow_up_says_where():

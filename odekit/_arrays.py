@@ -1,0 +1,49 @@
+"""Arrays of numbers that users give: as float64 in C order, or one sentence that quotes what came and says what is expected."""
+
+import numpy as np
+
+
+def real_array(name, value):
+    """`value` as a C-order float64 array, or an error that names it."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{name} must be an array of numbers, rows of the same length, not {value!r:.80}") from None
+    if array.dtype.kind not in "fiub":
+        what = f"it is {value!r:.80}" if array.dtype.kind == "O" else f"its dtype is {array.dtype}"
+        raise TypeError(f"{name} must be an array of real numbers, but {what}")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def finite_array(name, value, error=ValueError):
+    """The same, and every number finite; `error` makes what is raised if one is not from its sentence."""
+    array = real_array(name, value)
+    finite = np.isfinite(array)
+    if not finite.all():
+        place = tuple(int(i) for i in np.argwhere(~finite)[0])
+        where = f"[{', '.join(map(str, place))}]" if place else ""
+        raise error(f"{name} must be finite, but {name}{where} is {array[place]}")
+    return array
+
+
+def shaped(name, value, shape, error=ValueError):
+    """A finite array of a known shape; `error` as above."""
+    array = real_array(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, but its shape is {array.shape}")
+    return finite_array(name, array, error)
+
+
+def times(t):
+    """Output times: at least two, finite, strictly increasing or strictly decreasing."""
+    t = finite_array("t", t)
+    if t.ndim != 1 or t.size < 2:
+        raise ValueError(f"t must be one-dimensional with at least 2 times, but its shape is {t.shape}")
+    steps = t[1:] - t[:-1]
+    if not ((steps > 0).all() or (steps < 0).all()):
+        wrong = int(np.argmax(np.sign(steps) != np.sign(t[-1] - t[0])))
+        raise ValueError(
+            f"t must be strictly increasing or strictly decreasing, but t[{wrong}] = {float(t[wrong])!r} "
+            f"and t[{wrong + 1}] = {float(t[wrong + 1])!r}"
+        )
+    return t
