@@ -488,6 +488,59 @@ def test_hostile_shards(folder, stored, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("retcode", 77, "'retcode' of trajectory 5 is 77; expected a code of odekit.Retcode"),
+        ("retcode", -128, "'retcode' of trajectory 5 is -128"),
+        ("nsaved", 4, "'nsaved' of trajectory 5 is 4; expected a number from 0 to 3"),
+        ("nfev", -1, "'nfev' of trajectory 5 is -1; expected a number from 0"),
+        ("naccept", 0.5, "'naccept' is of dtype float64"),
+        ("t_end", 2, "'t_end' is of dtype int64"),
+    ],
+)
+def test_numbers_that_cannot_be(folder, stored, tmp_path, name, value, sentence):
+    merged = tmp_path / "all.h5"
+    storage.merge(folder, merged)
+
+    def spoil(path, row):
+        with h5py.File(path, "r+") as file:
+            numbers = file[name][:]
+            if np.asarray(value).dtype.kind != numbers.dtype.kind:
+                numbers = numbers.astype(type(value))
+            numbers[row] = value
+            del file[name]
+            file[name] = numbers
+
+    spoil(folder / shards.file_name(1), 1)
+    spoil(merged, 5)
+    for ensemble, file in ((stored, r"shard-000001\.h5"), (storage.open(merged), r"all\.h5")):
+        for look in (
+            lambda ensemble=ensemble: ensemble[5],
+            lambda ensemble=ensemble: ensemble[:],
+            lambda ensemble=ensemble: getattr(ensemble, name),
+        ):
+            with pytest.raises(OdekitFileError, match=f"{file}: {sentence}"):
+                look()
+        assert ensemble.y[4:8].shape == (4, 1, 3)  # for which these numbers are not read
+    if name == "retcode":
+        for look in (lambda: stored.message, lambda: stored.success, lambda: repr(stored), stored.to_xarray):
+            with pytest.raises(OdekitFileError, match=r"shard-000001\.h5"):
+                look()
+    assert stored[:4].retcode.tolist() == [0] * 4
+    assert stored[8].retcode == odekit.Retcode.SUCCESS
+
+
+def test_a_count_does_not_decide_how_much_memory_is_asked_for(folder):
+    ensemble = solve(store=folder, t_eval=None, save="steps")
+    with h5py.File(folder / shards.file_name(1), "r+") as file:
+        file["nsaved"][1] = ensemble.layout.rows
+    small = storage.open(folder, max_bytes=1 << 14)
+    assert small.width == 1000
+    with pytest.raises(OdekitFileError, match="more than max_bytes = 16384"):
+        small.y[4:8]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "", "{", "[]", "[" * 100_000, '{"format": "odekit-ensemble"}', '{"format": "odekit-ensemble", "format_version": "2.0"}', "NaN",

@@ -1,13 +1,19 @@
 """The reading side of a stored ensemble: trajectories are read from their shards when they are asked for."""
 
+import math
+
 import numpy as np
 
 from .. import _files
 from .._file_checks import OdekitFileError
+from ..solution import Retcode
 from . import manifest as M
 from . import shards
 from .identity import digest
 from .lazy import LazyArray
+
+_COUNTED = {*shards.COUNTERS, "nevents", "events_kept"}  # the arrays of whole numbers
+_CODES = np.array([code.value for code in Retcode])
 
 
 class ShardReader:
@@ -88,7 +94,25 @@ class ShardReader:
         for name, array in zip(names, arrays, strict=True):
             if len(array) != last - first or array.ndim != self._rank(name):
                 raise OdekitFileError(f"{path}: {name!r} has shape {array.shape}, which does not fit the layout")
+            self._check_numbers(path, name, array, first)
         return arrays
+
+    def _check_numbers(self, path, name, array, first):
+        """Refuse return codes that there are not, and counts that cannot be, in an array from trajectory `first` on."""
+        if name not in _COUNTED:
+            kinds, wrong, expected = "f", np.zeros(0, dtype=bool), "of floating-point numbers"
+        elif name == "retcode":
+            kinds, wrong, expected = "iu", ~np.isin(array, _CODES), "a code of odekit.Retcode"
+        else:
+            most = {"nsaved": self.layout.rows, "events_kept": self.layout.max_events}.get(name, np.inf)
+            kinds, wrong, expected = "iu", (array < 0) | (array > most), f"a number from 0 to {most:g}"
+        if array.dtype.kind not in kinds:
+            raise OdekitFileError(f"{path}: {name!r} is of dtype {array.dtype}; expected {expected}")
+        if wrong.any():
+            place = tuple(np.argwhere(wrong)[0])
+            raise OdekitFileError(
+                f"{path}: {name!r} of trajectory {first + place[0]} is {array[place]}; expected {expected}"
+            )
 
     def source(self, k):
         """Where trajectory k is: path, kind and version of the file, and the first trajectory in it."""
@@ -117,11 +141,11 @@ class ShardReader:
         (y,) = self.read(["y"], first, last)
         if self.layout.complex:
             y = np.ascontiguousarray(y).view(np.complex128)[..., 0] if y.shape[3] == 2 else y[..., 0]
-        if y.shape[2] != self.layout.components or y.shape[1] > max(self.width, 1):
+        if y.shape[2] != self.layout.components:
             raise OdekitFileError(
                 f"{self.path}: states of shape {y.shape} from trajectory {first} on do not fit the layout"
             )
-        return _widened(y, self.width).transpose(0, 2, 1)
+        return self._widened(y).transpose(0, 2, 1)
 
     def lazy(self, shape, dtype, read):
         """An array with a row for each trajectory, which ``read(first, last)`` gives of one shard."""
@@ -155,13 +179,22 @@ class ShardReader:
             return self.read(["t_end"], first, last)[0][:, None]
         if self.layout.shared_times:
             return np.broadcast_to(self.t, (last - first, self.layout.rows))
-        return _widened(self.read(["t"], first, last)[0], self.width)
+        return self._widened(self.read(["t"], first, last)[0])
 
-
-def _widened(array, width):
-    """With NaN in the columns up to `width` of the second axis."""
-    if array.shape[1] == width:
-        return array
-    wide = np.full((len(array), width, *array.shape[2:]), np.nan, dtype=array.dtype)
-    wide[:, : array.shape[1]] = array
-    return wide
+    def _widened(self, array):
+        """With NaN in the columns up to `width` of the second axis."""
+        width, kept = self.width, array.shape[1]
+        if kept == width:
+            return array
+        size = array.dtype.itemsize * len(array) * width * math.prod(array.shape[2:])
+        if kept > max(width, 1):
+            raise OdekitFileError(
+                f"{self.path}: a shard has {kept} columns, but no trajectory has more than {width} states"
+            )
+        if size > self.max_bytes:
+            raise OdekitFileError(
+                f"{self.path}: {size} bytes for {width} states of {len(array)} trajectories, more than max_bytes = {self.max_bytes}"
+            )
+        wide = np.full((len(array), width, *array.shape[2:]), np.nan, dtype=array.dtype)
+        wide[:, :kept] = array[:, :width]
+        return wide
