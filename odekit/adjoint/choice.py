@@ -1,5 +1,6 @@
 """Adjoints by name, and the choice among them."""
 
+from ..solvers.methods import resolve
 from ..solvers.stabilised_tables import STABILISED
 from ..solvers.tables import EXPLICIT
 from .backsolve import BacksolveAdjoint
@@ -24,6 +25,36 @@ ADJOINTS = {
 #: Those that take explicit methods only, and that take implicit ones only.
 EXPLICIT_ONLY = (DiscreteAdjoint, ReversibleAdjoint, BacksolveAdjoint, ForwardSensitivity)
 IMPLICIT_ONLY = (ImplicitAdjoint,)
+
+
+def one_method(method):
+    """The name in `odekit.solvers.methods` of a method with which solutions are differentiated.
+
+    Parameters
+    ----------
+    method : str
+        Any of the names that `odekit.solve_ivp` knows.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        For an unknown one, for "auto", and for those of systems of positions and momenta, which are not given to an adjoint.
+    """
+    name, methods = resolve(method)
+    if len(methods) != 1:
+        raise ValueError(
+            f"method={method!r} switches between methods; name one, for example tsit5, or kvaerno5 for stiff problems"
+        )
+    if methods[0].separable or methods[0].hamiltonian:
+        raise ValueError(
+            f"method={method!r} is for systems of positions and momenta only, see odekit.second_order and odekit.hamiltonian; "
+            "implicit_midpoint, gauss4 and gauss6 are symplectic for all"
+        )
+    return name
 
 
 def choose(adjoint, method, field):

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from .._arrays import finite_array, times
-from ..solvers.methods import resolve
-from ..solvers.tables import EXPLICIT
-from .choice import choose
+from .. import _checks
+from .._numbers import finite_array, positive, times
+from ..solvers.methods import METHODS
+from .choice import choose, one_method
 from .result import cotangent_array, given_cotangent
 from .user import DifferentiableFunction
 
@@ -98,16 +98,9 @@ def gradient(
         raise ValueError(f"y0 must be one-dimensional, but its shape is {y0.shape}")
     shape = y0.size, t.size
     cotangent = given_cotangent(cotangent, shape)
-    if not (np.isscalar(rtol) and rtol > 0 and np.isscalar(atol) and atol > 0):
-        raise ValueError(f"rtol and atol must be positive numbers, not {rtol!r} and {atol!r}")
-    method, methods = resolve(method, y0.size, float(rtol))
-    if len(methods) != 1:
-        raise ValueError(
-            "method='auto' switches between methods; name one, for example tsit5, or kvaerno5 for stiff problems"
-        )
-    if method in EXPLICIT and EXPLICIT[method].b_err is None and first_step is None:
-        raise ValueError(f"method={method!r} takes steps of fixed size: give it as first_step")
-    field = DifferentiableFunction(fun, float(t[0]), y0, tuple(args))
+    rtol, atol, method = positive("rtol", rtol), positive("atol", atol), one_method(method)
+    _checks.steps(first_step, np.inf, max_steps, abs(t[-1] - t[0]), METHODS[method])
+    field = DifferentiableFunction(fun, float(t[0]), y0, _checks.arguments(args))
     if with_times and not (field.timed or field.autonomous):
         raise TypeError("fun does not compile for complex t, which the derivative with respect to the times needs")
 
@@ -116,7 +109,7 @@ def gradient(
         return np.ascontiguousarray(value.T)[:, None]
 
     g = choose(adjoint, method, field).gradient(
-        field, y0[None], t, seeds, method=method, rtol=float(rtol), atol=float(atol), first_step=first_step, with_times=with_times,
+        field, y0[None], t, seeds, method=method, rtol=rtol, atol=atol, first_step=first_step, with_times=with_times,
         max_steps=max_steps,
     )  # fmt: skip
     return SolutionGradient(t, np.ascontiguousarray(g.y[:, 0].T), g.y0[0], field.arguments(g.params), g.t, g.counts)

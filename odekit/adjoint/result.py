@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .._arrays import shaped
+from .._numbers import shaped
 from .sweeps import SolveError
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._arrays import finite_array, real_array, shaped, times  # noqa: F401 (names of this module, too)
+from .._numbers import count, finite_array, positive, real_array, shaped, times  # noqa: F401 (names of this module, too)
 
 
 def batch(name, value, features):
@@ -63,21 +63,6 @@ def one_precision(*networks):
     if len(kinds) > 1:
         raise ValueError(f"the networks must have the same dtype, but they have {' and '.join(kinds)}")
     return kinds[0]
-
-
-def positive(name, value):
-    """A finite positive number."""
-    number = float(value) if np.isscalar(value) and not isinstance(value, (str, bytes)) else float("nan")
-    if not 0.0 < number < float("inf"):
-        raise ValueError(f"{name} must be a positive number, but it is {value!r}")
-    return number
-
-
-def count(name, value):
-    """A positive integer."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, but it is {value!r}")
-    return int(value)
 
 
 def field(value):

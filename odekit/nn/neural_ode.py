@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..adjoint import DiscreteAdjoint, choose
+from ..adjoint.choice import one_method
 from ..adjoint.coupled import trajectories
 from ..adjoint.lane_sweeps import COLUMNS, LaneSweeps
 from ..adjoint.result import cotangent_array, given_cotangent
@@ -65,8 +66,7 @@ class NeuralODE:
         regularisers=(),
     ):  # fmt: skip
         self.field = checks.field(field)
-        known = [name for name, m in METHODS.items() if not m.separable]
-        self.method = checks.choice("method", method.lower() if isinstance(method, str) else method, known)
+        self.method = one_method(method)
         self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
         checks.precise_enough(field, self.method, self.method in EXPLICIT, self.rtol, self.atol)
         self.adjoint = adjoint

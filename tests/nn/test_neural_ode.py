@@ -60,7 +60,10 @@ def test_same_bits(model, y0):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "leapfrog"}, "method='leapfrog' is unknown; expected one of euler, midpoint"),
+        ({"method": "leapfrog"}, "method='leapfrog' is for systems of positions and momenta only, .* implicit_midpoint"),
+        ({"method": "tao4", "first_step": 0.1}, "method='tao4' is for systems of positions and momenta only"),
+        ({"method": "LSODA"}, "method='LSODA' switches between methods; name one, for example tsit5"),
+        ({"method": "magic"}, "method='magic' is unknown; expected one of auto, euler"),
         ({"adjoint": "exact"}, "adjoint='exact' is unknown; expected one of auto, discrete"),
         ({"rtol": -1.0}, "rtol must be a positive number, but it is -1.0"),
         ({"atol": "small"}, "atol must be a positive number, but it is 'small'"),
@@ -121,6 +124,10 @@ def test_a_given_cotangent_is_refused_before_the_first_step(model, y0, monkeypat
     monkeypatch.setattr(type(model._adjoint), "gradient", None)
     with pytest.raises(ValueError, match="cotangent must be finite"):
         model.gradient(y0, T, np.full((7, 5, 2), np.nan))
+
+
+def test_names_of_scipy():
+    assert NeuralODE(MLP([2, 2]), "RK45").method == "dopri5"
 
 
 def test_blow_up_says_where():

@@ -1,4 +1,4 @@
-"""Arrays of numbers that users give: as float64 in C order, or one sentence that quotes what came and says what is expected."""
+"""Numbers and arrays of numbers that users give: one sentence that quotes what came and says what is expected, or the number."""
 
 import numpy as np
 
@@ -47,3 +47,18 @@ def times(t):
             f"and t[{wrong + 1}] = {float(t[wrong + 1])!r}"
         )
     return t
+
+
+def positive(name, value):
+    """A finite positive number."""
+    number = float(value) if np.isscalar(value) and not isinstance(value, (str, bytes)) else float("nan")
+    if not 0.0 < number < float("inf"):
+        raise ValueError(f"{name} must be a positive number, but it is {value!r}")
+    return number
+
+
+def count(name, value):
+    """A positive integer."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, but it is {value!r}")
+    return int(value)
