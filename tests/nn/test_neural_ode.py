@@ -60,7 +60,10 @@ def test_same_bits(model, y0):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "leapfrog"}, "method='leapfrog' is for systems of positions and momenta only, .* implicit_midpoint"),
+        (
+            {"method": "leapfrog"},
+            "method='leapfrog' is for systems of positions and momenta only, .* implicit_midpoint",
+        ),
         ({"method": "tao4", "first_step": 0.1}, "method='tao4' is for systems of positions and momenta only"),
         ({"method": "LSODA"}, "method='LSODA' switches between methods; name one, for example tsit5"),
         ({"method": "magic"}, "method='magic' is unknown; expected one of auto, euler"),
