@@ -214,6 +214,10 @@ def agrees(evaluate, function, shape, t, y, args):
     return False
 
 
+#: What functions are to the user, by what they return; the others are Jacobians.
+_NAMES = {"vector": "fun", "number": "an event function (or isoutofdomain)"}
+
+
 def as_numbers(value, shape):
     """What a Python function returned as a flat array of the right size and type.
 
@@ -222,17 +226,20 @@ def as_numbers(value, shape):
     ValueError, TypeError
         One sentence that says what came back and what is expected.
     """
+    what = _NAMES.get(shape.returns, "jac")
+    wanted = {"vector": f"{shape.n} numbers", "number": "one number"}.get(
+        shape.returns, f"numbers of shape {shape.expected}"
+    )
     if value is None:
-        raise TypeError(
-            f"fun returned None; expected {shape.n} numbers (mark a function that writes into its third argument with odekit.inplace)"
-        )
+        remedy = " (mark a function that writes into its third argument with odekit.inplace)" if what == "fun" else ""
+        raise TypeError(f"{what} returned None; expected {wanted}{remedy}")
     if hasattr(value, "toarray"):
         value = value.toarray()
     try:
         numbers = np.asarray(value)
         numbers = numbers.astype(np.complex128 if numbers.dtype.kind == "c" else np.float64)
     except (ValueError, TypeError) as error:
-        raise TypeError(f"fun returned {value!r:.80}; expected {shape.n} numbers") from error
+        raise TypeError(f"{what} returned {value!r:.80}; expected {wanted}") from error
     expected = shape.expected
     allowed = [expected]
     if shape.vectorized:
@@ -240,12 +247,11 @@ def as_numbers(value, shape):
     if shape.returns == "number" or expected == (1,):
         allowed += [(), (1,)]
     if numbers.shape not in allowed:
-        what = {"vector": "fun", "number": "an event function (or isoutofdomain)"}.get(shape.returns, "jac")
         raise ValueError(
             f"{what} returned an array of shape {numbers.shape}; expected {expected} for a state of {shape.n}"
         )
     if numbers.dtype.kind == "c" and not shape.complex_state:
-        raise ValueError("fun returned complex numbers for a real state; give y0 as complex numbers")
+        raise ValueError(f"{what} returned complex numbers for a real state; give y0 as complex numbers")
     return (band(numbers, shape.lband, shape.uband) if shape.returns == "band" else numbers).ravel()
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from . import _signatures
 from .solvers.integrate import CallbackRaised
 from .solvers.stops import STOP
 
@@ -29,6 +30,9 @@ class EventRecorder:
     def __init__(self, functions, terminal, dtype, args):
         self._affects = [getattr(function, "affect", None) for function in functions]
         self._terminal, self._dtype, self._args = terminal, dtype, args
+        for affect in self._affects:
+            if affect is not None:
+                _signatures.require("the affect of an event", affect, "affect(t, y, *args)", args, 0.0, None)
         self.times = [[] for _ in functions]
         self.states = [[] for _ in functions]
 
@@ -88,6 +92,7 @@ def step_callback(on_step, dtype):
     """
     if on_step is None:
         return None
+    _signatures.require("on_step", on_step, "on_step(t, y)", (), 0.0, None)
 
     def call(t, y):
         try:

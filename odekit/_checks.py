@@ -7,6 +7,8 @@ import warnings
 
 import numpy as np
 
+from . import _signatures
+
 SMALLEST_RTOL = 100 * np.finfo(float).eps  # below it rounding is taken for error (SciPy's limit)
 
 
@@ -89,6 +91,9 @@ def events(given):
         if not callable(function):
             raise TypeError(f"events contains a {type(function).__name__}; expected functions event(t, y, *args)")
         callback("the attribute affect of an event", getattr(function, "affect", None))
+        direction = getattr(function, "direction", 0)
+        if not isinstance(direction, (int, float, np.number)) or math.isnan(direction):
+            raise ValueError(f"The `direction` attribute of each event must be a number, but it is {direction!r}")
         value = getattr(function, "terminal", None)
         message = f"The `terminal` attribute of each event must be a boolean or positive integer, but it is {value!r}"
         if value is None or value is False or (not isinstance(value, (bool, str)) and value == 0):
@@ -173,7 +178,10 @@ def nonnegative(given, y0):
 def inside_domain(isoutofdomain, t0, y0, args):
     """Refuse a start outside of the domain."""
     callback("isoutofdomain", isoutofdomain)
-    if isoutofdomain is not None and getattr(isoutofdomain, "py_func", isoutofdomain)(t0, y0.copy(), *args):
+    if isoutofdomain is None:
+        return
+    _signatures.require("isoutofdomain", isoutofdomain, "isoutofdomain(t, y, *args)", args, t0, y0)
+    if getattr(isoutofdomain, "py_func", isoutofdomain)(t0, y0.copy(), *args):
         raise ValueError(f"y0 lies outside the domain: isoutofdomain({t0!r}, y0) is true")
 
 
@@ -210,6 +218,8 @@ def _tolerance(name, value, n):
         given = smallest = largest = value
     else:
         try:
+            if isinstance(value, (str, bytes)):
+                raise TypeError
             given = np.array(value, dtype=np.float64)
         except (TypeError, ValueError):
             raise ValueError(f"{name}={value!r}; expected a number or {n} numbers") from None

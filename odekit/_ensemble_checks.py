@@ -38,7 +38,13 @@ def size(y0, t_span, args):
     if np.ndim(t_span) == 2:
         found["t_span"] = len(t_span)
     for k, value in enumerate(args):
-        if np.ndim(value) > 0:
+        try:
+            axes = np.ndim(value)
+        except ValueError:
+            raise ValueError(
+                f"args[{k}]={value!r:.80}; expected a number or an array whose rows have the same length"
+            ) from None
+        if axes > 0:
             found[f"args[{k}]"] = len(value)
     if not found:
         raise ValueError(
@@ -198,6 +204,8 @@ def threads(executor):
     """Number of threads."""
     if executor is None:
         return _threads.available()
+    if isinstance(executor, type):
+        raise TypeError(f"executor={executor!r:.80} is a class; expected an object of it, {executor.__name__}(...)")
     if isinstance(executor, bool) or not isinstance(executor, (int, np.integer)):
         raise TypeError(
             f"executor={executor!r:.80}; expected None, a number of threads, an executor with submit, or an object with map"

@@ -36,6 +36,8 @@ class EnsembleError(RuntimeError):
 
 def is_foreign(executor):
     """Whether an object is an executor, and not a number of threads."""
+    if isinstance(executor, type):
+        return False
     return callable(getattr(executor, "submit", None)) or callable(getattr(executor, "map", None))
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import numbers
 
 import h5py
 from h5py import h5s, h5t, h5z
@@ -14,6 +15,12 @@ _TRUSTED_BYTES, _LARGEST_RATIO = 16 << 20, 4000
 _MAX_CHUNK_BYTES = 64 << 20
 _MAX_ATTRIBUTES, _MAX_ATTRIBUTE_BYTES = 200, 16 << 20
 _MAX_MEMBERS, _MAX_RANK = 1000, 4
+#: What reads which format.
+_READERS = {
+    "odekit-trajectory": "odekit.storage.load",
+    "odekit-ensemble": "odekit.storage.open",
+    "odekit-model": "odekit.nn.load",
+}
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 #: netCDF's own bookkeeping
 _RESERVED = {
@@ -44,6 +51,12 @@ def suspicion(path):
         raise OdekitFileError(f"{path}: damaged or not readable ({type(error).__name__}: {error})") from error
 
 
+def check_limit(max_bytes):
+    """Refuse what is no number of bytes."""
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, numbers.Real) or not max_bytes > 0:
+        raise ValueError(f"max_bytes must be a positive number of bytes, but it is {max_bytes!r:.80}")
+
+
 def safe_attributes(path, file):
     """Attributes that are text or short vectors of numbers; all others are refused, or left out where others added them."""
     if len(file.attrs) > _MAX_ATTRIBUTES:
@@ -69,7 +82,8 @@ def check_kind(path, attributes, kind, version):
     """Refuse a file of another kind or major version."""
     found, found_version = attributes.get("format"), str(attributes.get("format_version"))
     if found != kind:
-        raise OdekitFileError(f"{path}: not an {kind} file (its format is {found!r})")
+        hint = f"; {_READERS[found]} reads it" if found in _READERS else ""
+        raise OdekitFileError(f"{path}: not an {kind} file (its format is {found!r}{hint})")
     if found_version.split(".")[0] != version.split(".")[0]:
         raise OdekitFileError(f"{path}: version {found_version} of the format {kind}, expected {version}")
 

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from h5py import h5t
 
-from ._file_checks import MAX_BYTES, OdekitFileError, check_kind, check_members, safe_attributes, suspicion
+from ._file_checks import MAX_BYTES, OdekitFileError, check_kind, check_limit, check_members, safe_attributes, suspicion
 
 CHUNK_BYTES = 256 << 10
 
@@ -202,6 +202,7 @@ def read(path, kind, version, max_bytes=MAX_BYTES):
     OdekitFileError
         If it is anything else, damaged, or unsafe.
     """
+    check_limit(max_bytes)
     with _opened(path, kind, version) as (path, file, attributes):
         check_members(path, file, max_bytes)
         arrays = _read_arrays(file, file, ())
@@ -240,6 +241,7 @@ def read_rows(path, kind, version, names, rows=slice(None), max_bytes=MAX_BYTES)
     FileNotFoundError
     OdekitFileError
     """
+    check_limit(max_bytes)
     with _opened(path, kind, version) as (path, file, attributes):
         check_members(path, file, None)
         missing = [name for name in names if name not in file or file[name].ndim == 0]
@@ -263,7 +265,8 @@ def _opened(path, kind, version):
         raise FileNotFoundError(f"{path} does not exist")
     with suspicion(path):
         if not path.is_file():
-            raise OdekitFileError(f"{path}: not a file")
+            hint = "; odekit.storage.open opens the folder of a store" if path.is_dir() else ""
+            raise OdekitFileError(f"{path}: not a file{hint}")
         if not h5py.is_hdf5(path):
             raise OdekitFileError(f"{path}: not an HDF5 file (or its beginning is damaged)")
         with h5py.File(path, "r") as file:

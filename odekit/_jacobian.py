@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import _callback, _pattern_check, _structure, _wrap
+from . import _callback, _pattern_check, _signatures, _structure, _wrap
 from ._capture import ignores_first_argument, names_used
 from ._wrapper_source import Shape, Unsupported
 from .solvers import state
@@ -102,7 +102,7 @@ def _preconditioner(field):
 def _constant(field):
     """Structure and numbers of a Jacobian that is given as a matrix."""
     n, said = field.y0.size, field.said
-    matrix = field.jac if hasattr(field.jac, "toarray") else np.asarray(field.jac)
+    matrix = field.jac if hasattr(field.jac, "toarray") else _matrix(field.jac)
     packed = said.lband is not None and matrix.shape == (said.lband + said.uband + 1, n)
     if matrix.shape != (n, n) and not packed:
         also = "" if said.lband is None else f", or ({said.lband + said.uband + 1}, {n}) for its diagonals"
@@ -117,6 +117,17 @@ def _constant(field):
     return structure, structure.pack(matrix)
 
 
+def _matrix(jac):
+    """A matrix of the user as an array."""
+    try:
+        matrix = np.asarray(jac)
+        if matrix.dtype.kind not in "biufc":
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"jac={jac!r:.80}; expected a function jac(t, y, *args), a matrix or None") from None
+    return matrix
+
+
 def _pattern_of(said, *matrices):
     """Pattern of the Jacobian: the given one, or that of the user's sparse matrices."""
     if said.pattern is not None or not all(hasattr(matrix, "toarray") for matrix in matrices):
@@ -128,6 +139,7 @@ def _user_jacobian(field):
     """Kernel of the user's Jacobian, and its structure."""
     said, n = field.said, field.y0.size
     plain = getattr(field.jac, "py_func", field.jac)
+    _signatures.require("jac", plain, "jac(t, y, *args)", field.args, field.t0, field.y0)
     with field.blaming("Jacobian"):
         value = plain(field.t0, field.y0.copy(), *field.args)
     packed = said.lband is not None and np.shape(value) == (said.lband + said.uband + 1, n)

@@ -1,5 +1,8 @@
 """Numbers and arrays of numbers that users give: one sentence that quotes what came and says what is expected, or the number."""
 
+import math
+import numbers
+
 import numpy as np
 
 
@@ -13,6 +16,17 @@ def real_array(name, value):
         what = f"it is {value!r:.80}" if array.dtype.kind == "O" else f"its dtype is {array.dtype}"
         raise TypeError(f"{name} must be an array of real numbers, but {what}")
     return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def complex_array(name, value):
+    """`value` as an array of complex numbers, or an error that names it."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiubc":
+            raise TypeError
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of numbers, but it is {value!r:.80}") from None
+    return array.astype(np.complex128)
 
 
 def finite_array(name, value, error=ValueError):
@@ -57,8 +71,27 @@ def positive(name, value):
     return number
 
 
+def number(name, value):
+    """A finite number, as a float."""
+    if type(value) is np.ndarray and value.ndim == 0:
+        value = value[()]
+    if not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, but it is {value!r:.80}")
+    return float(value)
+
+
 def count(name, value):
     """A positive integer."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be a positive integer, but it is {value!r}")
     return int(value)
+
+
+def generator(rng):
+    """The random generator behind None, a number or a generator."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"rng must be None, an integer of at least 0 or a numpy.random.Generator, but it is {rng!r:.80}"
+        ) from None

@@ -118,6 +118,7 @@ class EnsembleSolution:
         -------
         str
         """
+        check_member(k, len(self))
         sentence = describe(
             Retcode(int(self.retcode[k])), t=float(self.t_end[k]), h=float(self.h_end[k]), max_steps=self.max_steps,
             component="", culprit="right-hand side, or an event function,", error="an exception",
@@ -141,6 +142,14 @@ class EnsembleSolution:
 
 #: Which part of what `Zeros.of` gives.
 TIMES, STATES = 1, 2
+
+
+def check_member(k, count):
+    """Refuse what is not the number of one of so many trajectories."""
+    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
+        raise TypeError(f"{k!r:.80} is not the number of a trajectory")
+    if not -count <= k < count:
+        raise IndexError(f"there is no trajectory {k}: expected a number from 0 to {count - 1}")
 
 
 class MemberEvents(Sequence):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import _callback, _jacobian, _jit, _native, _wrap
+from . import _callback, _jacobian, _jit, _native, _signatures, _wrap
 from ._arguments import pack
 from ._structure import UNKNOWN
 from ._wrap import OdekitPerformanceWarning, ScalarKernel
@@ -45,6 +45,11 @@ def inplace(function):
     -------
     InPlace
 
+    Raises
+    ------
+    TypeError
+        For what cannot be called.
+
     Examples
     --------
     >>> import odekit
@@ -55,6 +60,8 @@ def inplace(function):
     >>> round(float(sol.y[0, -1]), 6)
     0.135335
     """
+    if not callable(function):
+        raise TypeError(f"inplace marks a function fun(t, y, dydt, *args), but it is given {function!r:.80}")
     return InPlace(function)
 
 
@@ -134,6 +141,12 @@ class UserField:
             raise TypeError(f"fun is a {type(function).__name__}; expected a function fun(t, y, *args), or an address")
         state_argument = self.y0[:, None].copy() if self.shape.vectorized else self.y0.copy()
         if self.shape.in_place:
+            _signatures.require(
+                "fun", function, "fun(t, y, dydt, *args)", self.args, self.t0, state_argument, state_argument
+            )
+        else:
+            _signatures.require("fun", function, "fun(t, y, *args)", self.args, self.t0, state_argument)
+        if self.shape.in_place:
             slopes = [np.full(self.y0.shape, fill, dtype=self.y0.dtype) for fill in (math.nan, 0.0)]
             for slope in slopes:
                 function(self.t0, state_argument.copy(), slope, *self.args)
@@ -159,6 +172,9 @@ class UserField:
             if not kernel.agrees:
                 raise Unsupported("compiled by Numba, it gives other numbers than in Python")
         except Unsupported as error:
+            if shape.returns == "number":
+                what = "isoutofdomain" if function is self.isoutofdomain else "an event function"
+                _signatures.require(what, function, "(t, y, *args)", self.args, self.t0, self.y0)
             self._not_compiled(function, error)
             kernel = self.python_kernel(getattr(function, "py_func", function), shape)
         self.kernels_used.append(kernel)

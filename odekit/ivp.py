@@ -180,6 +180,7 @@ def solve_ivp(
     marks = _checks.nonnegative(nonnegative, state)
     _checks.inside_domain(isoutofdomain, t0, state, args)
     _checks.callback("on_step", on_step)
+    dense_output = bool(dense_output)
     _checks.storing(store, resume)
     reason, stream = choice.sentence(name, methods, n, tightest, said.words), None
     if store is not None:

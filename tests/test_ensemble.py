@@ -1,5 +1,7 @@
 """Ensembles: the front door, what is kept, failures and events of single members, threads and chunks."""
 
+import concurrent.futures
+
 import numpy as np
 import pytest
 from problems import decay, logistic, oscillator
@@ -98,6 +100,8 @@ def test_a_member_that_raises_or_runs_out_of_steps():
     assert ensemble.retcode.tolist() == [Retcode.SUCCESS, Retcode.RHS_RAISED]
     ensemble = odekit.solve_ensemble(decay, (0, 1), [1.0], args=(np.array([0.01, 500.0]),), max_steps=60, **TIGHT)
     assert ensemble.retcode.tolist() == [Retcode.SUCCESS, Retcode.MAX_STEPS]
+    with pytest.raises(IndexError, match=r"there is no trajectory 1000: expected a number from 0 to"):
+        ensemble.describe(1000)
     assert ensemble.naccept[1] + ensemble.nreject[1] == 60 and "limit of 60 steps" in ensemble.describe(1)
 
 
@@ -214,6 +218,17 @@ def test_bad_input(changes, sentence):
     arguments = {"t_span": (0, 1), "y0": [[1.0, 0.0]], **changes}
     with pytest.raises(ValueError, match=sentence):
         odekit.solve_ensemble(oscillator, **arguments)
+
+
+def test_arguments_and_executors_that_are_none():
+    with pytest.raises(
+        ValueError, match=r"args\[0\]=\[\[1\.0\], \[2\.0, 3\.0\]\]; expected a number or an array whose rows"
+    ):
+        odekit.solve_ensemble(oscillator, (0, 1), [1.0, 0.0], args=([[1.0], [2.0, 3.0]],))
+    with pytest.raises(
+        TypeError, match=r"ThreadPoolExecutor'> is a class; expected an object of it, ThreadPoolExecutor\("
+    ):
+        odekit.solve_ensemble(oscillator, (0, 1), [[1.0, 0.0]], executor=concurrent.futures.ThreadPoolExecutor)
 
 
 def test_unknown_options_and_arguments():

@@ -495,7 +495,7 @@ def test_exceptions_of_event_functions():
         (lambda t, y: [1j, 1j], ValueError, "complex numbers for a real state"),
         (odekit.inplace(lambda t, y, dydt: dydt.__setitem__(0, 1.0)), ValueError, r"left dydt\[1\] unset"),
         ("cos", TypeError, "fun is a str; expected a function"),
-        (lambda t: [1.0, 1.0], TypeError, "positional argument"),
+        (lambda t: [1.0, 1.0], TypeError, r"fun is <lambda>\(t\); expected a function that takes 2 arguments"),
     ],
 )
 def test_right_hand_sides_that_do_not_fit(fun, error, sentence):

@@ -130,6 +130,17 @@ def test_progress(capsys):
 
 # bad input -----------------------------------------------------------------------------------------------------------------
 
+
+def event_with(**attributes):
+    """An event function with these attributes."""
+
+    def event(t, y):
+        return y[0]
+
+    event.__dict__.update(attributes)
+    return event
+
+
 BAD = [
     ({"t_span": (0, NAN)}, ValueError, r"\(0, nan\)"),
     ({"t_span": (NAN, 1)}, ValueError, r"\(nan, 1\)"),
@@ -175,6 +186,49 @@ BAD = [
     ({"events": 3}, TypeError, "events=3"),
     ({"events": [3]}, TypeError, "contains a int"),
     ({"jac_sparsity": np.eye(3)}, ValueError, r"\(3, 3\); expected \(2, 2\)"),
+    ({"rtol": "1e-3"}, ValueError, "rtol='1e-3'; expected a number or 2 numbers"),
+    (
+        {"fun": lambda y: y},
+        TypeError,
+        r"fun is <lambda>\(y\); expected a function that takes 2 arguments, fun\(t, y, \*args\), of which",
+    ),
+    (
+        {"args": (1.0,)},
+        TypeError,
+        r"fun is good\(t, y\); expected .* 3 arguments, fun\(t, y, \*args\), of which args has 1",
+    ),
+    (
+        {"fun": odekit.inplace(good)},
+        TypeError,
+        r"expected a function that takes 3 arguments, fun\(t, y, dydt, \*args\)",
+    ),
+    (
+        {"events": lambda y: y[0]},
+        TypeError,
+        r"an event function is <lambda>\(y\); expected a function that takes 2 arguments",
+    ),
+    (
+        {"events": event_with(direction="up")},
+        ValueError,
+        "`direction` attribute of each event must be a number, but it is 'up'",
+    ),
+    ({"events": event_with(affect=lambda y: y)}, TypeError, r"the affect of an event is <lambda>\(y\); expected"),
+    (
+        {"isoutofdomain": lambda y: False},
+        TypeError,
+        r"isoutofdomain is <lambda>\(y\); expected a function that takes 2",
+    ),
+    (
+        {"on_step": lambda: None},
+        TypeError,
+        r"on_step is <lambda>\(\); expected a function that takes 2 arguments, on_step\(t, y\)$",
+    ),
+    ({"jac": lambda y: y, "method": "radau"}, TypeError, r"jac is <lambda>\(y\); expected .*, jac\(t, y, \*args\)"),
+    (
+        {"jac": "2-point", "method": "radau"},
+        ValueError,
+        r"jac='2-point'; expected a function jac\(t, y, \*args\), a matrix or None",
+    ),
 ]
 
 
@@ -184,6 +238,24 @@ def test_bad_input_gets_one_sentence(changes, error, sentence):
     with pytest.raises(error, match=sentence) as info:
         odekit.solve_ivp(**arguments)
     assert "\n" not in str(info.value)
+
+
+@pytest.mark.filterwarnings("ignore::odekit.OdekitPerformanceWarning")
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (None, "an event function .* returned None; expected one number$"),
+        ("up", "an event function .* returned 'up'; expected one number$"),
+    ],
+)
+def test_what_events_return_is_told_as_theirs(value, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        odekit.solve_ivp(good, (0, 1), [1.0, 2.0], events=lambda t, y: value)
+
+
+def test_what_cannot_be_marked_inplace():
+    with pytest.raises(TypeError, match=r"inplace marks a function fun\(t, y, dydt, \*args\), but it is given 3"):
+        odekit.inplace(3)
 
 
 def test_tolerances_below_rounding_are_raised_with_a_warning():

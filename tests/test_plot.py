@@ -131,6 +131,11 @@ def test_work_precision(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["tsit5", "vern9", "more"]
 
 
+def test_work_needs_a_problem():
+    with pytest.raises(TypeError, match=r"problem must be one of odekit\.testset, such as LORENZ, but it is 'lorenz'"):
+        odekit.testset.work("lorenz", "tsit5")
+
+
 def test_work_on_a_reference_problem():
     errors, seconds = odekit.testset.work(odekit.testset.LORENZ, "tsit5", rtols=[1e-4, 1e-8], repeats=2)
     assert errors[0] > 1e3 * errors[1] > 0
@@ -242,3 +247,51 @@ def test_evaluations_over_the_initial_states(ax):
     line = plot.nfe(found, ax=plot.new_axes())
     np.testing.assert_array_equal(line.collections[0].get_offsets()[:, 1], found.nfev)
     assert line.get_ylabel() == "evaluations"
+
+
+FAN = types.SimpleNamespace(t=np.arange(3.0), y=np.zeros((5, 1, 3)))
+BATCH = types.SimpleNamespace(y=np.zeros((3, 4, 2)), nfev=np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("draw", "error", "message"),
+    [
+        (lambda sol: plot.trajectory(None), TypeError, r"sol must be an odekit\.Solution, but it is a NoneType"),
+        (lambda sol: plot.trajectory(sol, ax="new"), TypeError, r"ax must be one matplotlib\.axes\.Axes, but it is a str"),
+        (lambda sol: plot.trajectory(sol, components=[5]), ValueError, "each of components must be .*, from 0 to 1, but it is 5"),
+        (lambda sol: plot.trajectory(sol, labels=["q"]), ValueError, r"labels=\['q'\]; expected 2 strings"),
+        (lambda sol: plot.phase(sol, 0, 2), ValueError, "j must be the number of a component, from 0 to 1, but it is 2"),
+        (lambda sol: plot.phase(FAN), TypeError, r"sol must be an odekit\.Solution"),
+        (lambda sol: plot.step_sizes(FAN), TypeError, r"sol must be an odekit\.Solution"),
+        (lambda sol: plot.energy_error(sol.t, None), TypeError, "energy must be an array of real numbers, but it is None"),
+        (lambda sol: plot.energy_error(sol.t, [1.0, 2.0]), ValueError, r"t and energy must have the same length, but their shapes"),
+        (lambda sol: plot.energy_error(sol, sol.y[0]), TypeError, "t must be an array of real numbers"),
+        (lambda sol: plot.band([0, 1], np.ones((5, 2))), ValueError, "t and samples must have the same length"),
+        (lambda sol: plot.band([0, 1], np.ones((2, 5)), quantiles=(5, 95)), ValueError, "quantiles must be pairs of numbers from 0"),
+        (lambda sol: plot.ensemble(sol), TypeError, r"solution must be an odekit\.EnsembleSolution or a stored one, but it is a Sol"),
+        (lambda sol: plot.ensemble(FAN, 3), ValueError, "component must be the number of a component, from 0 to 0, but it is 3"),
+        (lambda sol: plot.ensemble(FAN, quantiles=(0.1, 0.9)), ValueError, "quantiles must be pairs"),
+        (lambda sol: plot.ensemble(FAN, members=-1), ValueError, "members must be how many trajectories are drawn, .* it is -1"),
+        (lambda sol: plot.ensemble(FAN, members=[7]), ValueError, "members must be .* from 0 to 4, but they hold 7"),
+        (lambda sol: plot.parameter_map([1, 2], [1, 1], [3, 4], failed=[True]), ValueError, "each of the 2 members, but it has 1"),
+        (lambda sol: plot.nfe(sol), TypeError, r"found must be what odekit\.nn\.NeuralODE\.trajectories returns, but it is a Sol"),
+        (lambda sol: plot.nfe(BATCH, 0, 2), ValueError, "j must be the number of a component"),
+        (lambda sol: plot.training(sol), TypeError, r"history must be what odekit\.nn\.fit returns"),
+        (lambda sol: plot.density(None, (0, 1), (0, 1)), TypeError, "model must be a model with log_density"),
+        (lambda sol: plot.density(None, 1, (0, 1), samples=np.ones((3, 2))), ValueError, "xlim must be two numbers"),
+        (lambda sol: plot.vector_field(None, (0, 1), (0, 1)), TypeError, r"fun must be a function fun\(t, y, \*args\), but it is None"),
+        (lambda sol: plot.vector_field(lambda t, y: y, (1, 0), (0, 1)), ValueError, r"xlim must be two numbers, the smaller one first"),
+        (lambda sol: plot.vector_field(lambda t, y: [1], (0, 1), (0, 1)), ValueError, r"fun must return two numbers, .* shape \(1,\)"),
+        (lambda sol: plot.vector_field(lambda y: y, (0, 1), (0, 1)), TypeError, r"fun is <lambda>\(y\); expected a function"),
+        (lambda sol: plot.work_precision([1]), TypeError, r"runs must be a dict, name to \(errors, seconds\), but it is a list"),
+        (lambda sol: plot.work_precision({"a": 1}), ValueError, r"runs\['a'\] must be \(errors, seconds\), .* but it is 1"),
+        (lambda sol: plot.stability_region("rk4", xlim=3), ValueError, "xlim must be two numbers"),
+        (lambda sol: plot.save(None, "picture.png"), TypeError, r"ax must be matplotlib\.axes\.Axes, but it is a NoneType"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_refused_before_a_figure_is_opened(sol, draw, error, message, monkeypatch):
+    from matplotlib import pyplot
+
+    monkeypatch.setattr(pyplot, "subplots", None)
+    with pytest.raises(error, match=message):
+        draw(sol)

@@ -174,6 +174,36 @@ def test_failed_write_leaves_the_old_file(path, monkeypatch):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize(
+    ("sol", "options", "error", "message"),
+    [
+        (None, {}, TypeError, r"sol must be an odekit\.Solution, but it is a NoneType$"),
+        ("here.h5", {}, TypeError, r"sol must be an odekit\.Solution, but it is a str$"),
+        (
+            odekit.solve_ensemble(lambda t, y: [-y[0]], (0, 1), [[1.0]], method="tsit5", tier="single"),
+            {},
+            TypeError,
+            r"but it is a EnsembleSolution; solve_ensemble\(\.\.\., store=path\) writes ensembles$",
+        ),
+        (solution(), {"names": 3}, ValueError, "names=3; expected 3 strings, one for each component"),
+    ],
+)
+def test_what_is_no_solution_is_not_written(path, sol, options, error, message):
+    with pytest.raises(error, match=message):
+        save(path, sol, **options)
+    assert not path.exists()
+
+
+def test_readers_name_each_other(path):
+    save(path, solution())
+    with pytest.raises(OdekitFileError, match=r"its format is 'odekit-trajectory'; odekit\.storage\.load reads it"):
+        odekit.storage.open(path)
+    with pytest.raises(OdekitFileError, match=r"not a file; odekit\.storage\.open opens the folder of a store"):
+        load(path.parent)
+    with pytest.raises(ValueError, match="max_bytes must be a positive number of bytes, but it is 'all'"):
+        load(path, max_bytes="all")
+
+
 def test_bad_compression(path):
     with pytest.raises(ValueError, match="gzip level"):
         save(path, solution(), compression="zip")

@@ -186,7 +186,7 @@ class AntisymmetricField(OwnParameters, NetworkField):
             raise ValueError(f"gamma must be a finite number, not negative, but it is {gamma!r}")
         self.scale, self.time_dependent = checks.positive("scale", scale), bool(time_dependent)
         self._params = np.zeros(parameter_count(self._dim, self.time_dependent))
-        w = np.random.default_rng(rng).normal(0.0, self.scale / math.sqrt(self._dim), (self._dim, self._dim))
+        w = checks.generator(rng).normal(0.0, self.scale / math.sqrt(self._dim), (self._dim, self._dim))
         self._params[: w.size] = w.ravel()
 
     def weights(self):

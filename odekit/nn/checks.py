@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from .._numbers import count, finite_array, positive, real_array, shaped, times  # noqa: F401 (names of this module, too)
+from .._numbers import (  # noqa: F401 (names of this module, too)
+    count,
+    finite_array,
+    generator,
+    number,
+    positive,
+    real_array,
+    shaped,
+    times,
+)
 
 
 def batch(name, value, features):
@@ -11,6 +20,12 @@ def batch(name, value, features):
     if array.ndim not in (1, 2) or array.shape[-1] != features:
         raise ValueError(f"{name} must have shape ({features},) or (B, {features}), but its shape is {array.shape}")
     return np.atleast_2d(array), array.ndim == 2
+
+
+def alike(name, value, shape):
+    """A finite array of the shape (B, k), or (k,) for B = 1, as (B, k)."""
+    array = real_array(name, value)
+    return shaped(name, array[None] if array.ndim == 1 else array, shape)
 
 
 def choice(name, value, known):

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 
 from .. import _jit, vmath
-from . import gates
+from . import checks, gates
 from .composite import DIM, FIRST, OWN_SCRATCH, OWN_THETA, field_kernels, gather, pack, part, shift_of
 from .field_kernels import tile
 from .header import KEEPS, LANES, LAYERS, N_PARAMS, SCRATCH, SIZES, THETA, TIME_BAR
@@ -188,7 +188,7 @@ class ConcatSquash(OwnParameters, NetworkField):
     lane_times = False  # the weights are those of one time
 
     def __init__(self, sizes, activation="tanh", rng=None, *, init="glorot", dtype="float64"):
-        rng = np.random.default_rng(rng)
+        rng = checks.generator(rng)
         self.network = MLP(sizes, activation, rng, init=init, dtype=dtype)
         self.sizes, self.activation, self.init = self.network.sizes, activation, init
         self._join(np.zeros(gates.count(self.sizes)))

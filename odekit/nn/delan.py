@@ -155,14 +155,14 @@ class DeLaN(JoinedParameters, NetworkField):
         k = self.dim // 2
         if force is None:  # the mean is over the velocities, too, whose errors are zero
             return self, *checked_data(self, x, np.concatenate((x[:, k:], acceleration), axis=1)), 2.0
-        force = checks.shaped("force", np.atleast_2d(np.asarray(force)), acceleration.shape)
+        force = checks.alike("force", force, acceleration.shape)
         field, inputs = _InverseDynamics(self), np.concatenate((x, acceleration), axis=1)
         return field, *checked_data(field, inputs, np.concatenate((force, np.zeros((len(x), 2 * k))), axis=1)), 3.0
 
     def _states(self, x, acceleration):
         """States (B, 2 k) and accelerations (B, k), checked."""
         x, _ = checks.batch("x", x, self.dim)
-        return x, checks.shaped("acceleration", np.atleast_2d(np.asarray(acceleration)), (len(x), self.dim // 2))
+        return x, checks.alike("acceleration", acceleration, (len(x), self.dim // 2))
 
     def force(self, x, acceleration):
         """Inverse dynamics: the external forces that give these accelerations.

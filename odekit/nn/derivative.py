@@ -127,7 +127,7 @@ def checked_data(field, x, dxdt):
     """States and their derivatives as two arrays (B, d)."""
     x, _ = checks.batch("x", x, field.dim)
     x = checks.finite_array("x", x)
-    return x, checks.shaped("dxdt", np.atleast_2d(np.asarray(dxdt)), x.shape)
+    return x, checks.alike("dxdt", dxdt, x.shape)
 
 
 class DerivativeModel(SampledModel):

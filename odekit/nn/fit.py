@@ -1,13 +1,15 @@
 """`fit`: training, the same for every model."""
 
+import inspect
 import time
 
 import numpy as np
 
+from .. import _signatures
 from . import checks
 from .batches import Batches
 from .lbfgs import minimise
-from .optimizers import LBFGS, Adam
+from .optimizers import LBFGS, Adam, OptimizerState
 from .training import History, Training, TrainingError, loss_and_grad
 from .training_bar import training_bar
 from .validation import Validation
@@ -83,8 +85,9 @@ def fit(
     >>> bool(history.loss[-1] < 0.1 * history.loss[0])
     True
     """
-    data = _in_order(model, data, named)
-    optimizer = Adam() if optimizer is None else optimizer
+    _check_model(model)
+    data = _in_order(model, data, named, "")
+    optimizer = Adam() if optimizer is None else _checked_optimizer(optimizer)
     steps = checks.count("steps", steps)
     total = model.samples(*data)
     if batch_size is not None and not checks.count("batch_size", batch_size) <= total:
@@ -104,8 +107,16 @@ def fit(
         if batch_size is not None or checkpoint_path is not None or validation is not None:
             raise ValueError("LBFGS takes all data in each step: without batch_size, validation and checkpoint_path")
         return _fit_lbfgs(model, data, optimizer, steps, fixed, progress, callback)
-    batches = Batches(total, batch_size, np.random.default_rng(rng))
-    watch = None if validation is None else Validation(model, tuple(validation), validate_every, patience)
+    if callback is not None:
+        _check_callback(callback)
+    if state is not None and not isinstance(state, OptimizerState):
+        raise TypeError(f"state must be the state of the history of another training, but it is {state!r:.80}")
+    batches = Batches(total, batch_size, checks.generator(rng))
+    watch = None
+    if validation is not None:
+        if not isinstance(validation, (list, tuple)):
+            raise TypeError(f"validation must be a tuple of data, but it is a {type(validation).__name__}")
+        watch = Validation(model, _in_order(model, validation, {}, " (as validation)"), validate_every, patience)
     state = optimizer.init(model.params) if state is None else state
     training = Training(model, data, optimizer, state, batches, clip_norm, fixed, watch)
     if checkpoint_path is not None:
@@ -162,13 +173,40 @@ def _fit_lbfgs(model, data, optimizer, steps, fixed, progress, callback):
     return History(np.arange(len(losses)), np.array(losses), np.array(seconds), None, interrupted)
 
 
-def _in_order(model, data, named):
+def _in_order(model, data, named, where):
     """Positional and named data as the positional arguments of `loss_and_grad`."""
-    if not named:
-        return data
-    import inspect
-
+    signature = inspect.signature(model.loss_and_grad)
     try:
-        return inspect.signature(model.loss_and_grad).bind(*data, **named).args
+        return signature.bind(*data, **named).args
     except TypeError as error:
-        raise TypeError(f"the data of {type(model).__name__}: {error}") from None
+        positional = [name for name, one in signature.parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
+        given = f"{len(data)}{''.join(f' and {name}=...' for name in named)}"
+        raise TypeError(
+            f"the data of a {type(model).__name__}{where} are ({', '.join(positional)}), but {given} were given: {error}"
+        ) from None
+
+
+def _check_model(model):
+    """Refuse what cannot be trained."""
+    missing = [name for name in ("params", "loss_and_grad", "samples") if not hasattr(model, name)]
+    if isinstance(model, type) or missing:
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise TypeError(
+            f"model must be one that can be trained, such as an odekit.nn.HNN, odekit.nn.NeuralODE(field) or "
+            f"odekit.nn.DerivativeModel(field), but it is {what}"
+        )
+
+
+def _checked_optimizer(optimizer):
+    """An optimiser, or an error that says what it must be."""
+    if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in ("init", "update", "rate")):
+        if not isinstance(optimizer, LBFGS):
+            raise TypeError(f"optimizer must be an object such as odekit.nn.Adam(1e-3), but it is {optimizer!r:.80}")
+    return optimizer
+
+
+def _check_callback(callback):
+    """Refuse what cannot be called after each step."""
+    if not callable(callback):
+        raise TypeError(f"callback must be a function callback(step, loss, model), but it is {callback!r:.80}")
+    _signatures.require("callback", callback, "callback(step, loss, model)", (), 0, 0.0, None)

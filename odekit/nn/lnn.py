@@ -118,7 +118,7 @@ class LNN(NetworkField):
         """What `odekit.nn.inner_loop` needs: the field, the checked data, the factor of the loss."""
         x, _ = checks.batch("x", x, self.dim)
         half = self.dim // 2
-        acceleration = checks.shaped("acceleration", np.atleast_2d(np.asarray(acceleration)), (len(x), half))
+        acceleration = checks.alike("acceleration", acceleration, (len(x), half))
         dxdt = np.concatenate((x[:, half:], acceleration), axis=1)
         return self, *checked_data(self, x, dxdt), 2.0  # the mean is over the velocities, too, whose errors are zero
 

@@ -75,7 +75,7 @@ class MLP(OwnParameters):
         self.final_bias, self.time_dependent, self.residual = bool(final_bias), bool(time_dependent), bool(residual)
         self._layers = (self.sizes[0] + self.time_dependent, *self.sizes[1:])
         self._params = np.zeros(header.parameter_count(self._layers, self.final_bias))
-        rng = np.random.default_rng(rng)
+        rng = checks.generator(rng)
         for name, weight in self.weights().items():
             if name.startswith("W"):
                 weight[...] = INITIALISATIONS[init](rng, *weight.shape)
@@ -204,7 +204,7 @@ class MLP(OwnParameters):
         y, dy : ndarray, (n_out,) or (B, n_out)
         """
         x, batched = checks.batch("x", x, self.sizes[0])
-        dx = checks.shaped("dx", np.atleast_2d(np.asarray(dx)), x.shape)
+        dx = checks.alike("dx", dx, x.shape)
         p = self.pack(len(x))
         if dparams is not None:
             q = self.pack(1)
@@ -213,7 +213,9 @@ class MLP(OwnParameters):
             p = np.concatenate((p, q))
         out = np.empty((2, self.sizes[-1], len(x)))
         arguments = np.concatenate((_lanes(x), _lanes(dx)))
-        kernels.call(kernels.address(kernels.network_tangent, self.dtype), float(t), arguments, out.ravel(), p)
+        kernels.call(
+            kernels.address(kernels.network_tangent, self.dtype), checks.number("t", t), arguments, out.ravel(), p
+        )
         y, dy = np.ascontiguousarray(out.transpose(0, 2, 1))
         return (y, dy) if batched else (y[0], dy[0])
 
@@ -283,14 +285,14 @@ def lanewise_value(addresses, pack, x, t, n_in, n_out):
     """Run `value` over a batch; see `MLP.__call__`."""
     x, batched = checks.batch("x", x, n_in)
     out = np.empty((n_out, len(x)))
-    kernels.call(addresses.value, float(t), _lanes(x), out.ravel(), pack(len(x)))
+    kernels.call(addresses.value, checks.number("t", t), _lanes(x), out.ravel(), pack(len(x)))
     return out.T.copy() if batched else out[:, 0].copy()
 
 
 def lanewise_vjp(addresses, pack, x, v, t, n_in, n_out, n_params):
     """Run `record` and `pull` over a batch, block by block; see `MLP.vjp`."""
     x, batched = checks.batch("x", x, n_in)
-    v, _ = checks.batch("v", v, n_out)
+    v, t = checks.batch("v", checks.finite_array("v", v), n_out)[0], checks.number("t", t)
     if len(v) != len(x):
         raise ValueError(f"x and v must have the same number of rows, but have {len(x)} and {len(v)}")
     y, x_bar, params_bar = np.empty((len(x), n_out)), np.empty_like(x), np.zeros(n_params)
@@ -300,10 +302,10 @@ def lanewise_vjp(addresses, pack, x, v, t, n_in, n_out, n_params):
         lanes = len(tile)
         p = pack(lanes)
         out = np.empty(n_out * lanes)
-        kernels.call(addresses.record, float(t), _lanes(tile), out, p)
+        kernels.call(addresses.record, t, _lanes(tile), out, p)
         y[rows] = out.reshape(n_out, lanes).T
         bar = np.concatenate((np.empty(n_in * lanes), params_bar))
-        kernels.call(addresses.pull, float(t), _lanes(v[rows]), bar, p)
+        kernels.call(addresses.pull, t, _lanes(v[rows]), bar, p)
         x_bar[rows] = bar[: n_in * lanes].reshape(n_in, lanes).T
         params_bar = bar[n_in * lanes :]
     return (y, x_bar, params_bar) if batched else (y[0], x_bar[0], params_bar)

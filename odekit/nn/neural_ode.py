@@ -83,6 +83,10 @@ class NeuralODE:
                 f"step_control='per_sample' needs a field whose lanes may have different times, but that of a {type(field).__name__} "
                 "has one time for all"
             )
+        if not isinstance(regularisers, (list, tuple)):
+            raise TypeError(
+                f"regularisers must be a list such as [KineticEnergy(0.01)], but it is {regularisers!r:.80}"
+            )
         self.regularisers = tuple(regularisers)
         self._terms = Terms(self.regularisers, field, self.method, self.step_control)
         if self._terms.energies:  # they make another field of it
@@ -157,7 +161,7 @@ class NeuralODE:
         if self.step_control != "per_sample":
             raise ValueError(f"trajectories of their own need step_control='per_sample', not {self.step_control!r}")
         y0, _ = checks.batch("y0", y0, self.field.dim)
-        y0, t = checks.finite_array("y0", y0), checks.times(t)
+        y0, t, max_steps = checks.finite_array("y0", y0), checks.times(t), checks.count("max_steps", max_steps)
         sweeps = LaneSweeps(self.field, scheme(self.method), len(y0))
         ys, _ = sweeps.forward(
             self.field, y0, t, self.rtol, self.atol, self.first_step, logged=False, max_steps=max_steps

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .. import _signatures
 from . import checks
 from .updates import ADAM, ADAMAX, RMSPROP, update
 
@@ -56,7 +57,7 @@ class Optimizer:
 
     def rate(self, step):
         """Learning rate of a step, counted from 0."""
-        return float(self.lr(step)) if callable(self.lr) else self.lr
+        return checks.number(f"lr({step})", self.lr(step)) if callable(self.lr) else self.lr
 
     def update(self, params, grad, state):
         """Change `params` and `state` in place.
@@ -71,13 +72,15 @@ class Optimizer:
         update(self.code, params, grad, *(state.arrays[name] for name in self.memory), state.step, lr, self.settings())
 
     def _check(self, *fractions):
-        if not callable(self.lr):
+        if callable(self.lr):
+            _signatures.require("lr", self.lr, "lr(step)", (), 0)
+        else:
             checks.positive("lr", self.lr)
         checks.positive("eps", self.eps)
         for name in fractions:
-            if not 0.0 <= getattr(self, name) < 1.0:
+            if not 0.0 <= checks.number(name, getattr(self, name)) < 1.0:
                 raise ValueError(f"{name} must be in [0, 1), but it is {getattr(self, name)!r}")
-        if not 0.0 <= self.weight_decay < math.inf:
+        if checks.number("weight_decay", self.weight_decay) < 0.0:
             raise ValueError(f"weight_decay must be finite and not negative, but it is {self.weight_decay!r}")
 
 

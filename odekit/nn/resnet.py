@@ -221,7 +221,7 @@ class ResNet(SampledModel):
         params_bar : ndarray, (n_params,)
         """
         x, batched = checks.batch("x", x, self.dim)
-        v = checks.shaped("v", np.atleast_2d(np.asarray(v)), x.shape)
+        v = checks.alike("v", v, x.shape)
         _, y, x_bar, grad = self._run(x, v, COTANGENT)
         return (y, x_bar, grad) if batched else (y[0], x_bar[0], grad)
 
@@ -238,7 +238,7 @@ class ResNet(SampledModel):
         grad : ndarray, (n_params,)
         """
         x, _ = checks.batch("x", x, self.dim)
-        target = checks.shaped("target", np.atleast_2d(np.asarray(target)), x.shape)
+        target = checks.alike("target", target, x.shape)
         loss, _, _, grad = self._run(checks.finite_array("x", x), target, SQUARES)
         return loss, grad
 

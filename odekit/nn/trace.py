@@ -128,7 +128,7 @@ def trace(field, x, t=0.0, probes=0, noise="rademacher", rng=None):
         variance = np.zeros(len(x))
     else:
         checks.count("probes", probes)
-        e = directions(np.random.default_rng(rng), noise, (probes, *x.shape))
+        e = directions(checks.generator(rng), noise, (probes, *x.shape))
         along = field.jvp(np.tile(x, (probes, 1)), e.reshape(-1, field.dim), t)[1].reshape(e.shape)
         each = (e * along).sum(axis=2)
         value = each.mean(axis=0)

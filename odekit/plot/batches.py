@@ -1,5 +1,6 @@
 """Pictures of batches whose trajectories took steps of their own."""
 
+from . import checks
 from .figure import COLORS, axes
 
 
@@ -21,6 +22,11 @@ def nfe(found, i=0, j=1, ax=None, **points):
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `found` is something else, or has no such components.
+
     Examples
     --------
     >>> import numpy as np, odekit
@@ -30,8 +36,11 @@ def nfe(found, i=0, j=1, ax=None, **points):
     >>> ax.get_ylabel()
     '$y_{1}(0)$'
     """
-    ax = axes(ax)
+    checks.having("found", found, "what odekit.nn.NeuralODE.trajectories returns", "y", "nfev", ndim=3)
     start = found.y[0]
+    for name, component in (("i", i), ("j", j)) if start.shape[1] > 1 else ():
+        checks.component(name, component, start.shape[1])
+    ax = axes(ax)
     ax.set_xlabel(f"$y_{{{i}}}(0)$")
     if start.shape[1] == 1:
         ax.scatter(start[:, 0], found.nfev, **{"s": 12.0, "color": COLORS[0], **points})

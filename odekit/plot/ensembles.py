@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._numbers import real_array
+from . import checks
 from .figure import COLORS, axes
 
 #: Pairs of quantiles between which the fan of an ensemble is shaded, the widest first.
@@ -32,7 +34,7 @@ def ensemble(solution, component=0, ax=None, quantiles=QUANTILES, members=5, **l
     Raises
     ------
     ValueError
-        If each trajectory has times of its own, or there is one time only.
+        If each trajectory has times of its own, or there is one time only; for a component, a quantile or a member that there is not.
 
     Examples
     --------
@@ -45,6 +47,9 @@ def ensemble(solution, component=0, ax=None, quantiles=QUANTILES, members=5, **l
     >>> len(ax.collections), len(ax.get_lines())
     (2, 6)
     """
+    checks.having("solution", solution, "an odekit.EnsembleSolution or a stored one", "t", "y", ndim=3)
+    checks.component("component", component, solution.y.shape[1])
+    pairs = checks.quantiles("quantiles", quantiles)
     t = np.asarray(solution.t)
     if t.ndim != 1 or t.size < 2:
         raise ValueError(
@@ -53,14 +58,14 @@ def ensemble(solution, component=0, ax=None, quantiles=QUANTILES, members=5, **l
         )
     states = np.asarray(solution.y[:, component])
     count = len(states)
-    chosen = np.unique(np.linspace(0, count - 1, min(members, count)).astype(int)) if np.ndim(members) == 0 else members
+    chosen = _chosen(members, count)
     shown = np.isfinite(states).any(axis=0)
-    levels = [level for pair in quantiles for level in pair]
+    levels = [level for pair in pairs for level in pair]
     found = np.full((len(levels) + 1, t.size), np.nan)
     found[:, shown] = np.nanquantile(states[:, shown], [*levels, 0.5], axis=0)
     ax = axes(ax)
     color = line.get("color", COLORS[0])
-    for k, (low, high) in enumerate(quantiles):
+    for k, (low, high) in enumerate(pairs):
         label = f"{low:.0%} to {high:.0%}"
         shade = {"color": color, "alpha": 0.15 + 0.15 * k, "linewidth": 0, "label": label}
         ax.fill_between(t, found[2 * k], found[2 * k + 1], **shade)
@@ -71,6 +76,18 @@ def ensemble(solution, component=0, ax=None, quantiles=QUANTILES, members=5, **l
     ax.set_ylabel(f"$y_{{{component}}}$")
     ax.legend(frameon=True)
     return ax
+
+
+def _chosen(members, count):
+    """Numbers of the trajectories that are drawn, out of so many."""
+    if np.ndim(members) == 0:
+        if isinstance(members, (bool, np.bool_)) or not isinstance(members, (int, np.integer)) or members < 0:
+            raise ValueError(f"members must be how many trajectories are drawn, or which, but it is {members!r:.80}")
+        return np.unique(np.linspace(0, count - 1, min(members, count)).astype(int))
+    for k in members:
+        if not isinstance(k, (int, np.integer)) or not -count <= k < count:
+            raise ValueError(f"members must be numbers of trajectories, from 0 to {count - 1}, but they hold {k!r:.80}")
+    return members
 
 
 def parameter_map(x, y, values, ax=None, failed=None, label=None, **mesh):
@@ -110,8 +127,13 @@ def parameter_map(x, y, values, ax=None, failed=None, label=None, **mesh):
     >>> ax.collections[0].get_array().size
     200
     """
-    x, y, values = (np.asarray(a, dtype=float).ravel() for a in (x, y, values))
-    failed = ~np.isfinite(values) | (False if failed is None else np.asarray(failed, dtype=bool).ravel())
+    x, y, values = (real_array(name, a).ravel() for name, a in (("x", x), ("y", y), ("values", values)))
+    failed = np.zeros(values.size, dtype=bool) if failed is None else np.asarray(failed, dtype=bool).ravel()
+    if failed.size != values.size:
+        raise ValueError(
+            f"failed must have one truth value for each of the {values.size} members, but it has {failed.size}"
+        )
+    failed = failed | ~np.isfinite(values)
     (columns, i), (rows, j) = np.unique(x, return_inverse=True), np.unique(y, return_inverse=True)
     if (
         not x.size == y.size == values.size

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from .. import _signatures
+from .._checks import arguments
+from .._numbers import count, real_array
+from . import checks
 from .figure import axes
 
 
@@ -24,10 +28,31 @@ def vector_field(fun, xlim, ylim, ax=None, args=(), t=0.0, points=25, **lines):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        For limits that are no pairs, or a function that does not give two numbers.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> ax = odekit.plot.vector_field(lambda t, y: [y[1], -y[0]], (-1, 1), (-1, 1), points=10)
+    >>> ax.get_xlim()
+    (-1.0, 1.0)
     """
-    ax = axes(ax)
+    xlim, ylim = checks.limits("xlim", xlim), checks.limits("ylim", ylim)
+    args, points = arguments(args), count("points", points)
+    if not callable(fun):
+        raise TypeError(f"fun must be a function fun(t, y, *args), but it is {fun!r:.80}")
+    _signatures.require("fun", fun, "fun(t, y, *args)", args, t, None)
+    if points < 2:
+        raise ValueError(f"points must be at least 2, but it is {points}")
     x, y = np.linspace(*xlim, points), np.linspace(*ylim, points)
-    u, v = np.transpose([[np.asarray(fun(t, np.array([a, b]), *args), dtype=float) for a in x] for b in y], (2, 0, 1))
+    found = real_array("what fun returns", [[fun(t, np.array([a, b]), *args) for a in x] for b in y])
+    if found.shape != (points, points, 2):
+        raise ValueError(f"fun must return two numbers, but what it returns has shape {found.shape[2:]}")
+    ax, (u, v) = axes(ax), found.transpose(2, 0, 1)
     speed = np.hypot(u, v)
     # from mid grey to nearly black: slow regions stay visible on white paper
     shade = 0.45 + 0.55 * speed / max(np.nanmax(speed), np.finfo(float).tiny)

@@ -69,6 +69,8 @@ def save(ax, path, dpi=150):
     path : path-like
     dpi : int
     """
+    if not hasattr(ax, "figure"):
+        raise TypeError(f"ax must be matplotlib.axes.Axes, but it is a {type(ax).__name__}")
     ax.figure.savefig(path, dpi=dpi)
 
 
@@ -83,6 +85,8 @@ def _matplotlib():
 def axes(ax):
     """The axes given, or those of a new figure of pyplot."""
     if ax is not None:
+        if not hasattr(ax, "pcolormesh"):
+            raise TypeError(f"ax must be one matplotlib.axes.Axes, but it is a {type(ax).__name__}")
         return ax
     _matplotlib()
     from matplotlib import pyplot

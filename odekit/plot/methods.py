@@ -3,7 +3,9 @@
 import numpy as np
 
 from .. import stability
+from .._numbers import real_array
 from ..solvers.methods import resolve
+from . import checks
 from .figure import COLORS, axes
 
 GRID_POINTS = 301  # along each side, of a region of stability
@@ -26,6 +28,11 @@ def work_precision(runs, ax=None, **line):
     matplotlib.axes.Axes
         Both axes are logarithmic; small errors are on the right.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For runs of another form.
+
     Examples
     --------
     >>> import odekit
@@ -35,9 +42,10 @@ def work_precision(runs, ax=None, **line):
     >>> ax.get_xlabel()
     'error'
     """
+    checks.having("runs", runs, "a dict, name to (errors, seconds)", "items")
+    curves = {name: _curve(name, run) for name, run in runs.items()}
     ax = axes(ax)
-    for k, (name, (errors, seconds)) in enumerate(runs.items()):
-        errors, seconds = np.asarray(errors, dtype=float), np.asarray(seconds, dtype=float)
+    for k, (name, (errors, seconds)) in enumerate(curves.items()):
         shown = np.isfinite(errors) & (errors > 0)
         style = {"color": COLORS[k % len(COLORS)], "marker": ".", "label": name}
         ax.plot(errors[shown], seconds[shown], **{**style, **line})
@@ -49,6 +57,17 @@ def work_precision(runs, ax=None, **line):
     ax.set_ylabel("time in s")
     ax.legend()
     return ax
+
+
+def _curve(name, run):
+    """Errors and seconds of one method."""
+    pair = isinstance(run, (tuple, list, np.ndarray)) and len(run) == 2
+    errors, seconds = (real_array(f"runs[{name!r}]", part) for part in run) if pair else (np.empty(0), np.empty(1))
+    if errors.shape != seconds.shape or errors.ndim != 1:
+        raise ValueError(
+            f"runs[{name!r}] must be (errors, seconds), two sequences of the same length, but it is {run!r:.80}"
+        )
+    return errors, seconds
 
 
 def stability_region(method, ax=None, xlim=None, ylim=None, order=None, **contour):
@@ -85,8 +104,10 @@ def stability_region(method, ax=None, xlim=None, ylim=None, order=None, **contou
     size = resolve(method)[1][0].stability_size
     reach = 1.6 * size if np.isfinite(size) and size > 0 else 15.0
     bounded = np.isfinite(size)
-    xlim = ((-reach, 0.4 * reach) if bounded else (-0.5 * reach, reach)) if xlim is None else xlim
-    ylim = (-reach, reach) if ylim is None else ylim
+    xlim = (
+        ((-reach, 0.4 * reach) if bounded else (-0.5 * reach, reach)) if xlim is None else checks.limits("xlim", xlim)
+    )
+    ylim = (-reach, reach) if ylim is None else checks.limits("ylim", ylim)
     x, y = np.linspace(*xlim, GRID_POINTS), np.linspace(*ylim, GRID_POINTS)
     factor = np.abs(stability.amplification(method, x + 1j * y[:, None], order))
     ax = axes(ax)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._numbers import count, finite_array
+from . import checks
 from .figure import COLORS, axes
 
 
@@ -36,11 +38,11 @@ def training(history, ax=None, smooth=1, **line):
     >>> odekit.plot.training(history).get_ylabel()
     'loss'
     """
-    ax = axes(ax)
+    checks.having("history", history, "what odekit.nn.fit returns", "step", "loss", "validation", "lr", "grad_norm")
     n = history.loss.size
     if isinstance(smooth, bool) or not isinstance(smooth, (int, np.integer)) or not 1 <= smooth <= max(1, n):
         raise ValueError(f"smooth must be an integer from 1 to {max(1, n)}, the number of steps, but it is {smooth!r}")
-    loss = history.loss
+    ax, loss = axes(ax), history.loss
     if smooth > 1:
         loss = np.convolve(loss, np.full(smooth, 1.0 / smooth), mode="valid")
     ax.plot(history.step[smooth - 1 :], loss, **{"color": COLORS[0], "label": "loss", **line})
@@ -105,9 +107,18 @@ def density(model, xlim, ylim, ax=None, context=None, samples=None, points=200, 
     """
     if getattr(model, "dim", 2) != 2:
         raise ValueError(f"density draws two variables, but the model has {model.dim}")
+    xlim, ylim, points = checks.limits("xlim", xlim), checks.limits("ylim", ylim), count("points", points)
+    if samples is None and not callable(model):
+        checks.having(
+            "model", model, "a model with log_density, such as odekit.nn.CNF, or a function of points", "log_density"
+        )
+    if samples is not None:
+        samples = finite_array("samples", samples)
+        if samples.ndim != 2 or samples.shape[1] != 2:
+            raise ValueError(f"samples must have shape (N, 2), but their shape is {samples.shape}")
     ax = axes(ax)
     if samples is not None:
-        samples, bins = np.asarray(samples, dtype=float), max(2, points // 4)
+        bins = max(2, points // 4)
         values = np.histogram2d(*samples.T, bins=bins, range=(xlim, ylim), density=True)[0].T
     else:
         # at the centres of the pixels

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from . import checks
 from .figure import COLORS, axes
 
 DENSE_POINTS = 10  # per step, of a curve that is drawn from a dense output
@@ -25,11 +26,31 @@ def trajectory(sol, ax=None, components=None, labels=None, **line):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError
+        If `sol` is no solution.
+    ValueError
+        For a component that there is not, or another number of labels.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0], dense_output=True)
+    >>> ax = odekit.plot.trajectory(sol, labels=["q", "p"])
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['q', 'p']
     """
-    ax = axes(ax)
-    components = range(len(sol.y)) if components is None else components
+    checks.having("sol", sol, "an odekit.Solution", "t", "y", "sol", "steps")
+    n = len(sol.y)
+    components = range(n) if components is None else [components] if np.ndim(components) == 0 else components
+    for i in components:
+        checks.component("each of components", i, n)
     labels = [f"$y_{{{i}}}$" for i in components] if labels is None else labels
-    t, y = _curve(sol)
+    if isinstance(labels, str) or len(labels) != len(components):
+        raise ValueError(f"labels={labels!r:.80}; expected {len(components)} strings, one for each component")
+    ax, (t, y) = axes(ax), _curve(sol)
     for k, (i, label) in enumerate(zip(components, labels, strict=True)):
         ax.plot(t, y[i], **{"color": COLORS[k % len(COLORS)], "label": label, **line})
     ax.set_xlabel("time $t$")
@@ -53,9 +74,26 @@ def phase(sol, i=0, j=1, ax=None, **line):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError
+        If `sol` is no solution.
+    ValueError
+        For a component that there is not.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0], dense_output=True)
+    >>> ax = odekit.plot.phase(sol, 0, 1, color="black")
+    >>> ax.get_xlabel()
+    '$y_{0}$'
     """
-    ax = axes(ax)
-    _, y = _curve(sol)
+    checks.having("sol", sol, "an odekit.Solution", "t", "y", "sol", "steps")
+    checks.component("i", i, len(sol.y))
+    checks.component("j", j, len(sol.y))
+    ax, (_, y) = axes(ax), _curve(sol)
     ax.plot(y[i], y[j], **{"color": COLORS[0], **line})
     ax.set_xlabel(f"$y_{{{i}}}$")
     ax.set_ylabel(f"$y_{{{j}}}$")
@@ -75,7 +113,21 @@ def step_sizes(sol, ax=None, **points):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError
+        If `sol` is no solution.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], 1e3 * (1 - y[0] ** 2) * y[1] - y[0]], (0, 10), [2.0, 0.0])
+    >>> ax = odekit.plot.step_sizes(sol)
+    >>> ax.get_yscale()
+    'log'
     """
+    checks.having("sol", sol, "an odekit.Solution", "methods_in_use", "ends", "h", "switches")
     ax = axes(ax)
     names = np.array(sol.methods_in_use())
     for k, name in enumerate(dict.fromkeys(names)):
@@ -112,12 +164,22 @@ def energy_error(t, energy, ax=None, relative=True, **line):
     Raises
     ------
     ValueError
-        For a relative error of a first value of 0.
+        For a relative error of a first value of 0, or for another number of energies than of times.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 100), [1.0, 0.0])
+    >>> ax = odekit.plot.energy_error(sol.t, (sol.y**2).sum(axis=0) / 2, label="auto")
+    >>> ax.get_yscale()
+    'log'
     """
-    ax = axes(ax)
-    t, energy = np.asarray(t, dtype=float), np.asarray(energy, dtype=float)
-    if relative and energy[0] == 0:
+    t, energy = checks.curve(t, energy, "energy")
+    if energy.ndim != 1:
+        raise ValueError(f"energy must have shape {t.shape}, one number for each time, but its shape is {energy.shape}")
+    if relative and t.size and energy[0] == 0:
         raise ValueError("the first energy is 0, so that there is no relative error: use relative=False")
+    ax = axes(ax)
     error = np.abs(energy - energy[0]) / (abs(energy[0]) if relative else 1.0)
     shown = error > 0  # the first value, and any other that agrees to the last bit, has no logarithm
     ax.plot(t[shown], error[shown], **{"color": COLORS[0], **line})
@@ -142,9 +204,28 @@ def band(t, samples, ax=None, quantiles=(0.1, 0.9), **line):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        For another number of rows than of times, or for quantiles outside of 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> t = np.linspace(0, 1, 11)
+    >>> ax = odekit.plot.band(t, np.exp(-np.outer(t, np.linspace(0.5, 2, 20))))
+    >>> len(ax.get_lines()), len(ax.collections)
+    (1, 1)
     """
+    t, samples = checks.curve(t, samples, "samples")
+    if samples.ndim != 2 or samples.shape[1] == 0:
+        raise ValueError(
+            f"samples must have shape ({t.size}, N), a curve in each column, but its shape is {samples.shape}"
+        )
+    ((below, above),) = checks.quantiles("quantiles", [quantiles])
     ax = axes(ax)
-    low, middle, high = np.quantile(samples, (quantiles[0], 0.5, quantiles[1]), axis=1)
+    low, middle, high = np.quantile(samples, (below, 0.5, above), axis=1)
     (drawn,) = ax.plot(t, middle, **{"color": COLORS[0], **line})
     ax.fill_between(t, low, high, color=drawn.get_color(), alpha=0.2, linewidth=0)
     return ax

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .._numbers import complex_array
 from ..solvers import bdf, gauss
 from ..solvers.methods import METHODS, resolve
 from ..solvers.rosenbrock_tables import ROSENBROCK
@@ -57,7 +58,7 @@ def amplification(method, z, order=None):
     if order not in orders:
         known = f"one of {', '.join(map(str, orders))}" if name in ORDERS else "none: its order is fixed"
         raise ValueError(f"order={order!r} for {name}; expected {known}")
-    z = np.asarray(z, dtype=complex)
+    z = complex_array("z", z)
     if name in EXPLICIT or name in ESDIRK:
         table = EXPLICIT.get(name) or ESDIRK[name]
         # the stages solve (I - z A) k = y (1, ..., 1)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _callback, _checks
+from .._numbers import finite_array, number
 from .._structure import DENSE
 from ..field import UserField
 from ..solvers import state
@@ -63,7 +64,7 @@ def jacobian(fun, t, y, args=None, jac=None):
     Raises
     ------
     ValueError
-        Where `fun` has no exact Jacobian and none is given.
+        For another shape of `y`, or where `fun` has no exact Jacobian and none is given.
 
     Examples
     --------
@@ -72,7 +73,10 @@ def jacobian(fun, t, y, args=None, jac=None):
     array([[ 0.,  1.],
            [-4.,  0.]])
     """
-    return jacobians(fun, [t], np.reshape(y, (-1, 1)), args, jac)[0]
+    y = finite_array("y", y)
+    if y.ndim != 1:
+        raise ValueError(f"y must have shape (n,), but its shape is {y.shape}")
+    return jacobians(fun, [number("t", t)], y[:, None], args, jac)[0]
 
 
 def jacobians(fun, t, y, args=None, jac=None):
@@ -97,7 +101,7 @@ def jacobians(fun, t, y, args=None, jac=None):
     ValueError
         For shapes that do not fit, or where `fun` has no exact Jacobian and none is given.
     """
-    t, y = np.atleast_1d(np.asarray(t, dtype=float)), np.asarray(y)
+    t, y = np.atleast_1d(finite_array("t", t)), finite_array("y", y)
     if y.ndim != 2 or t.ndim != 1 or y.shape[1] != t.size or not t.size:
         raise ValueError(f"t has shape {t.shape} and y {y.shape}; expected (m,) and (n, m), the states in columns")
     start = _checks.state(y[:, 0])
@@ -106,7 +110,7 @@ def jacobians(fun, t, y, args=None, jac=None):
     if found.kind == state.JAC_CONSTANT:
         return np.tile(Dense(n).pack(found.matrix), (t.size, 1, 1))
     p = np.concatenate((field.parameters, np.zeros(SCRATCH_VECTORS * n)))
-    states = np.ascontiguousarray(y.T, dtype=float)
+    states = np.ascontiguousarray(y.T)
     return np.stack(
         [_callback.call(found.address, time, at, n * n, p).reshape(n, n) for time, at in zip(t, states, strict=True)]
     )

@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from .. import _checks, _jit
+from .._numbers import generator, number
 from ..solution import Retcode, describe
 from ..solvers import driver, outcome
 from ..solvers import state as S
@@ -168,12 +169,12 @@ def lyapunov_exponents(
         raise ValueError(f"k={k!r}; expected a number of exponents from 1 to {n}")
     if not t1 > t0 or math.isinf(t1):
         raise ValueError(f"t_span={t_span!r}; expected a finite end after the start")
-    transient = (t1 - t0) / 10 if transient is None else float(transient)
-    if not 0.0 <= transient < math.inf:
+    transient = (t1 - t0) / 10 if transient is None else number("transient", transient)
+    if transient < 0.0:
         raise ValueError(f"transient={transient!r}; expected a time of at least 0")
     field, kernels = _tangent_kernels(fun, t0, state, args, jac, int(k))
     relative, absolute, tightest = _checks.tolerances(rtol, atol, state)
-    first, _ = np.linalg.qr(np.random.default_rng(rng).normal(size=(n, k)))
+    first, _ = np.linalg.qr(generator(rng).normal(size=(n, k)))
     start = np.concatenate((state[None], first.T))
     _, methods = resolve(method, start.size, tightest)
     run = Integration(

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from .._numbers import finite_array
 from .jacobians import jacobians
 from .spectra import logarithmic_norm, stiffness_index, stiffness_ratio
 
@@ -99,7 +100,7 @@ def report(fun, t, y, args=None, jac=None):
     >>> report.stiff, report.conservative
     (False, True)
     """
-    t = np.atleast_1d(np.asarray(t, dtype=float))
+    t = np.atleast_1d(finite_array("t", t))
     matrices = jacobians(fun, t, y, args, jac)
     values = np.linalg.eigvals(matrices).astype(complex)
     return StabilityReport(

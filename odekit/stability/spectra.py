@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._numbers import complex_array, finite_array, number
 from .jacobians import jacobians
 
 #: Real parts smaller than this fraction of the largest eigenvalue are rounding, not decay.
@@ -49,8 +50,19 @@ def stiffness_ratio(eigenvalues):
     -------
     ndarray, (...)
         1 where nothing decays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what are no numbers in at least one dimension.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> float(odekit.stability.stiffness_ratio([-1000.0, -1.0 + 2.0j, -1.0 - 2.0j]))
+    1000.0
     """
-    values = np.asarray(eigenvalues, dtype=complex)
+    values = _eigenvalues(eigenvalues)
     floor = NEGLIGIBLE * np.max(np.abs(values), axis=-1, keepdims=True)
     decay = np.where(-values.real > floor, -values.real, np.nan)
     with np.errstate(invalid="ignore"):
@@ -74,11 +86,30 @@ def stiffness_index(eigenvalues, span):
     -------
     ndarray, (...)
 
+    Raises
+    ------
+    TypeError, ValueError
+        For eigenvalues that are no numbers in at least one dimension, or a span that is no finite number.
+
     References
     ----------
     J. D. Lambert, "Numerical Methods for Ordinary Differential Systems", Sec. 6.2, on definitions of stiffness.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> float(odekit.stability.stiffness_index([-1000.0, -1.0], span=10.0))
+    10000.0
     """
-    return np.max(np.maximum(-np.asarray(eigenvalues, dtype=complex).real, 0.0), axis=-1) * abs(span)
+    return np.max(np.maximum(-_eigenvalues(eigenvalues).real, 0.0), axis=-1) * abs(number("span", span))
+
+
+def _eigenvalues(values):
+    """Eigenvalues (..., n) as complex numbers."""
+    values = complex_array("eigenvalues", values)
+    if values.ndim == 0 or values.shape[-1] == 0:
+        raise ValueError(f"eigenvalues must have shape (..., n), but their shape is {values.shape}")
+    return values
 
 
 def logarithmic_norm(matrix, norm=2):
@@ -98,7 +129,7 @@ def logarithmic_norm(matrix, norm=2):
     Raises
     ------
     ValueError
-        For another norm.
+        For another norm, or a matrix that is not square.
 
     References
     ----------
@@ -110,7 +141,9 @@ def logarithmic_norm(matrix, norm=2):
     >>> float(odekit.stability.logarithmic_norm([[-1.0, 4.0], [0.0, -1.0]]))
     1.0
     """
-    a = np.asarray(matrix, dtype=float)
+    a = finite_array("matrix", matrix)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"matrix must have shape (..., n, n), but its shape is {a.shape}")
     if norm == 2:
         return np.linalg.eigvalsh((a + np.swapaxes(a, -1, -2)) / 2)[..., -1]
     if norm not in (1, np.inf):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .._file_checks import MAX_BYTES
-from ..ensemble_solution import STATES, TIMES, EnsembleSolution, MemberEvents, by_function, summary
+from ..ensemble_solution import STATES, TIMES, EnsembleSolution, MemberEvents, by_function, check_member, summary
 from ..solution import Retcode
 from . import manifest as M
 from .shard_reader import ShardReader
@@ -121,8 +121,8 @@ class StoredEnsemble(ShardReader):
 
     def __getitem__(self, key):
         if isinstance(key, (int, np.integer)):
-            k = range(len(self))[key]  # IndexError as from a list
-            return self._trajectory(k)
+            check_member(key, len(self))
+            return self._trajectory(range(len(self))[key])
         if isinstance(key, slice):
             return self._solution(range(len(self))[key])
         raise TypeError(f"index {key!r:.80}; expected a number or a slice of trajectories")

@@ -48,6 +48,8 @@ class LazyArray:
             key = (*key[:at], *[slice(None)] * (self.ndim - len(key) + 1), *key[at + 1 :])
         first, rest = (key[0], key[1:]) if key else (slice(None), ())
         if isinstance(first, (int, np.integer)) and not isinstance(first, bool):
+            if not -len(self) <= first < len(self):
+                raise IndexError(f"index {first} is out of range: there are {len(self)} rows")
             k = range(len(self))[first]
             return self._read(k, k + 1)[0][rest]
         index = _numbers(first, len(self))

@@ -3,7 +3,7 @@
 import pathlib
 
 from .. import _files
-from .._file_checks import MAX_BYTES
+from .._file_checks import MAX_BYTES, check_limit
 from . import folder, stream_layout
 from . import manifest as M
 from .ensemble import StoredEnsemble
@@ -52,6 +52,7 @@ def open_store(path, max_bytes=MAX_BYTES):
     (True, (1, 1001), array([1.   , 0.368, 0.135]))
     """
     path = pathlib.Path(path)
+    check_limit(max_bytes)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     if path.is_dir():

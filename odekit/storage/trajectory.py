@@ -9,6 +9,7 @@ import numpy as np
 from .._file_checks import MAX_BYTES, OdekitFileError
 from .._files import Variable, read, with_coordinates, write
 from .._provenance import flatten, right_hand_side, unflatten, versions
+from ..ensemble_solution import EnsembleSolution
 from ..solution import Retcode, Solution, Switch
 from .lazy import LazyArray, LazyColumns
 
@@ -45,6 +46,8 @@ def save(path, sol, overwrite=False, compression=1, *, names=None, units=None, t
     ------
     FileExistsError
         If `path` exists and `overwrite` is False.
+    TypeError
+        If `sol` is no solution.
     ValueError
         If there are not n names or units.
     """
@@ -149,6 +152,11 @@ class _Labels:
     """Names and units of the components, checked."""
 
     def __init__(self, sol, names, units, time_unit):
+        if not all(hasattr(sol, name) for name in ("t", "y", "steps", "switches")):
+            raise TypeError(
+                f"sol must be an odekit.Solution, but it is a {type(sol).__name__}"
+                + ("; solve_ensemble(..., store=path) writes ensembles" if isinstance(sol, EnsembleSolution) else "")
+            )
         n = len(sol.y)
         self.names, self.units, self.time_unit = names, units, time_unit
         if not isinstance(time_unit, str):
@@ -156,7 +164,8 @@ class _Labels:
         for what, values in (("names", names), ("units", units)):
             if values is None or (what == "units" and isinstance(values, str)):
                 continue
-            if isinstance(values, str) or len(values) != n or not all(isinstance(value, str) for value in values):
+            strings = isinstance(values, (list, tuple, np.ndarray)) and all(isinstance(value, str) for value in values)
+            if not strings or len(values) != n:
                 raise ValueError(f"{what}={values!r}; expected {n} strings, one for each component")
         if names is not None and len(set(names)) != n:
             raise ValueError(f"names={names!r}; expected {n} different ones")

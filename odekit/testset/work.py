@@ -5,6 +5,9 @@ import time
 
 import numpy as np
 
+from .._numbers import count
+from .problem import Problem
+
 #: Relative tolerances of a work-precision diagram, from loose to tight.
 RTOLS = tuple(10.0**-k for k in range(3, 12))
 
@@ -39,6 +42,9 @@ def work(problem, method, rtols=RTOLS, atol_scale=1.0, repeats=5):
     """
     from ..ivp import solve_ivp
 
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem must be one of odekit.testset, such as LORENZ, but it is {problem!r:.80}")
+    repeats = count("repeats", repeats)
     options = {"t_eval": problem.t_span[1:], "args": problem.args}
     if problem.lband is not None:
         options |= {"lband": problem.lband, "uband": problem.uband}

@@ -137,7 +137,7 @@ def test_one_trajectory():
 
 def test_data_by_name():
     assert np.array_equal(fit(baseline(), x=X, dxdt=DXDT, steps=3).loss, fit(baseline(), X, DXDT, steps=3).loss)
-    with pytest.raises(TypeError, match=r"the data of DerivativeModel: .*dxdt"):
+    with pytest.raises(TypeError, match=r"are \(x, dxdt, t\), but 1 and target=\.\.\. were given: missing .* 'dxdt'"):
         fit(baseline(), X, steps=3, target=DXDT)
 
 
@@ -257,6 +257,40 @@ def test_progress(capsys, monkeypatch, with_tqdm):
 def test_bad_options_are_quoted(options, message):
     with pytest.raises(ValueError, match=message):
         fit(baseline(), X, DXDT, **options)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options", "message"),
+    [
+        (None, (X, DXDT), {}, r"model must be one that can be trained, such as .*, but it is a NoneType"),
+        (MLP([2, 3, 3]), (X, DXDT), {}, r"odekit\.nn\.DerivativeModel\(field\), but it is a MLP"),
+        (NeuralODE, (X, DXDT), {}, "but it is the class NeuralODE"),
+        (baseline(), (), {}, r"the data of a DerivativeModel are \(x, dxdt, t\), but 0 were given: missing a required argument: 'x'"),
+        (baseline(), (X,), {}, r"but 1 were given: missing a required argument: 'dxdt'"),
+        (baseline(), (X, DXDT, None, X), {}, "but 4 were given: too many positional arguments"),
+        (baseline(), (X, DXDT), {"epochs": 3}, r"but 2 and epochs=\.\.\. were given: got an unexpected keyword argument 'epochs'"),
+        (baseline(), (X, DXDT), {"optimizer": "adam"}, r"optimizer must be an object such as odekit\.nn\.Adam\(1e-3\), but it is 'adam'"),
+        (baseline(), (X, DXDT), {"optimizer": Adam}, "optimizer must be an object such as .*, but it is <class"),
+        (baseline(), (X, DXDT), {"rng": "a"}, "rng must be None, an integer"),
+        (baseline(), (X, DXDT), {"callback": 3}, r"callback must be a function callback\(step, loss, model\), but it is 3"),
+        (baseline(), (X, DXDT), {"callback": lambda: None}, r"callback is <lambda>\(\); expected a function that takes 3 arguments"),
+        (baseline(), (X, DXDT), {"validation": X}, "validation must be a tuple of data, but it is a ndarray"),
+        (baseline(), (X, DXDT), {"validation": (X,)}, r"the data of a DerivativeModel \(as validation\) are \(x, dxdt, t\), but 1"),
+        (baseline(), (X, DXDT), {"state": "old"}, "state must be the state of the history of another training, but it is 'old'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_refused_before_the_first_step(model, data, options, message):
+    with pytest.raises(TypeError, match=message):
+        fit(model, *data, **options)
+
+
+def test_learning_rates_that_are_none():
+    with pytest.raises(TypeError, match=r"lr is <lambda>\(\); expected a function that takes 1 arguments, lr\(step\)"):
+        Adam(lambda: 1e-3)
+    with pytest.raises(ValueError, match=r"lr\(0\) must be a finite number, but it is 'small'"):
+        fit(baseline(), X, DXDT, optimizer=Adam(lambda step: "small"))
+    with pytest.raises(ValueError, match="beta1 must be a finite number, but it is 'big'"):
+        Adam(1e-3, beta1="big")
 
 
 def test_lbfgs_beats_adam_on_all_data():

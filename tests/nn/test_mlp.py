@@ -124,6 +124,13 @@ def test_initialisation():
         (lambda: MLP([2, 2])(np.ones(3)), r"x must have shape \(2,\) or \(B, 2\), but its shape is \(3,\)"),
         (lambda: MLP([2, 2]).vjp(np.ones((3, 2)), np.ones((2, 2))), "same number of rows, but have 3 and 2"),
         (lambda: MLP([2, 2]).jvp(np.ones(2), np.ones(3)), r"dx must have shape \(1, 2\), but its shape is \(1, 3\)"),
+        (lambda: MLP([2, 2]).jvp(np.ones(2), [1.0, [2.0]]), "dx must be an array of numbers, rows of the same length"),
+        (lambda: MLP([2, 2]).vjp(np.ones(2), [1.0, np.inf]), r"v must be finite, but v\[1\] is inf"),
+        (lambda: MLP([2, 2])(np.ones(2), t="now"), "t must be a finite number, but it is 'now'"),
+        (
+            lambda: MLP([2, 2]).vjp(np.ones((3, 2)), np.ones((3, 2)), t=np.ones(3)),
+            r"t must be a finite number, but it is array",
+        ),
         (lambda: MLP([2, 3]).dim, r"as many outputs as inputs, but sizes is \[2, 3\]"),
         (lambda: MLP([2, 3]).gradient(np.ones(2)), r"needs one output, but sizes is \[2, 3\]"),
         (lambda: setattr(MLP([2, 2]), "params", np.ones(5)), r"params must have shape \(6,\), but its shape is \(5,\)"),
@@ -133,6 +140,13 @@ def test_initialisation():
 def test_bad_input_is_quoted(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_no_generator_comes_from():
+    with pytest.raises(
+        TypeError, match=r"rng must be None, an integer of at least 0 or a numpy\.random\.Generator, but it is 'a'"
+    ):
+        MLP([2, 2], rng="a")
 
 
 def test_numbers_only():

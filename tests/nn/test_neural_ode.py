@@ -129,6 +129,18 @@ def test_a_given_cotangent_is_refused_before_the_first_step(model, y0, monkeypat
         model.gradient(y0, T, np.full((7, 5, 2), np.nan))
 
 
+def test_one_regulariser_is_no_list():
+    with pytest.raises(
+        TypeError, match=r"regularisers must be a list such as \[KineticEnergy\(0\.01\)\], but it is Kinetic"
+    ):
+        NeuralODE(MLP([2, 2]), regularisers=KineticEnergy(0.1))
+
+
+def test_steps_of_trajectories(y0):
+    with pytest.raises(ValueError, match="max_steps must be a positive integer, but it is 0"):
+        NeuralODE(MLP([2, 2]), step_control="per_sample").trajectories(y0, T, max_steps=0)
+
+
 def test_names_of_scipy():
     assert NeuralODE(MLP([2, 2]), "RK45").method == "dopri5"
 

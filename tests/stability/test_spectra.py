@@ -33,11 +33,11 @@ def test_jacobians_along_a_trajectory_from_every_source():
         (np.zeros(2), r"t has shape \(1,\) and y \(2,\)"),
         (np.zeros((2, 3)), r"y \(2, 3\); expected"),
         (np.full((2, 1), np.nan), "finite"),
-        (np.zeros((2, 1), dtype=complex), "complex"),
+        (np.zeros((2, 1), dtype=complex), "y must be an array of real numbers, but its dtype is complex128"),
     ],
 )
 def test_bad_input(y, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         stability.jacobians(pendulum, [0.0], y, (0.0,))
 
 
@@ -88,3 +88,23 @@ def test_report_of_a_stiff_a_conservative_and_a_contracting_system():
     assert decay.contracting
     assert not decay.unstable
     assert "contracting: yes (logarithmic norm at most -1)" in str(decay)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: stability.jacobian(pendulum, "now", [1.0, 2.0]), ValueError, "t must be a finite number, but it is 'now'"),
+        (lambda: stability.jacobian(pendulum, 0.0, [[1.0, 2.0]]), ValueError, r"y must have shape \(n,\), but its shape is \(1, 2\)"),
+        (lambda: stability.jacobians(pendulum, [0.0], [[1.0], [np.nan]]), ValueError, r"y must be finite, but y\[1, 0\] is nan"),
+        (lambda: stability.report(pendulum, None, [[1.0], [0.0]]), TypeError, "t must be an array of real numbers, but it is None"),
+        (lambda: stability.stiffness_ratio("a"), TypeError, "eigenvalues must be an array of numbers, but it is 'a'"),
+        (lambda: stability.stiffness_ratio(-1.0), ValueError, r"eigenvalues must have shape \(\.\.\., n\), but their shape is \(\)"),
+        (lambda: stability.stiffness_index([-1.0], "long"), ValueError, "span must be a finite number, but it is 'long'"),
+        (lambda: stability.logarithmic_norm(np.ones((2, 3))), ValueError, r"matrix must have shape \(\.\.\., n, n\), .* \(2, 3\)"),
+        (lambda: stability.logarithmic_norm(None), TypeError, "matrix must be an array of real numbers, but it is None"),
+        (lambda: stability.amplification("rk4", "a"), TypeError, "z must be an array of numbers, but it is 'a'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_quoted(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
