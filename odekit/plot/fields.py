@@ -38,8 +38,8 @@ def vector_field(fun, xlim, ylim, ax=None, args=(), t=0.0, points=25, **lines):
     --------
     >>> import odekit
     >>> ax = odekit.plot.vector_field(lambda t, y: [y[1], -y[0]], (-1, 1), (-1, 1), points=10)
-    >>> ax.get_xlim()
-    (-1.0, 1.0)
+    >>> [float(x) for x in ax.get_xlim()]
+    [-1.0, 1.0]
     """
     xlim, ylim = checks.limits("xlim", xlim), checks.limits("ylim", ylim)
     args, points = arguments(args), count("points", points)

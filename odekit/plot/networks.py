@@ -102,8 +102,8 @@ def density(model, xlim, ylim, ax=None, context=None, samples=None, points=200, 
     >>> import odekit
     >>> flow = odekit.nn.CNF(odekit.nn.ConcatSquash([2, 8, 2], rng=0), rtol=1e-3, atol=1e-3)
     >>> ax = odekit.plot.density(flow, (-3, 3), (-3, 3), points=20)
-    >>> ax.get_xlim()
-    (-3.0, 3.0)
+    >>> [float(x) for x in ax.get_xlim()]
+    [-3.0, 3.0]
     """
     if getattr(model, "dim", 2) != 2:
         raise ValueError(f"density draws two variables, but the model has {model.dim}")
