@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from .._memory import aligned
 from ..solution import Retcode, describe
 from ..solvers import driver as D
 from ..solvers import state as S
@@ -56,7 +57,8 @@ class Group:
         self.lanes = min(LANE_COUNT, last - first)
         stages, d, most = scheme.slots, self.d, self.lanes
         packed = field.pack(most, stages)
-        self.p = np.zeros(packed.size + 2 * most + 2 * d)
+        self.p = aligned(packed.size + 2 * most + 2 * d)
+        self.p[:] = 0.0
         self.prefix = prefix_of(packed, field).copy()
         self.prefix[TIMES], self.prefix[SIZE] = packed.size, self.p.size
         self.work = np.zeros(work_size(stages, d, most))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._memory import LINE, aligned, rounded_up
 from ..solution import Retcode, describe
 from ..solvers import driver as D
 from ..solvers import state as S
@@ -123,16 +124,18 @@ class Sweeps:
         for own in threads_blocks:
             self.slots[own] = per_block * np.arange(len(own)) if recorded else 0
         packed = field.pack(block, per_block * max(map(len, threads_blocks)) if recorded else stages)
-        self.p = np.empty((self.workers, packed.size))
+        self.p = aligned(self.workers, packed.size)
         self.p[:, : self.prefix.size] = packed[: self.prefix.size]
         self.size = self.d * block
-        self.work = np.zeros((self.n_blocks, (2 * stages + blocks.ROWS) * self.size))
+        self.work = aligned(self.n_blocks, (2 * stages + blocks.ROWS) * self.size)
+        self.work[:] = 0.0
         self.norms = np.zeros((forward.BUFFERS, self.n_blocks, 4))
         self.w = np.zeros((self.workers, S.W_HEADER))
         self.iw = np.zeros((self.workers, S.IW_HEADER), dtype=np.int64)
         self.barrier = np.zeros(2, dtype=np.int64)
         self.steps, self.states = np.empty(FIRST_CAPACITY), np.empty((1, self.n_blocks, self.size))
-        self.bars = np.zeros((self.groups, self.size + int(header[N_PARAMS])))
+        self.n_params = int(header[N_PARAMS])
+        self.bars = aligned(self.groups, rounded_up(self.size + self.n_params, LINE))
         self.times = np.zeros((self.groups, 2))
         self.counts = np.zeros((self.groups, backward.N_COUNTS), dtype=np.int64)
         self.attempts = attempts_per_call(field, width, stages)
@@ -289,7 +292,8 @@ class Sweeps:
             )
 
         barrier.together(self.workers, self.barrier, run)
-        params_bar = bars[0, self.size :].copy()
+        ours = slice(self.size, self.size + self.n_params)
+        params_bar = bars[0, ours].copy()
         for group in range(1, self.groups):
-            params_bar += bars[group, self.size :]
+            params_bar += bars[group, ours]
         return params_bar, lam, times.sum(axis=0)

@@ -7,9 +7,8 @@ not know that they are parts.
 
 import functools
 
-import numpy as np
-
 from .. import _jit
+from .._memory import LINE, aligned, rounded_up
 from .field_kernels import FieldKernels, gradient_pull_into, in_precision
 from .header import (
     BLOCK,
@@ -25,7 +24,6 @@ from .header import (
     TIME_BAR,
     TIMES,
     numbers_per_double,
-    rounded_up,
     scalar_address,
 )
 
@@ -118,13 +116,13 @@ def pack(dim, parts, lanes, slots, params=(), slot=0, scratch=0, fixed=0, dtype=
     counts = [int(q[N_PARAMS]) for q in inner]
     tapes = [int(q[SLOT_SIZE]) for q in inner]
     theta = ratio * (OWN_HEADER + sum(prefixes))
-    tape = rounded_up(theta + sum(counts) + len(params), ratio)
-    slot_size = sum(tapes) + slot * block
-    own = rounded_up(tape + slots * slot_size, ratio)
+    tape = rounded_up(theta + sum(counts) + len(params), LINE * ratio)
+    slot_size = rounded_up(sum(tapes) + slot * block, LINE * ratio)
+    own = tape + slots * slot_size
     own_scratch = own + 2 * dim * block * ratio  # two states in double precision first
-    shared = own_scratch + scratch * block + fixed
+    shared = rounded_up(own_scratch + scratch * block + fixed, LINE * ratio)
     size = shared + max((ratio * q.size - int(q[SCRATCH]) for q in inner), default=0)
-    p = np.empty(rounded_up(size, ratio) // ratio)
+    p = aligned(rounded_up(size, LINE * ratio) // ratio)
     numbers = p.view(dtype)
     p[:OWN_HEADER] = 0.0
     p[LANES], p[BLOCK], p[DIM], p[N_PARAMS] = lanes, block, dim, sum(counts) + len(params)

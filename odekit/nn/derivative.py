@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _jit
+from .._memory import aligned
 from . import checks
 from .header import BLOCK, LANES, N_PARAMS, SIZE, TIMES
 from .sampled import SampledModel
@@ -75,7 +76,8 @@ def _loss_and_grad(record, pull, p, times, x, target, grad):
 
 def with_times(p):
     """The vector of a field with room for times of its own for every lane, see `odekit.adjoint.tape`."""
-    wide = np.concatenate((p, np.zeros(2 * int(p[BLOCK]))))
+    wide = aligned(p.size + 2 * int(p[BLOCK]))
+    wide[: p.size], wide[p.size :] = p, 0.0
     wide[TIMES], wide[SIZE] = p.size, wide.size
     return wide
 

@@ -11,6 +11,7 @@ import itertools
 
 import numpy as np
 
+from .._memory import LINE, aligned, rounded_up
 from ..adjoint.tape import (
     BLOCK,
     HEADER,
@@ -107,11 +108,6 @@ def numbers_per_double(dtype):
     return 8 // np.dtype(dtype).itemsize
 
 
-def rounded_up(n, multiple):
-    """The next multiple of `multiple`."""
-    return -(-n // multiple) * multiple
-
-
 def pack(
     sizes, activation, final_bias, timed, params, lanes, slots=1, gradient=False, symplectic=False, directions=0, *, slope, keeps,
     third=0, residual=False, dtype="float64",
@@ -151,10 +147,10 @@ def pack(
     block = min(lanes, LANE_BLOCK)
     hidden = sum(sizes[1:-1])
     widest = max(sizes)
-    slot_size = block * (sizes[0] + (5 if gradient else keeps) * hidden)
     ratio = numbers_per_double(dtype)
+    slot_size = rounded_up(block * (sizes[0] + (5 if gradient else keeps) * hidden), LINE * ratio)
     theta = ratio * (SIZES + len(sizes))
-    tape = rounded_up(theta + params.size, ratio)
+    tape = rounded_up(theta + params.size, LINE * ratio)  # a slot begins at a line of the cache
     scratch = tape + slots * slot_size
     # two layers of cotangents, two numbers per hidden feature, two input tiles, an output tile
     room = 2 * widest + 2 * hidden + 2 * sizes[0] + sizes[-1]
@@ -163,7 +159,7 @@ def pack(
     elif directions:
         room = max(room, sum(tangents_room(sizes, directions)) + (1 + directions) * sizes[0])
     size = scratch + block * room
-    p = np.empty(rounded_up(size, ratio) // ratio)
+    p = aligned(rounded_up(size, LINE * ratio) // ratio)
     p[:SIZES] = 0.0
     p[LANES], p[BLOCK] = lanes, block
     p[LAYERS], p[ACTIVATION], p[FINAL_BIAS], p[TIMED] = len(sizes) - 1, activation, final_bias, timed

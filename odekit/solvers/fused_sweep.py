@@ -3,8 +3,9 @@
 import ast
 import re
 
+from .._memory import LINE
 from . import driver, lanes
-from .lanes import BLOCK, LINE
+from .lanes import BLOCK
 
 #: Lanes that the attempt and its control take at a time in systems of up to so many components, whose registers they share. It is
 #: 4 to 10 % faster (Lorenz system, pendulum), and takes a third longer to compile.

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .. import _jit
+from .._memory import aligned
 from .._templates import linked_address
 from . import fused_events
 from . import lanes as L
@@ -67,12 +68,6 @@ def _template(name, sources, places):
     return _jit.exec_source(everything + main, f"lanes_{name}", scope, defined="lanes")
 
 
-def _aligned(size):
-    """Zeros that begin at a line of the cache: vectors that lie across two lines take twice as long."""
-    memory = np.zeros(size + L.LINE)
-    return memory[-memory.ctypes.data // memory.itemsize % L.LINE :][:size]
-
-
 #: How many times as many trajectories of an automatic pair as there are lanes may wait for the other method.
 QUEUE_LANES = 4
 _NO_QUEUE = np.empty(0)
@@ -108,7 +103,8 @@ class LaneLoop:
         if m:
             self.control[L.ROOM], self.control[L.MAX_EVENTS] = self.log.room, batch.max_events
         self.settings = np.array([batch.first_step, batch.max_step, *batch.wanted])
-        self.memory = _aligned(layout.rows * layout.stride)
+        self.memory = aligned(layout.rows * layout.stride)
+        self.memory[:] = 0.0
         self.status = self.memory[L.STATUS * layout.stride :][: layout.lanes]
         self.function, self.lanes = STEP_FUNCTION(address), layout.lanes
         self.sweeps = 256

@@ -20,12 +20,11 @@ In the generated functions, pointers without bounds to arrays in C order, of flo
 ``wanted``, how many have an output time in their step.
 """
 
+from .._memory import LINE
+
 BLOCK = 64  # lanes that a sweep takes at a time: whole vectors of any machine, several of them
 #: Lanes, so that the rows that a sweep touches stay in the cache: (rows, lanes).
 LANES = ((40, 256), (90, 128), (10**9, 64))
-#: Numbers in a line of the cache, which is also the longest vector. So many places between two rows stay empty: rows that lie a
-#: power of two apart would compete for the same few lines.
-LINE = 8
 
 # rows that every kernel has; then y and f(t, y), then what a method adds, and last the parameters
 T, T_END, DIRECTION, H, LOG_ERR, REJECTED, NACCEPT, NREJECT, STATUS, MEMBER, NFEV, NEXT_OUT, SERVED, WANTS, T_OLD = (
@@ -80,7 +79,7 @@ class Layout:
             self.p += count
         self.rows = self.p + n_params
         self.lanes = next(lanes for rows, lanes in LANES if self.p <= rows)
-        self.stride = self.lanes + LINE
+        self.stride = self.lanes + LINE  # rows that lie a power of two apart would compete for the same few lines
 
     def at(self, row, lane="lane"):
         """Source of an element."""
