@@ -32,15 +32,20 @@ def precompile(methods=None):
 
     Parameters
     ----------
-    methods : list of str, optional
+    methods : str or list of str, optional
         Names of methods; default: all.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
 
     Examples
     --------
     >>> import odekit
     >>> odekit.precompile(["tsit5"])
     """
-    names = [*METHODS, "auto"] if methods is None else methods
+    names = [*METHODS, "auto"] if methods is None else [methods] if isinstance(methods, str) else methods
     for name in dict.fromkeys(part for given in names for part in (given, *_LATER.get(given, ()))):
         method = METHODS.get(name)
         first_step = _STEP if method is not None and method.error_order == 0 else None

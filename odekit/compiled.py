@@ -37,6 +37,14 @@ class CompiledResult(NamedTuple):
         As in `odekit.Solution`.
     y_end : ndarray, (n,)
         State at `t`: at the terminal event that ended the solve, for one.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> solver = odekit.compiled_solver(lambda t, y: [-y[0]], [1.0], rtol=1e-8, atol=1e-10)
+    >>> result = solver([1.0], [0.0, 1.0])
+    >>> result.y.round(4), result.retcode.name, result.t
+    (array([[1.    , 0.3679]]), 'SUCCESS', 1.0)
     """
 
     y: np.ndarray

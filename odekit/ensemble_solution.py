@@ -47,6 +47,17 @@ class EnsembleSolution:
         ``function``, ``t`` and ``y`` (total, n). None without `events`.
     max_events : int
         Bound on the zeros that are kept of a trajectory.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> def growth(t, y, rate):
+    ...     return [rate * y[0] ** 2]
+    >>> ens = odekit.solve_ensemble(growth, (0, 1), [1.0], args=(np.array([0.25, 0.5, 2.0]),), t_eval=[0.0, 1.0])
+    >>> ens.y.shape, ens.success, ens.y[:2, 0, 1].round(3)  # the last one blows up at t = 1 / 2
+    ((3, 1, 2), array([ True,  True, False]), array([1.333, 2.   ]))
+    >>> ens.message
+    '3 trajectories: 2 SUCCESS, 1 STEP_TOO_SMALL.'
     """
 
     t: np.ndarray
@@ -113,10 +124,22 @@ class EnsembleSolution:
         Parameters
         ----------
         k : int
+            Number of the trajectory.
 
         Returns
         -------
         str
+
+        Raises
+        ------
+        IndexError
+            If there is no such trajectory.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> odekit.solve_ensemble(lambda t, y: [-y[0]], (0, 1), [[1.0], [2.0]]).describe(1)
+        'The solver successfully reached the end of the integration interval.'
         """
         check_member(k, len(self))
         sentence = describe(

@@ -46,6 +46,13 @@ def hamiltonian(fun, omega):
     Hamiltonian
         To be given to `odekit.solve_ivp` as `fun`, with any method; ``tao2``, ``tao4``, ``tao6`` and ``tao8`` need it.
 
+    Raises
+    ------
+    TypeError
+        If `fun` is a separable or Hamiltonian system already.
+    ValueError
+        If `omega` is no positive finite number.
+
     Examples
     --------
     >>> import numpy as np, odekit

@@ -6,6 +6,7 @@ import numpy as np
 
 from . import _checks, _mass, _structure
 from ._callbacks import EventRecorder, step_callback
+from ._numbers import number
 from .hamiltonian import Hamiltonian, field_class
 from .separable import Separable
 from .solution import Retcode, describe
@@ -178,6 +179,15 @@ class Integrator:
         ------
         Exception
             What the right-hand side, an event or a callback raises.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> decay = odekit.Integrator(lambda t, y: [-y[0]], 0.0, [1.0], 1.0)
+        >>> while decay.step():
+        ...     pass
+        >>> decay.t, decay.retcode.name
+        (1.0, 'SUCCESS')
         """
         run = self._run
         if self.retcode is not None:
@@ -216,6 +226,15 @@ class Integrator:
         ------
         ValueError
             Before the first step.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> decay = odekit.Integrator(lambda t, y: [-y[0]], 0.0, [1.0], 1.0, rtol=1e-8, atol=1e-10)
+        >>> decay.step()
+        True
+        >>> decay.interpolant()(decay.t / 2).shape
+        (1,)
         """
         if self._last is None:
             raise ValueError("there is no step yet to interpolate; call step() first")
@@ -228,9 +247,27 @@ class Integrator:
         Parameters
         ----------
         t_bound : float
+            A time beyond the present one.
+
+        Raises
+        ------
+        ValueError
+            For a time on the other side, or one that is not finite.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> decay = odekit.Integrator(lambda t, y: [-y[0]], 0.0, [1.0], 1.0)
+        >>> while decay.step():
+        ...     pass
+        >>> decay.extend(2.0)
+        >>> while decay.step():
+        ...     pass
+        >>> decay.t
+        2.0
         """
-        run = self._run
-        if not (math.isfinite(t_bound) and (t_bound - self.t) * run.w[S.DIRECTION] > 0):
+        run, t_bound = self._run, number("t_bound", t_bound)
+        if not ((t_bound - self.t) * run.w[S.DIRECTION] > 0):
             raise ValueError(
                 f"t_bound={t_bound!r}; expected a finite time beyond t = {self.t!r} in the direction of integration"
             )
@@ -245,7 +282,24 @@ class Integrator:
         Parameters
         ----------
         y : array_like, (n,), optional
+            The state; by default the present one.
         t : float, optional
+            The time; by default the present one.
+
+        Raises
+        ------
+        ValueError
+            For a state of another size, or numbers that are not finite.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> decay = odekit.Integrator(lambda t, y: [-y[0]], 0.0, [1.0], 1.0)
+        >>> decay.step()
+        True
+        >>> decay.reinit(y=[5.0])
+        >>> decay.y
+        array([5.])
         """
         run = self._run
         if y is not None:
@@ -267,6 +321,14 @@ class Integrator:
         -------
         dict of ndarray
             For `restore`; the steps that follow are the same to the last bit.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> decay = odekit.Integrator(lambda t, y: [-y[0]], 0.0, [1.0], 1.0)
+        >>> before = decay.state()
+        >>> decay.step(), decay.restore(before), decay.t
+        (True, None, 0.0)
         """
         return checkpoint.take(self._run)
 

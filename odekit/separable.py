@@ -46,6 +46,11 @@ def separable(velocity, force):
     Separable
         To be given to `odekit.solve_ivp` as `fun`.
 
+    Raises
+    ------
+    TypeError
+        For what cannot be called.
+
     Examples
     --------
     >>> import numpy as np, odekit

@@ -10,7 +10,15 @@ import numpy as np
 
 
 class Retcode(enum.IntEnum):
-    """How an integration ended. Positive: the end, or an event; negative: a failure."""
+    """How an integration ended. Positive: the end, or an event; negative: a failure.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[0] ** 2], (0, 2), [1.0])  # blows up at t = 1
+    >>> sol.retcode == odekit.Retcode.STEP_TOO_SMALL, sol.retcode.name, int(sol.retcode)
+    (True, 'STEP_TOO_SMALL', -2)
+    """
 
     SUCCESS = 0
     """The end of the span was reached."""
@@ -95,6 +103,13 @@ class Switch:
     source, target : str
         Names of the methods.
     reason : str
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], 1e3 * (1 - y[0] ** 2) * y[1] - y[0]], (0, 500), [2.0, 0.0])
+    >>> [(change.source, change.target) for change in sol.switches[:1]]
+    [('tsit5', 'radau')]
     """
 
     t: float
@@ -142,6 +157,15 @@ class Solution:
     args : tuple
     fun : callable or None
         None in a pickled copy, if `fun` itself cannot be pickled (a lambda, a function in a function, an address).
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [-y[0]], (0, 2), [1.0], t_eval=[0, 1, 2], rtol=1e-8, atol=1e-10)
+    >>> sol.y.round(4), sol.retcode.name, sol.success
+    (array([[1.    , 0.3679, 0.1353]]), 'SUCCESS', True)
+    >>> sol.h.shape == sol.ends.shape == (sol.naccept,)
+    True
     """
 
     t: np.ndarray
@@ -188,7 +212,19 @@ class Solution:
         return self.steps[1:][np.diff(self.steps) != 0]
 
     def methods_in_use(self):
-        """Name of the method of each accepted step, list of length naccept."""
+        """The method that took each accepted step.
+
+        Returns
+        -------
+        list of str, of length naccept
+
+        Examples
+        --------
+        >>> import odekit
+        >>> sol = odekit.solve_ivp(lambda t, y: [-1e4 * y[0]], (0, 1), [1.0], "bdf")
+        >>> set(sol.methods_in_use())
+        {'bdf'}
+        """
         names, current, pending = [], self.switches[0].source if self.switches else self.method, list(self.switches)
         forward = self.t_span[1] >= self.t_span[0]
         for start in self.steps[:-1][np.diff(self.steps) != 0]:
@@ -204,6 +240,18 @@ class Solution:
         ----------
         **labels
             ``names``, ``units`` and ``time_unit``, see `odekit.storage.save`.
+
+        Returns
+        -------
+        xarray.Dataset
+            See `odekit.storage.to_xarray`.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not there.
+        ValueError
+            For labels that do not fit.
         """
         from .storage import to_xarray
 

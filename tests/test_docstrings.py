@@ -26,6 +26,8 @@ MODULES = sorted(
 def test_examples_in_docstrings(name):
     if name.startswith("odekit.plot"):
         pytest.importorskip("matplotlib").use("Agg")
+    if name == "odekit.storage.trajectory":
+        pytest.importorskip("xarray")
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0 and result.failed == 0
 

@@ -40,6 +40,17 @@ class BacksolveAdjoint:
     ----------
     .. [1] R. T. Q. Chen, Y. Rubanova, J. Bettencourt, D. Duvenaud, "Neural ordinary differential equations", NeurIPS 2018.
     .. [2] P. Kidger, R. T. Q. Chen, T. Lyons, "'Hey, that's not an ODE': faster ODE adjoints via seminorms", ICML 2021.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> def decay(t, y, k):
+    ...     return [-k * y[0]]
+    >>> g = odekit.adjoint.gradient(
+    ...     decay, [0.0, 1.0], [2.0], [[0.0, 1.0]], "tsit5", (0.5,), rtol=1e-8, atol=1e-10, adjoint=odekit.adjoint.BacksolveAdjoint()
+    ... )
+    >>> round(float(g.args[0]), 4)  # -2 exp(-1 / 2)
+    -1.2131
     """
 
     seminorm: bool = True
@@ -48,7 +59,24 @@ class BacksolveAdjoint:
     def gradient(
         self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
     ):
-        """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
+        """Outputs of a solve, and the derivatives of a loss on them.
+
+        Parameters
+        ----------
+        field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps
+            As for `DiscreteAdjoint.gradient`.
+
+        Returns
+        -------
+        Gradient
+
+        Raises
+        ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
+        SolveError
+            If the end is not reached.
+        """
         width, d = y0.shape
         sweeps = Sweeps(field, scheme(method), width, recorded=False)
         y, rates = sweeps.forward(

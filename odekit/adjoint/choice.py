@@ -79,6 +79,13 @@ def choose(adjoint, method, field):
     ------
     ValueError
         For an unknown name, or a method or a field that the adjoint does not take.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([2, 8, 2], rng=0)
+    >>> [type(odekit.adjoint.choose("auto", method, field)).__name__ for method in ("tsit5", "kvaerno5", "bdf")]
+    ['DiscreteAdjoint', 'ImplicitAdjoint', 'InterpolatingAdjoint']
     """
     explicit = method in EXPLICIT
     if isinstance(adjoint, str) and adjoint == "auto":

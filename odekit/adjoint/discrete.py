@@ -33,6 +33,11 @@ class DiscreteAdjoint:
     threads : int or None
         At most so many threads; None: as many as pay. The results do not depend on it.
 
+    Raises
+    ------
+    ValueError
+        For numbers of bytes, checkpoints or threads that are none.
+
     References
     ----------
     .. [1] A. Griewank, A. Walther, "Algorithm 799: revolve", ACM Transactions on Mathematical Software 26 (2000), 19-45.

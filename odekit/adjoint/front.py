@@ -29,6 +29,13 @@ class SolutionGradient:
         With respect to the output times: the first is that of the start, the last that of the end. Only ``with_times=True``.
     counts : dict of int
         Steps, evaluations, stored states; what else the adjoint has counted.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> g = odekit.adjoint.gradient(lambda t, y, k: [-k * y[0]], [0.0, 1.0], [2.0], [[0.0, 1.0]], args=(0.5,), with_times=True)
+    >>> g.y.round(3), g.y0.round(3), g.times.round(3)
+    (array([[2.   , 1.213]]), array([0.607]), array([ 0.607, -0.607]))
     """
 
     t: np.ndarray

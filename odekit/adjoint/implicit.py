@@ -25,12 +25,40 @@ class ImplicitAdjoint:
     needs second derivatives of the field, see `odekit.adjoint.tape`.
 
     The derivatives in the output times are those of the exact solution, ``g f(t, y)``.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> def decay(t, y, k):
+    ...     return [-k * y[0]]
+    >>> g = odekit.adjoint.gradient(
+    ...     decay, [0.0, 1.0], [2.0], [[0.0, 1.0]], "kvaerno5", (0.5,), rtol=1e-8, atol=1e-10, adjoint=odekit.adjoint.ImplicitAdjoint()
+    ... )
+    >>> round(float(g.args[0]), 4)  # -2 exp(-1 / 2)
+    -1.2131
     """
 
     def gradient(
         self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
     ):
-        """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
+        """Outputs of a solve, and the derivatives of a loss on them.
+
+        Parameters
+        ----------
+        field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps
+            As for `DiscreteAdjoint.gradient`.
+
+        Returns
+        -------
+        Gradient
+
+        Raises
+        ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
+        SolveError
+            If the end is not reached.
+        """
         if method in rosenbrock.METHODS:
             return rosenbrock.gradient(field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps)
         if method not in METHODS:

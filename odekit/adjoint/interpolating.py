@@ -83,6 +83,17 @@ class InterpolatingAdjoint:
     ----------
     tighter : float
         Factor of the tolerances of the adjoint equation.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> def decay(t, y, k):
+    ...     return [-k * y[0]]
+    >>> g = odekit.adjoint.gradient(
+    ...     decay, [0.0, 1.0], [2.0], [[0.0, 1.0]], "tsit5", (0.5,), rtol=1e-8, atol=1e-10, adjoint=odekit.adjoint.InterpolatingAdjoint()
+    ... )
+    >>> round(float(g.args[0]), 4)  # -2 exp(-1 / 2)
+    -1.2131
     """
 
     tighter: float = 1.0
@@ -90,7 +101,24 @@ class InterpolatingAdjoint:
     def gradient(
         self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
     ):
-        """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
+        """Outputs of a solve, and the derivatives of a loss on them.
+
+        Parameters
+        ----------
+        field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps
+            As for `DiscreteAdjoint.gradient`.
+
+        Returns
+        -------
+        Gradient
+
+        Raises
+        ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
+        SolveError
+            If the end is not reached.
+        """
         width, d = y0.shape
         n, block = d * width, min(width, blocks.LANE_BLOCK)
         options = {"max_steps": max_steps, "first_step": first_step or 0.0, "keep_dense": True}

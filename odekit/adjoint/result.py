@@ -27,6 +27,14 @@ class Gradient:
         every trajectory has its own.
     penalties : ndarray, (2,), or None
         Sums of the error and of the stiffness estimates over all trajectories and steps, where they are in the loss.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 8, 2], rng=0))
+    >>> g = model.gradient(np.ones((5, 2)), [0.0, 1.0], np.ones((2, 5, 2)))  # of the sum of all states
+    >>> g.y.shape, g.params.shape == model.params.shape, g.y0.shape, g.t
+    ((2, 5, 2), True, (5, 2), None)
     """
 
     y: np.ndarray

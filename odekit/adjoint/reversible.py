@@ -40,6 +40,17 @@ class ReversibleAdjoint:
     References
     ----------
     .. [1] S. McCallum, J. Foster, "Efficient, accurate and stable gradients for neural ODEs", arXiv:2410.11648 (2024).
+
+    Examples
+    --------
+    >>> import odekit
+    >>> def decay(t, y, k):
+    ...     return [-k * y[0]]
+    >>> g = odekit.adjoint.gradient(
+    ...     decay, [0.0, 1.0], [2.0], [[0.0, 1.0]], "tsit5", (0.5,), rtol=1e-8, atol=1e-10, adjoint=odekit.adjoint.ReversibleAdjoint()
+    ... )
+    >>> round(float(g.args[0]), 4)  # -2 exp(-1 / 2)
+    -1.2131
     """
 
     coupling: float = 0.999
@@ -51,7 +62,24 @@ class ReversibleAdjoint:
     def gradient(
         self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
     ):
-        """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
+        """Outputs of a solve, and the derivatives of a loss on them.
+
+        Parameters
+        ----------
+        field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps
+            As for `DiscreteAdjoint.gradient`.
+
+        Returns
+        -------
+        Gradient
+
+        Raises
+        ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
+        SolveError
+            If the end is not reached.
+        """
         if with_times:
             raise ValueError(
                 "the reversible adjoint does not know the derivatives in the output times; adjoint='discrete' does"

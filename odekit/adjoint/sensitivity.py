@@ -15,12 +15,40 @@ class ForwardSensitivity:
 
     The error of the columns does not move the steps, so that they are the exact derivatives of the computed numbers, the step
     sizes held constant. Each trajectory of a batch is integrated on its own.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> def decay(t, y, k):
+    ...     return [-k * y[0]]
+    >>> g = odekit.adjoint.gradient(
+    ...     decay, [0.0, 1.0], [2.0], [[0.0, 1.0]], "tsit5", (0.5,), rtol=1e-8, atol=1e-10, adjoint=odekit.adjoint.ForwardSensitivity()
+    ... )
+    >>> round(float(g.args[0]), 4)  # -2 exp(-1 / 2)
+    -1.2131
     """
 
     def gradient(
         self, field, y0, t, cotangent, *, method, rtol, atol, first_step=None, with_times=False, max_steps=100_000
     ):
-        """Outputs of a solve, and the derivatives of a loss on them; see `DiscreteAdjoint.gradient`."""
+        """Outputs of a solve, and the derivatives of a loss on them.
+
+        Parameters
+        ----------
+        field, y0, t, cotangent, method, rtol, atol, first_step, with_times, max_steps
+            As for `DiscreteAdjoint.gradient`.
+
+        Returns
+        -------
+        Gradient
+
+        Raises
+        ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
+        SolveError
+            If the end is not reached.
+        """
         width, d = y0.shape
         columns = d + field.params.size
         size = d * (1 + columns)

@@ -259,8 +259,31 @@ class DeLaN(JoinedParameters, NetworkField):
         return lower @ np.swapaxes(lower, -1, -2)
 
     def energy(self, x, t=0.0):
-        """Learned energy ``v^T M(q) v / 2 + V(q)`` at x (2 k,) or (B, 2 k)."""
-        k, x = self.dim // 2, np.asarray(x, dtype=float)
+        """Learned energy ``v^T M(q) v / 2 + V(q)``.
+
+        Parameters
+        ----------
+        x : array_like, (2 k,) or (B, 2 k)
+        t : float
+
+        Returns
+        -------
+        float or ndarray, (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP
+        >>> model = odekit.nn.DeLaN(MLP([1, 8, 1], rng=0), MLP([1, 8, 1], rng=1))
+        >>> model.energy(np.ones((5, 2))).shape
+        (5,)
+        """
+        k, x = self.dim // 2, checks.real_array("x", x)
         v = x[..., k:]
         return (
             0.5 * np.einsum("...i,...ij,...j", v, self.mass_matrix(x[..., :k]), v) + self.potential(x[..., :k])[..., 0]

@@ -132,11 +132,57 @@ class DissipativeHNN(JoinedParameters, NetworkField):
         return pack(self.dim, parts, lanes, slots, scratch=(1 + directions) * self.dim, dtype=self.dtype)
 
     def energy(self, x, t=0.0):
-        """Learned Hamiltonian at x (d,) or (B, d)."""
+        """Learned Hamiltonian.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        t : float
+
+        Returns
+        -------
+        float or ndarray, (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP
+        >>> model = odekit.nn.DissipativeHNN(MLP([2, 8, 1], rng=0), MLP([2, 8, 1], rng=1))
+        >>> model.energy(np.ones((5, 2))).shape
+        (5,)
+        """
         return self.conserved(x, t)[..., 0]
 
     def power(self, x, t=0.0):
-        """Change of the learned Hamiltonian in time, grad H . grad D, at x (d,) or (B, d); zero without friction."""
+        """Change of the learned Hamiltonian in time, grad H . grad D; zero without friction.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        t : float
+
+        Returns
+        -------
+        float or ndarray, (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP
+        >>> model = odekit.nn.DissipativeHNN(MLP([2, 8, 1], rng=0), MLP([2, 8, 1], rng=1))
+        >>> model.power(np.ones((5, 2))).shape
+        (5,)
+        """
         return (self.conserved.gradient(x, t) * self.dissipated.gradient(x, t)).sum(axis=-1)
 
     def __repr__(self):

@@ -74,6 +74,18 @@ class HNN(NetworkField):
         Returns
         -------
         float or ndarray, (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 8, 1], rng=0))
+        >>> model.energy(np.ones((5, 2))).shape
+        (5,)
         """
         return self.field(x, t)[..., 0]
 

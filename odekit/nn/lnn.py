@@ -186,6 +186,18 @@ class LNN(NetworkField):
         Returns
         -------
         float or ndarray, (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.LNN(odekit.nn.MLP([2, 8, 1], activation="softplus", rng=0))
+        >>> model.energy(np.ones((5, 2))).shape
+        (5,)
         """
         x, batched = self._seen(x)
         half = self.dim // 2

@@ -86,6 +86,12 @@ class MLP(OwnParameters):
         Returns
         -------
         dict of ndarray
+
+        Examples
+        --------
+        >>> import odekit
+        >>> {name: view.shape for name, view in odekit.nn.MLP([2, 16, 1]).weights().items()}
+        {'W1': (16, 2), 'b1': (16,), 'W2': (1, 16), 'b2': (1,)}
         """
         return self.named(self._params)
 
@@ -99,6 +105,15 @@ class MLP(OwnParameters):
         Returns
         -------
         dict of ndarray
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field = odekit.nn.MLP([2, 16, 1])
+        >>> fixed = np.zeros(field.params.size, dtype=bool)  # for `odekit.nn.fit`
+        >>> field.named(fixed)["W1"][...] = True
+        >>> int(fixed.sum())
+        32
         """
         views, start, last = {}, 0, len(self._layers) - 1
         for k in range(1, last + 1):
@@ -166,6 +181,18 @@ class MLP(OwnParameters):
         Returns
         -------
         ndarray, (n_out,) or (B, n_out)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field = odekit.nn.MLP([2, 16, 3], rng=0)
+        >>> field([0.5, -1.0]).shape, field(np.ones((10, 2))).shape
+        ((3,), (10, 3))
         """
         return lanewise_value(self.kernels, self.pack, x, t, self.sizes[0], self.sizes[-1])
 
@@ -185,6 +212,19 @@ class MLP(OwnParameters):
         x_bar : ndarray, like x
         params_bar : ndarray, (n_params,)
             Summed over the batch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, another shape, or a cotangent that is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field = odekit.nn.MLP([2, 16, 3], rng=0)
+        >>> y, x_bar, params_bar = field.vjp(np.ones((10, 2)), np.ones((10, 3)))
+        >>> y.shape, x_bar.shape, params_bar.shape == field.params.shape
+        ((10, 3), (10, 2), True)
         """
         return lanewise_vjp(self.kernels, self.pack, x, v, t, self.sizes[0], self.sizes[-1], self._params.size)
 
@@ -202,6 +242,20 @@ class MLP(OwnParameters):
         Returns
         -------
         y, dy : ndarray, (n_out,) or (B, n_out)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, another shape, or a direction that is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field = odekit.nn.MLP([2, 16, 3], rng=0)
+        >>> x, dx, v = np.array([0.5, -1.0]), np.array([1.0, 0.0]), np.array([0.0, 1.0, 0.0])
+        >>> _, dy = field.jvp(x, dx)
+        >>> bool(np.isclose(v @ dy, field.vjp(x, v)[1] @ dx))
+        True
         """
         x, batched = checks.batch("x", x, self.sizes[0])
         dx = checks.alike("dx", dx, x.shape)
@@ -230,6 +284,17 @@ class MLP(OwnParameters):
         Returns
         -------
         ndarray, like x
+
+        Raises
+        ------
+        ValueError
+            If the network has more than one output; for another shape.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> odekit.nn.MLP([2, 16, 1], rng=0).gradient([0.5, -1.0]).shape
+        (2,)
         """
         self._require_scalar()
         d, addresses = self.sizes[0], kernels.gradient_kernels(self.dtype)
@@ -250,6 +315,19 @@ class MLP(OwnParameters):
         x_bar : ndarray, like x
             The Hessian times u.
         params_bar : ndarray, (n_params,)
+
+        Raises
+        ------
+        ValueError
+            If the network has more than one output; for another shape, or a cotangent that is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> energy = odekit.nn.MLP([2, 16, 1], rng=0)
+        >>> hessian = np.array([energy.gradient_vjp([0.5, -1.0], u)[1] for u in np.eye(2)])
+        >>> bool(np.allclose(hessian, hessian.T))
+        True
         """
         self._require_scalar()
         d, addresses = self.sizes[0], kernels.gradient_kernels(self.dtype)

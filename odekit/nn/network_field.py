@@ -36,11 +36,59 @@ class NetworkField(SampledModel):
         self.params[...] = checks.shaped("params", value, self.params.shape)
 
     def __call__(self, x, t=0.0):
-        """Time derivative at x (d,) or (B, d)."""
+        """Time derivative.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        t : float
+
+        Returns
+        -------
+        ndarray, like x
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))([0.5, -1.0]).shape
+        (2,)
+        """
         return lanewise_value(self.kernels, self.pack, x, t, self.dim, self.dim)
 
     def vjp(self, x, v, t=0.0):
-        """Time derivative, and the transposes of its derivatives applied to `v`; see `MLP.vjp`."""
+        """Time derivative, and the transposes of its derivatives applied to `v`.
+
+        Parameters
+        ----------
+        x, v : array_like, (d,) or (B, d)
+            State, and cotangent of its time derivative.
+        t : float
+
+        Returns
+        -------
+        dxdt : ndarray, like x
+        x_bar : ndarray, like x
+        params_bar : ndarray, (n_params,)
+            Summed over the batch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, another shape, or a cotangent that is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+        >>> dxdt, x_bar, params_bar = model.vjp(np.ones((5, 2)), np.ones((5, 2)))
+        >>> x_bar.shape, params_bar.shape == model.params.shape
+        ((5, 2), True)
+        """
         return lanewise_vjp(self.kernels, self.pack, x, v, t, self.dim, self.dim, self.params.size)
 
     def derivative(self, x, t=0.0):

@@ -48,6 +48,13 @@ class NeuralODE:
     params : ndarray
         The parameters of the field.
 
+    Raises
+    ------
+    TypeError
+        If `field` or one of `regularisers` is something else.
+    ValueError
+        For an unknown method or adjoint, a pair of them that do not go together, or tolerances that are not positive.
+
     Examples
     --------
     >>> import numpy as np, odekit
@@ -122,8 +129,17 @@ class NeuralODE:
 
         Raises
         ------
+        ValueError
+            For another shape, numbers that are not finite, times that are not in order.
         SolveError
             If the integration stops before ``t[-1]``.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 16, 2], rng=0))
+        >>> model.solve([1.0, 0.0], [0.0, 0.5, 1.0]).shape, model.solve(np.ones((7, 2)), [0.0, 0.5, 1.0]).shape
+        ((3, 2), (3, 7, 2))
         """
         y0, batched = checks.batch("y0", y0, self.field.dim)
         y0, t = checks.finite_array("y0", y0), checks.times(t)
@@ -157,6 +173,14 @@ class NeuralODE:
         ------
         ValueError
             With shared steps, whose numbers are those of the whole batch.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 16, 2], rng=0), step_control="per_sample")
+        >>> found = model.trajectories(np.random.default_rng(0).normal(size=(50, 2)), [0.0, 5.0])
+        >>> found.y.shape, found.nfev.shape, bool(found.success.all())
+        ((2, 50, 2), (50,), True)
         """
         if self.step_control != "per_sample":
             raise ValueError(f"trajectories of their own need step_control='per_sample', not {self.step_control!r}")
@@ -193,6 +217,14 @@ class NeuralODE:
             For a cotangent of another shape, or one that is not finite.
         SolveError
             If the integration stops before ``t[-1]``.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 16, 2], rng=0))
+        >>> ys, params_bar, y0_bar = model.vjp([1.0, 0.0], [0.0, 1.0], lambda ys: 2.0 * ys)  # of the sum of squares
+        >>> ys.shape, params_bar.shape == model.params.shape, y0_bar.shape
+        ((2, 2), True, (2,))
         """
         self._padded(y0)
         t, batched = checks.times(t), np.ndim(y0) == 2
@@ -207,7 +239,12 @@ class NeuralODE:
         return (g.y, g.params, g.y0) if batched else (g.y[:, 0], g.params, g.y0[0])
 
     def draw(self, rng):
-        """New random numbers for the regularisers in the next evaluations of the loss."""
+        """New random numbers for the regularisers in the next evaluations of the loss.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        """
         self._terms.draw(rng)
 
     def gradient(self, y0, t, cotangent, *, with_times=False):
@@ -231,6 +268,14 @@ class NeuralODE:
             For a cotangent of another shape, or one that is not finite.
         SolveError
             If the integration stops before ``t[-1]``.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 16, 2], rng=0))
+        >>> g = model.gradient(np.ones((7, 2)), [0.0, 1.0], np.sign, with_times=True)  # of the sum of |y|
+        >>> g.y.shape, g.y0.shape, g.t.shape
+        ((2, 7, 2), (7, 2), (2,))
         """
         return self._gradient(self.field, y0, t, cotangent, with_times)
 
@@ -270,6 +315,15 @@ class NeuralODE:
         ------
         SolveError
             If the integration stops before ``t[-1]``.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 16, 2], rng=0))
+        >>> y0, t = np.ones((7, 2)), np.linspace(0.0, 1.0, 5)
+        >>> loss, grad, y0_grad = model.loss_and_grad(y0, t, target=model.solve(y0, t), with_y0=True)
+        >>> loss, y0_grad.shape
+        (0.0, (7, 2))
         """
         loss, params, y0_bar = squared_error.gradient(self, y0, t, target, self._idle)
         if not with_y0:

@@ -56,7 +56,28 @@ class Optimizer:
         return OptimizerState({name: np.zeros_like(params) for name in self.memory})
 
     def rate(self, step):
-        """Learning rate of a step, counted from 0."""
+        """Learning rate of a step.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If `lr` is a function that gives no finite number there.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> odekit.nn.Adam(odekit.nn.Exponential(1e-2, factor=0.5, every=100)).rate(200)
+        0.0025
+        """
         return checks.number(f"lr({step})", self.lr(step)) if callable(self.lr) else self.lr
 
     def update(self, params, grad, state):

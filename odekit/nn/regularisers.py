@@ -23,10 +23,23 @@ class KineticEnergy(_Weighted):
     weight : float
         0.01 in the paper.
 
+    Raises
+    ------
+    ValueError
+        If `weight` is no positive finite number.
+
     References
     ----------
     .. [1] C. Finlay, J.-H. Jacobsen, L. Nurbekyan, A. Oberman, "How to train your neural ODE: the world of Jacobian and kinetic
        regularization", ICML 2020.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([2, 16, 2], rng=0)
+    >>> model = odekit.nn.NeuralODE(field, regularisers=[odekit.nn.KineticEnergy(0.01)])
+    >>> model.regularisers
+    (KineticEnergy(weight=0.01),)
     """
 
     weight: float
@@ -44,6 +57,19 @@ class JacobianEnergy(_Weighted):
         Random directions e of the estimate |J e|^2, the same within a solve, new ones at each step of `fit`; 0: the exact norm.
     noise : str
         rademacher or gaussian.
+
+    Raises
+    ------
+    ValueError
+        If `weight` is no positive finite number, or `probes` or `noise` is none of what they may be.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([2, 16, 2], rng=0)
+    >>> model = odekit.nn.NeuralODE(field, regularisers=[odekit.nn.JacobianEnergy(0.01, probes=2)])
+    >>> model.regularisers
+    (JacobianEnergy(weight=0.01, probes=2, noise='rademacher'),)
     """
 
     weight: float
@@ -67,10 +93,23 @@ class ErrorPenalty(_Weighted):
     ----------
     weight : float
 
+    Raises
+    ------
+    ValueError
+        If `weight` is no positive finite number.
+
     References
     ----------
     .. [1] A. Pal, Y. Ma, V. Shah, C. Rackauckas, "Opening the blackbox: accelerating neural differential equations by
        regularizing internal solver heuristics", ICML 2021.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([2, 16, 2], rng=0)
+    >>> model = odekit.nn.NeuralODE(field, step_control="per_sample", regularisers=[odekit.nn.ErrorPenalty(0.1)])
+    >>> model.regularisers
+    (ErrorPenalty(weight=0.1),)
     """
 
     weight: float
@@ -88,6 +127,19 @@ class StiffnessPenalty(_Weighted):
     Parameters
     ----------
     weight : float
+
+    Raises
+    ------
+    ValueError
+        If `weight` is no positive finite number.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([2, 16, 2], rng=0)
+    >>> model = odekit.nn.NeuralODE(field, step_control="per_sample", regularisers=[odekit.nn.StiffnessPenalty(0.1)])
+    >>> model.regularisers
+    (StiffnessPenalty(weight=0.1),)
     """
 
     weight: float
@@ -102,10 +154,23 @@ class RandomEnd:
     spread : float
         Less than the distance to the output before.
 
+    Raises
+    ------
+    ValueError
+        If `spread` is no positive finite number.
+
     References
     ----------
     .. [1] A. Ghosh, H. Behl, E. Dupont, P. Torr, V. Namboodiri, "STEER: simple temporal regularization for neural ODEs",
        NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> field = odekit.nn.MLP([2, 16, 2], rng=0)
+    >>> model = odekit.nn.NeuralODE(field, regularisers=[odekit.nn.RandomEnd(0.2)])
+    >>> model.regularisers
+    (RandomEnd(spread=0.2),)
     """
 
     spread: float

@@ -19,6 +19,11 @@ class Exponential:
     every : int
         Steps in which the rate falls by the factor.
 
+    Raises
+    ------
+    ValueError
+        For a rate that is not positive, a factor outside of (0, 1], or no positive number of steps.
+
     Examples
     --------
     >>> import odekit
@@ -38,7 +43,17 @@ class Exponential:
             raise ValueError(f"factor must be in (0, 1], but it is {self.factor!r}")
 
     def __call__(self, step):
-        """Rate of a step, counted from 0."""
+        """Rate of a step.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0.
+
+        Returns
+        -------
+        float
+        """
         return self.lr * self.factor ** (step / self.every)
 
 
@@ -56,6 +71,11 @@ class Cosine:
         Steps of the rise.
     final : float
         The last rate, as a fraction of `lr`.
+
+    Raises
+    ------
+    ValueError
+        For a rate that is not positive, or numbers of steps or a fraction that do not fit.
 
     Examples
     --------
@@ -79,7 +99,17 @@ class Cosine:
             raise ValueError(f"final must be in [0, 1], but it is {self.final!r}")
 
     def __call__(self, step):
-        """Rate of a step, counted from 0."""
+        """Rate of a step.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0.
+
+        Returns
+        -------
+        float
+        """
         if step < self.warmup:
             return self.lr * (step + 1) / self.warmup
         part = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
@@ -95,6 +125,11 @@ class Piecewise:
     rates : sequence of float
     boundaries : sequence of int
         Steps at which the second, the third, ... begin.
+
+    Raises
+    ------
+    ValueError
+        For rates that are not positive, or boundaries that do not rise or fit.
 
     Examples
     --------
@@ -118,5 +153,15 @@ class Piecewise:
             )
 
     def __call__(self, step):
-        """Rate of a step, counted from 0."""
+        """Rate of a step.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0.
+
+        Returns
+        -------
+        float
+        """
         return self.rates[sum(step >= boundary for boundary in self.boundaries)]

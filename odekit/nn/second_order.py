@@ -139,7 +139,29 @@ class SecondOrderODE(NetworkField):
         return pack(self.dim, (network,), lanes, slots, scratch=room, dtype=self.dtype)
 
     def accelerations(self, x, t=0.0):
-        """Accelerations at x (d,) or (B, d), as the network gives them."""
+        """Accelerations, as the network gives them.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+            Positions, then velocities.
+        t : float
+
+        Returns
+        -------
+        ndarray, (d / 2,) or (B, d / 2)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> odekit.nn.SecondOrderODE(odekit.nn.MLP([2, 8, 1], rng=0)).accelerations(np.ones((5, 2))).shape
+        (5, 1)
+        """
         x, batched = checks.batch("x", x, self.dim)
         out = self.field(x, t)
         return out if batched else out[0]

@@ -191,7 +191,30 @@ class SeparableHNN(JoinedParameters, NetworkField):
         return pack(self.dim, parts, lanes, slots, scratch=scratch, fixed=1 + directions, dtype=self.dtype)
 
     def energy(self, x, t=0.0):
-        """Learned Hamiltonian at x (d,) or (B, d)."""
+        """Learned Hamiltonian.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        t : float
+
+        Returns
+        -------
+        float or ndarray, (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP
+        >>> model = odekit.nn.SeparableHNN(MLP([1, 8, 1], rng=0), MLP([1, 8, 1], rng=1))
+        >>> model.energy(np.ones((5, 2))).shape
+        (5,)
+        """
         half = self.dim // 2
         x, batched = checks.batch("x", x, self.dim)
         energy = self.kinetic(x[:, half:], t)[:, 0] + self.potential(x[:, :half], t)[:, 0]

@@ -22,6 +22,14 @@ class Trajectories:
         An `odekit.Retcode` for each.
     message : list of str
         What has become of each, in words.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 16, 2], rng=0), step_control="per_sample")
+    >>> found = model.trajectories(np.ones((3, 2)), [0.0, 1.0])
+    >>> found.message[0], found.nfev.shape
+    ('The solver successfully reached the end of the integration interval.', (3,))
     """
 
     t: np.ndarray

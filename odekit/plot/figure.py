@@ -53,6 +53,18 @@ def new_axes(rows=1, columns=1, size=(6.0, 4.0), **options):
     -------
     matplotlib.axes.Axes or ndarray of Axes
         The figure is their attribute ``figure``.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not there.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> left, right = odekit.plot.new_axes(1, 2, size=(8.0, 3.0))
+    >>> left.figure is right.figure
+    True
     """
     _matplotlib()
     from matplotlib.figure import Figure
@@ -67,7 +79,23 @@ def save(ax, path, dpi=150):
     ----------
     ax : matplotlib.axes.Axes
     path : path-like
+        Its ending tells the format: .png, .pdf, .svg.
     dpi : int
+        Dots per inch, of pictures that are made of dots.
+
+    Raises
+    ------
+    TypeError
+        If `ax` has no figure.
+    ValueError
+        For a format that matplotlib does not know.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import odekit
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     odekit.plot.save(odekit.plot.new_axes(), os.path.join(folder, "empty.png"))
     """
     if not hasattr(ax, "figure"):
         raise TypeError(f"ax must be matplotlib.axes.Axes, but it is a {type(ax).__name__}")

@@ -100,6 +100,13 @@ def jacobians(fun, t, y, args=None, jac=None):
     ------
     ValueError
         For shapes that do not fit, or where `fun` has no exact Jacobian and none is given.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -4 * y[0]], (0, 1), [1.0, 0.0], t_eval=[0.0, 0.5, 1.0])
+    >>> odekit.stability.jacobians(sol.fun, sol.t, sol.y).shape
+    (3, 2, 2)
     """
     t, y = np.atleast_1d(finite_array("t", t)), finite_array("y", y)
     if y.ndim != 2 or t.ndim != 1 or y.shape[1] != t.size or not t.size:

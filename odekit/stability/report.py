@@ -92,6 +92,11 @@ def report(fun, t, y, args=None, jac=None):
     StabilityReport
         ``print`` shows it in sentences.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For what are no real numbers, shapes that do not fit, or where `fun` has no exact Jacobian and none is given.
+
     Examples
     --------
     >>> import odekit

@@ -27,6 +27,11 @@ def spectrum(fun, t, y, args=None, jac=None):
     ndarray of complex, (m, n)
         Per time, by falling real part; unit 1 / time.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For what are no real numbers, shapes that do not fit, or where `fun` has no exact Jacobian and none is given.
+
     Examples
     --------
     >>> import odekit

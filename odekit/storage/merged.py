@@ -37,6 +37,21 @@ def merge(path, file, overwrite=False):
     FileExistsError
     OdekitFileError
         If a shard is missing or damaged: it is named.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np, odekit
+    >>> def decay(t, y, rate):
+    ...     return [-rate * y[0]]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store, file = os.path.join(folder, "decays.odekit"), os.path.join(folder, "decays.h5")
+    ...     _ = odekit.solve_ensemble(
+    ...         decay, (0, 1), [1.0], args=(np.linspace(1, 2, 50),), method="dop853", tier="single", store=store
+    ...     )
+    ...     odekit.storage.merge(store, file)
+    ...     odekit.storage.open(file).y.shape
+    (50, 1, 1)
     """
     path, file = pathlib.Path(path), pathlib.Path(file)
     if file.exists() and not overwrite:

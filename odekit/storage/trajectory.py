@@ -50,6 +50,17 @@ def save(path, sol, overwrite=False, compression=1, *, names=None, units=None, t
         If `sol` is no solution.
     ValueError
         If there are not n names or units.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "swing.h5")
+    ...     odekit.storage.save(path, sol, names=["q", "p"], units=["m", "m/s"], time_unit="s")
+    ...     os.listdir(folder)
+    ['swing.h5']
     """
     variables = {}
     labels = _Labels(sol, names, units, time_unit)
@@ -79,6 +90,18 @@ def load(path, max_bytes=MAX_BYTES):
     FileNotFoundError
     OdekitFileError
         If the file is of another kind, damaged, truncated, or unsafe to read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "swing.h5")
+    ...     odekit.storage.save(path, sol, names=["q", "p"], units=["m", "m/s"], time_unit="s")
+    ...     again = odekit.storage.load(path)
+    >>> bool((again.y == sol.y).all()), again.retcode.name
+    (True, 'SUCCESS')
     """
     arrays, attributes = read(path, KIND, VERSION, max_bytes)
     try:
@@ -109,6 +132,18 @@ def metadata(path, max_bytes=MAX_BYTES):
     ------
     FileNotFoundError
     OdekitFileError
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "swing.h5")
+    ...     odekit.storage.save(path, sol, names=["q", "p"], units=["m", "m/s"], time_unit="s")
+    ...     about = odekit.storage.metadata(path)
+    >>> about["method"], about["names"], about["time_unit"]
+    ('auto', '["q", "p"]', 's')
     """
     return read(path, KIND, VERSION, max_bytes)[1]
 
@@ -127,6 +162,21 @@ def to_xarray(sol, *, names=None, units=None, time_unit="1"):
     xarray.Dataset
         With dimensions ``time`` and ``component``; ``step`` (ends of the accepted steps), ``event_k``, ``switch`` and
         ``parameter`` where there are any.
+
+    Raises
+    ------
+    ImportError
+        If xarray is not there.
+    TypeError, ValueError
+        For what is no solution, or labels that do not fit.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 6), [1.0, 0.0], t_eval=[0.0, 3.0, 6.0])
+    >>> data = odekit.storage.to_xarray(sol, names=["q", "p"])
+    >>> dict(data["y"].sizes)
+    {'time': 3, 'component': 2}
     """
     import xarray
 

@@ -18,14 +18,44 @@ def _logistic_parts(x):
 
 @elementary
 def sigmoid(x):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.sigmoid(0.0)
+    0.5
+    """
     denominator, quotient, more, b = _logistic_parts(x)
     return (quotient + more) * b if x < 0.0 else 1.0 / denominator
 
 
 @elementary
 def silu(x):
-    """x / (1 + exp(-x))."""
+    """x / (1 + exp(-x)).
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.silu(0.0)
+    0.0
+    """
     denominator, quotient, more, b = _logistic_parts(x)
     y = -800.0 if x < -800.0 else x  # -inf * 0
     product = y * quotient
@@ -34,7 +64,22 @@ def silu(x):
 
 @elementary
 def softplus(x):
-    """log(1 + exp(x))."""
+    """log(1 + exp(x)).
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.softplus(0.0)
+    0.6931471805599453
+    """
     u = exp(-abs(x))  # log1p(u), 0 <= u <= 1, with one power of two taken out above sqrt(2) - 1
     large = u > SQRT2 - 1.0
     f = 0.5 * (u - 1.0) if large else u

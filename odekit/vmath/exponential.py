@@ -68,7 +68,22 @@ def exp_parts(x):
 
 @elementary
 def exp(x):
-    """Exponential function."""
+    """Exponential function.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.exp(0.0)
+    1.0
+    """
     a, _rest, b = exp_parts(x)
     return a * b
 
@@ -88,7 +103,22 @@ def _half_expm1(x):
 
 @elementary
 def expm1(x):
-    """exp(x) - 1, accurate near 0."""
+    """exp(x) - 1, accurate near 0.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.expm1(1e-20)
+    1e-20
+    """
     tiny = abs(x) < 1e-300  # r**2 / 2 would still be exact; this keeps the sign of zero
     y = 710.0 if x > 710.0 else x
     y = -50.0 if y < -50.0 else y
@@ -98,7 +128,22 @@ def expm1(x):
 
 @elementary
 def tanh(x):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.tanh(0.0)
+    0.0
+    """
     a = 2.0 * abs(x)
     a = 40.0 if a > 40.0 else a  # tanh(20) rounds to 1
     e, lost = _half_expm1(a)
@@ -140,7 +185,22 @@ def fast_tanh(x):
 
 @elementary
 def sinh(x):
-    """Hyperbolic sine."""
+    """Hyperbolic sine.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.sinh(0.0)
+    0.0
+    """
     a = abs(x)
     clamped = 711.0 if a > 711.0 else a
     high, low, inverse = _exp_and_inverse(clamped)
@@ -153,7 +213,22 @@ def sinh(x):
 
 @elementary
 def cosh(x):
-    """Hyperbolic cosine."""
+    """Hyperbolic cosine.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.cosh(0.0)
+    1.0
+    """
     a = abs(x)
     high, low, inverse = _exp_and_inverse(711.0 if a > 711.0 else a)
     return high + (low + inverse)

@@ -51,7 +51,23 @@ def _asin_parts(x):
 
 @elementary
 def asin(x):
-    """Inverse sine; NaN outside [-1, 1]."""
+    """Inverse sine; NaN outside [-1, 1].
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+        An angle, in radians.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.asin(1.0)
+    1.5707963267948966
+    """
     small, s, rest, more = _asin_parts(x)
     twice = 2.0 * s
     reduced = _HALF_PI - twice
@@ -61,7 +77,23 @@ def asin(x):
 
 @elementary
 def acos(x):
-    """Inverse cosine; NaN outside [-1, 1]."""
+    """Inverse cosine; NaN outside [-1, 1].
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+        An angle, in radians.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.acos(1.0)
+    0.0
+    """
     small, s, rest, more = _asin_parts(x)
     signed = np.copysign(s, x)
     middle = _HALF_PI - (signed - (_HALF_PI_LO - signed * more))
@@ -91,7 +123,23 @@ def _first_octant(below, above):
 
 @elementary
 def atan(x):
-    """Inverse tangent."""
+    """Inverse tangent.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+        An angle, in radians.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.atan(1.0)
+    0.7853981633974483
+    """
     a = abs(x)
     steep = a > 1.0
     high, low = _first_octant(a if steep else 1.0, 1.0 if steep else a)
@@ -102,7 +150,23 @@ def atan(x):
 
 @elementary
 def atan2(y, x):
-    """Angle of the point (x, y), in [-pi, pi], with the special values of C's ``atan2``."""
+    """Angle of the point (x, y), in [-pi, pi], with the special values of C's ``atan2``.
+
+    Parameters
+    ----------
+    y, x : float
+
+    Returns
+    -------
+    float
+        An angle, in radians.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.atan2(1.0, 1.0)
+    0.7853981633974483
+    """
     a, b = abs(y), abs(x)
     infinite = a == np.inf and b == np.inf
     a, b = (1.0 if infinite else a), (1.0 if infinite else b)

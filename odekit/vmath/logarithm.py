@@ -51,7 +51,22 @@ def _log_normal(x, correction, exponent):
 
 @elementary
 def log(x):
-    """Natural logarithm; NaN below 0, -inf at 0."""
+    """Natural logarithm; NaN below 0, -inf at 0.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.log(1.0)
+    0.0
+    """
     subnormal = x < SMALLEST_NORMAL
     value = _log_normal(x * _TWO54 if subnormal else x, 0.0, -54.0 if subnormal else 0.0)
     value = value if x < np.inf else x
@@ -61,7 +76,22 @@ def log(x):
 
 @elementary
 def log1p(x):
-    """log(1 + x), accurate near 0."""
+    """log(1 + x), accurate near 0.
+
+    Parameters
+    ----------
+    x : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.log1p(1e-20)
+    1e-20
+    """
     u = 1.0 + x
     lost = x - (u - 1.0) if u < 2.0 else 1.0 - (u - x)  # what the sum rounded away
     value = _log_normal(u, lost / u, 0.0)

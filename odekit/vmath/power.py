@@ -24,7 +24,22 @@ def _exp_of_sum(high, low):
 
 @elementary
 def pow(x, y):
-    """x to the power of y, with the special values of C's ``pow``."""
+    """x to the power of y, with the special values of C's ``pow``.
+
+    Parameters
+    ----------
+    x, y : float
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.pow(2.0, 10.0)
+    1024.0
+    """
     size = abs(x)
     regular = size > 0.0 and size < np.inf
     high, low = log_sum(size if regular else 1.0)

@@ -91,7 +91,23 @@ def _sin_of_remainder(x, turns, shifted):
 
 @elementary
 def sin(x):
-    """Sine of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond."""
+    """Sine of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond.
+
+    Parameters
+    ----------
+    x : float
+        An angle, in radians.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.sin(0.0)
+    0.0
+    """
     shifted = fma(x, _ONE_OVER_PI, ROUND)
     value = _sin_of_remainder(x, shifted - ROUND, shifted)
     return x if x == 0.0 else value  # sin(-0) = -0
@@ -99,14 +115,46 @@ def sin(x):
 
 @elementary
 def cos(x):
-    """Cosine of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond."""
+    """Cosine of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond.
+
+    Parameters
+    ----------
+    x : float
+        An angle, in radians.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.cos(0.0)
+    1.0
+    """
     shifted = fma(x, _ONE_OVER_PI, -0.5) + ROUND
     return -_sin_of_remainder(x, (shifted - ROUND) + 0.5, shifted)
 
 
 @elementary
 def tan(x):
-    """Tangent of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond."""
+    """Tangent of an angle up to `ANGLE_LIMIT` in magnitude; NaN beyond.
+
+    Parameters
+    ----------
+    x : float
+        An angle, in radians.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import odekit
+    >>> odekit.vmath.tan(0.0)
+    0.0
+    """
     r, tail, shifted = _reduce_angle(x)
     s_more = _sin_reduced(r, tail)
     s = r + s_more
