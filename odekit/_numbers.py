@@ -7,7 +7,7 @@ import numpy as np
 
 
 def real_array(name, value):
-    """`value` as a C-order float64 array, or an error that names it."""
+    """`value` as a C-order float64 array that compiled code takes, or an error that names it."""
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
@@ -15,7 +15,8 @@ def real_array(name, value):
     if array.dtype.kind not in "fiub":
         what = f"it is {value!r:.80}" if array.dtype.kind == "O" else f"its dtype is {array.dtype}"
         raise TypeError(f"{name} must be an array of real numbers, but {what}")
-    return np.ascontiguousarray(array, dtype=np.float64)
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    return array if array.flags.writeable else array.copy()  # to Numba they are of another type
 
 
 def complex_array(name, value):

@@ -1,7 +1,7 @@
 """The kernels that a wheel carries: ``python -m odekit._ship folder``, called by ``hatch_build.py``.
 
-Those of a first solve, nonstiff, stiff or to a tight tolerance, by the methods that are asked for most, of a first gradient of a
-neural ODE, and of a first ensemble of a small system. Whoever asks for another method or another size waits for Numba once.
+Those of a first solve, nonstiff, stiff or to a tight tolerance, by the methods that are asked for most, of a first gradient and a
+first training of a neural ODE, and of a first ensemble of a small system. Whoever asks for another method or another size waits for Numba once.
 """
 
 import concurrent.futures
@@ -44,10 +44,10 @@ def _linear_algebra():
             Dense(n).addresses(complex_matrices)
 
 
-def _gradient():
+def _training():
     for method in ("tsit5", "dopri5"):
         model = nn.NeuralODE(nn.MLP([2, 16, 2], rng=0), method=method)
-        model.loss_and_grad(np.ones((4, 2)), np.linspace(0, 1, 3), np.zeros((3, 4, 2)))
+        nn.fit(model, np.ones((4, 2)), np.linspace(0, 1, 3), np.zeros((3, 4, 2)), steps=2)
 
 
 def _ensembles(n):
@@ -73,7 +73,7 @@ def _half(t, y):
 _SIZES = (1, 2, 3, 4, 6)
 _ENSEMBLES = [functools.partial(_ensembles, n) for n in _SIZES]
 #: The longest first.
-_JOBS = (_stiff, _linear_algebra, _gradient, _automatic, _by_name, *_ENSEMBLES)
+_JOBS = (_stiff, _linear_algebra, _training, _automatic, _by_name, *_ENSEMBLES)
 
 
 def _run(folder, job):

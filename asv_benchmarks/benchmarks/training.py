@@ -8,6 +8,11 @@ STEPS = 50
 RNG = np.random.default_rng(0)
 
 
+def flow(**options):
+    """A flow of a published size."""
+    return nn.CNF(nn.ConcatSquash([2, 64, 64, 64, 2], rng=0), 0.5, method="bosh3", rtol=1e-3, atol=1e-3, **options)
+
+
 def models():
     """Name to model and data; small ones, where a loop in Python would show, and one of a published size."""
     x = RNG.uniform(-1, 1, (2000, 2))
@@ -24,10 +29,16 @@ def models():
             (x[:32], t, target),
             None,
         ),
-        "CNF 2-64-64-64-2, 128 samples": (
-            nn.CNF(nn.ConcatSquash([2, 64, 64, 64, 2], rng=0), 0.5, method="bosh3", rtol=1e-3, atol=1e-3),
-            (x[:128],),
+        "neural ODE 2-16-2 with KineticEnergy, 32 trajectories": (
+            nn.NeuralODE(nn.MLP([2, 16, 2], rng=0), rtol=1e-4, atol=1e-4, regularisers=[nn.KineticEnergy(0.01)]),
+            (x[:32], t, target),
             None,
+        ),
+        "CNF 2-64-64-64-2, 128 samples": (flow(), (x[:128],), None),
+        "CNF 2-64-64-64-2 by one direction with energies, 32 samples": (
+            flow(probes=1, kinetic=0.01, jacobian=0.01),
+            (x,),
+            32,
         ),
     }
 

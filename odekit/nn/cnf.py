@@ -6,11 +6,14 @@ import numpy as np
 
 from . import checks
 from .concatsquash import ConcatSquash
+from .losses import Loss
 from .mlp import require_network
 from .model import trainable
 from .neural_ode import NeuralODE
+from .objective import Objective, is_compiled
 from .terms import Terms
-from .trace import NOISES, TraceField, directions
+from .trace import NOISES, TraceField
+from .trajectory_steps import TrajectoryTraining
 
 
 @trainable
@@ -79,9 +82,14 @@ class CNF:
             if not 0.0 <= weight < math.inf:
                 raise ValueError(f"{name} must be a finite number, not negative, but it is {weight!r}")
         self.regularisers = tuple(regularisers)
-        self._terms = Terms(self.regularisers, field, str(method).lower(), step_control)
-        self._weights = self._energies()
-        traced = TraceField(field, self.probes, max(self._weights) > 0.0)
+        self._terms = Terms(
+            self.regularisers, field, self.dim, str(method).lower(), step_control, self.probes, self.noise
+        )
+        weights = self._energies()
+        traced = TraceField(field, self.probes, max(weights) > 0.0)
+        # minus the logarithm of the normal distribution at the end, which is wanted at its mean, and of the change on the way
+        weights, constant = (-1.0, *(weights if traced.regularised else ())), 0.5 * self.dim * math.log(2.0 * math.pi)
+        self._loss = Loss(0.5 * self.dim, self.dim, weights, constant)
         # the constant directions make the mean over the error smaller, which is undone here
         share = math.sqrt(traced.counted / traced.dim)
         self._model = NeuralODE(traced, method, share * rtol, share * atol, adjoint, step_control, first_step)
@@ -90,7 +98,6 @@ class CNF:
         if not self.context:
             self._plain = NeuralODE(field, method, rtol, atol, adjoint, step_control, first_step)
         self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
-        self.seed = 0
 
     method = property(lambda self: self._plain.method)
     adjoint = property(lambda self: self._plain.adjoint)
@@ -122,18 +129,14 @@ class CNF:
     def draw(self, rng):
         """New random numbers for the next evaluations of the loss: directions, and the end of the flow."""
         self._terms.draw(rng)
-        if self.probes:
-            self.seed = int(rng.integers(2**62))
 
     def _start(self, x, context):
         """Initial states (B, dim of the traced field) for samples x (B, d) and their context (B, c) or None."""
-        traced = self._model.field
+        traced, random = self._model.field, self._terms.directions(len(x))
         y0 = np.zeros((len(x), traced.dim))
         y0[:, : self.dim] = x
         y0[:, traced.counted : traced.counted + self.context] = self._checked(context, len(x))
-        if self.probes:
-            noise = directions(np.random.default_rng(self.seed), self.noise, (len(x), self.probes * self.dim))
-            y0[:, traced.counted + self.context :] = noise
+        y0[:, traced.counted + self.context :] = random
         return y0
 
     def _checked(self, context, n):
@@ -196,26 +199,28 @@ class CNF:
         ------
         SolveError
         """
-        x, _ = checks.batch("x", x, self.dim)
-        d, loss = self.dim, 0.0
+        objective = self._objective(x, context)
+        times = self._terms.times(objective.t)
+        if is_compiled(self._model):
+            return objective.evaluate(times)[:2]
+        return objective.loss.pulled_back(
+            lambda cotangent: self._terms.penalised(
+                self._model._gradient, objective.field, objective.y0, times, cotangent
+            ),
+            objective.target,
+        )[:2]
 
-        def cotangent(ys):
-            nonlocal loss
-            end, seeds = ys[1], np.zeros_like(ys)
-            loss = -(self._log_normal(end[:, :d]) + end[:, d]).mean()
-            seeds[1, :, :d], seeds[1, :, d] = end[:, :d] / len(x), -1.0 / len(x)
-            for i, weight in enumerate(self._weights if self._model.field.regularised else ()):
-                loss += weight * end[:, d + 1 + i].mean()
-                seeds[1, :, d + 1 + i] = weight / len(x)
-            return seeds
+    def _objective(self, x, context):
+        """The negative logarithm of the density of samples (B, d)."""
+        x = checks.finite_array("x", checks.batch("x", x, self.dim)[0])
+        times, end = np.array([0.0, self.t1]), np.zeros((1, *x.shape))
+        return Objective(self._model, self._model.field, self._start(x, context), times, end, self._loss)
 
-        start, penalties = self._start(checks.finite_array("x", x), context), self._terms.penalties
-        penalties = None if penalties is None else penalties / len(x)
-        times = self._terms.times(np.array([0.0, self.t1]))
-        g = self._model._gradient(self._model.field, start, times, cotangent, penalties=penalties)
-        if penalties is not None:
-            loss += penalties @ g.penalties
-        return float(loss), g.params
+    def compiled_steps(self, x, context=None):
+        """What `odekit.nn.inner_loop` needs for a training on these data; None if each step has to be made in Python."""
+        if type(self).loss_and_grad is not CNF.loss_and_grad or not is_compiled(self._model):
+            return None
+        return TrajectoryTraining(self, self._objective(x, context))
 
     def sample(self, n, rng=None, context=None):
         """Points of the density.

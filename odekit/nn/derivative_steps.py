@@ -114,6 +114,9 @@ class DerivativeSteps:
         self.batch_x, self.batch_target = np.empty((2, self.x.shape[0] * batch))
         self.work = np.empty(work_size(self.p, self.x.shape[0]))
 
+    def draw(self, rng):
+        """Nothing is random in a step."""
+
     def run(self, chosen, optimizer, state, rates, longest, fixed, last_update, good, losses, norms, known):
         """As many steps as there are rows in `chosen`, until one is not finite; see `steps`."""
         if chosen[0] is None:

@@ -60,10 +60,16 @@ class InnerLoop:
         self.longest = math.inf if clip_norm is None else float(clip_norm)
         self.fixed = np.flatnonzero(fixed)
         self.length = 1  # steps of the next call
+        self.chosen = []  # rows of its first ones
         self.interrupted = False
 
+    def choose(self, batches):
+        """Choose the batch of the next step, and draw what is random in it."""
+        self.chosen.append(batches.next())
+        self.steps.draw(batches.rng)
+
     def run(self, batches, limit, state, good, last_update=True):
-        """At most `limit` steps; fewer if they would take long.
+        """At most `limit` steps, after `choose` for the first one; fewer if they would take long.
 
         Parameters
         ----------
@@ -82,11 +88,11 @@ class InnerLoop:
             Samples of the step that failed, or None for all.
         failed : bool
         """
-        n, chosen = min(limit, self.length), []
-        size = batches.next_size()
-        while len(chosen) < n and not (self.steps.one_width and batches.next_size() != size):
-            chosen.append(batches.next())
-        n = len(chosen)
+        n, first = min(limit, self.length), self.chosen[0]
+        size = batches.total if first is None else first.size
+        while len(self.chosen) < n and not (self.steps.one_width and batches.next_size() != size):
+            self.choose(batches)
+        n, chosen, self.chosen = len(self.chosen), self.chosen, []
         rates = np.array([self.optimizer.rate(state.step + i) for i in range(n)])
         losses, norms, known = np.empty(n), np.empty(n), np.zeros(1, dtype=np.int64)
         begin = time.perf_counter()

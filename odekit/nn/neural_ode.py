@@ -11,11 +11,13 @@ from ..adjoint.scheme import scheme
 from ..adjoint.sweeps import MAX_STEPS, Sweeps
 from ..solvers.methods import METHODS
 from ..solvers.tables import EXPLICIT
-from . import checks, squared_error
+from . import checks
+from .losses import SQUARED_ERROR
 from .model import trainable
+from .objective import is_compiled, squared_error
 from .terms import Terms
 from .trajectories import Trajectories
-from .trajectory_steps import TrajectorySteps, TrajectoryTraining
+from .trajectory_steps import TrajectoryTraining
 
 STEP_CONTROLS = ("shared", "per_sample")
 
@@ -95,7 +97,7 @@ class NeuralODE:
                 f"regularisers must be a list such as [KineticEnergy(0.01)], but it is {regularisers!r:.80}"
             )
         self.regularisers = tuple(regularisers)
-        self._terms = Terms(self.regularisers, field, self.method, self.step_control)
+        self._terms = Terms(self.regularisers, field, field.dim, self.method, self.step_control)
         if self._terms.energies:  # they make another field of it
             self._adjoint = choose(adjoint, self.method, self._terms.traced(field))
         self._idle = {}  # compiled steps that nobody uses at the moment
@@ -285,12 +287,15 @@ class NeuralODE:
         y0, t = checks.finite_array("y0", y0), checks.times(t)
         cotangent = given_cotangent(cotangent, (t.size, *y0.shape))
         own = {"per_sample": True, "penalties": penalties} if self.step_control == "per_sample" else {}
-        # constant components make the mean over the error smaller, which is undone here
-        rtol, atol = share**0.5 * self.rtol, share**0.5 * self.atol
+        rtol, atol = self._tolerances(share)
         return self._adjoint.gradient(
             field, y0, t, cotangent, method=self.method, rtol=rtol, atol=atol, first_step=self.first_step, with_times=with_times,
             **own,
         )  # fmt: skip
+
+    def _tolerances(self, share):
+        """Those of a step: constant components make the mean over the error smaller, which is undone here."""
+        return share**0.5 * self.rtol, share**0.5 * self.atol
 
     def loss_and_grad(self, y0, t, target, *, with_y0=False):
         """Mean squared error of the trajectories, with the regularisers, and its exact gradient.
@@ -325,9 +330,16 @@ class NeuralODE:
         >>> loss, y0_grad.shape
         (0.0, (7, 2))
         """
-        loss, params, y0_bar = squared_error.gradient(self, y0, t, target, self._idle)
+        objective = squared_error(self, y0, t, target)
+        if is_compiled(self):
+            loss, params, y0_bar = objective.evaluate(self._terms.times(objective.t))
+        else:
+            loss, params, y0_bar = SQUARED_ERROR.pulled_back(
+                lambda cotangent: self.regularised_gradient(y0, objective.t, cotangent), objective.target
+            )
         if not with_y0:
             return loss, params
+        y0_bar = y0_bar[:, : objective.target.shape[2]]
         return loss, params, y0_bar if np.ndim(y0) == 2 else y0_bar[0]
 
     def regularised_gradient(self, y0, t, cotangent):
@@ -375,15 +387,11 @@ class NeuralODE:
         """Initial states of the field as a batch, and whether they were one."""
         return checks.batch("y0", y0, self.field.dim)
 
-    def trajectory_steps(self, width, size, features):
-        """The compiled steps for `width` trajectories at `size` times, whose first `features` components are in the loss."""
-        return TrajectorySteps(self.field, self._adjoint.sweeps(self.field, self.method, width), size, features)
-
     def compiled_steps(self, y0, t, target):
         """What `odekit.nn.inner_loop` needs for a training on these data; None if each step has to be made in Python."""
-        if type(self).loss_and_grad is not NeuralODE.loss_and_grad or not squared_error.is_compiled(self):
+        if type(self).loss_and_grad is not NeuralODE.loss_and_grad or not is_compiled(self):
             return None
-        return TrajectoryTraining(self, *squared_error.checked(self, y0, t, target))
+        return TrajectoryTraining(self, squared_error(self, y0, t, target))
 
     def _regularised(self, y0, t, cotangent):
         """Gradient with the terms of the regularisers, and their sum."""

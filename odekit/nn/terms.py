@@ -1,5 +1,7 @@
 """The terms of a model's loss that `odekit.nn.regularisers` describes: what they draw at random, and gradients with them."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..adjoint.result import seeds_of
@@ -9,22 +11,44 @@ from ..solvers.tables import EXPLICIT
 from . import checks
 from .concatsquash import ConcatSquash
 from .energies import EnergyField
+from .losses import Loss
 from .mlp import MLP
 from .regularisers import KINDS, ErrorPenalty, JacobianEnergy, KineticEnergy, RandomEnd, StiffnessPenalty
 from .trace import TraceField, directions, is_residual
 
 #: Networks, whose passes `TraceField` knows.
 NETWORKS = (MLP, ConcatSquash)
+#: Where the energies are all there is to a loss: no states are wanted.
+NOTHING = np.empty((0, 0, 0))
+
+
+class Drawn(NamedTuple):
+    """What is random in evaluations of a loss.
+
+    Attributes
+    ----------
+    shift : float
+        Of the last time, in units of its spread.
+    seed : int
+        Of the random directions.
+    """
+
+    shift: float = 0.0
+    seed: int = 0
 
 
 class Terms:
-    """The terms of a model by their kinds, and what they draw at random.
+    """The terms of a model by their kinds, and what is random in its loss.
 
     Parameters
     ----------
     regularisers : sequence
-    field, method, step_control
-        Of the model.
+    field, dim, method, step_control
+        Of the model; `dim` is the number of components of a state.
+    probes : int
+        Random directions that the model has without them.
+    noise : str
+        Of these, see `odekit.nn.trace.directions`.
 
     Raises
     ------
@@ -32,7 +56,7 @@ class Terms:
         For terms that are unknown, given twice, or do not fit.
     """
 
-    def __init__(self, regularisers, field, method, step_control):
+    def __init__(self, regularisers, field, dim, method, step_control, probes=0, noise=""):
         self.by_kind = {}
         for term in regularisers:
             if not isinstance(term, KINDS):
@@ -52,7 +76,10 @@ class Terms:
             raise TypeError(
                 f"KineticEnergy and JacobianEnergy need a field with second derivatives, but those of {field!r} are not known"
             )
-        self.shift, self.seed, self._known = 0.0, 0, (None, None)
+        self.dim, self.probes, self.noise = dim, probes, noise
+        if self.jacobian is not None and self.jacobian.probes:
+            self.probes, self.noise = self.jacobian.probes, self.jacobian.noise
+        self.drawn, self._known = Drawn(), (None, None)
 
     @staticmethod
     def _check_penalties(error, stiffness, method, step_control):
@@ -74,13 +101,11 @@ class Terms:
 
     def draw(self, rng):
         """New random numbers for the next evaluations of the loss."""
-        if self.end is not None:
-            self.shift = float(rng.uniform(-1.0, 1.0))
-        if self.jacobian is not None and self.jacobian.probes:
-            self.seed = int(rng.integers(2**62))
+        shift = 0.0 if self.end is None else float(rng.uniform(-1.0, 1.0))
+        self.drawn = Drawn(shift, int(rng.integers(2**62)) if self.probes else 0)
 
-    def times(self, t):
-        """The output times, with the end that has been drawn."""
+    def times(self, t, drawn=None):
+        """The output times t (T,), with the end that has been drawn."""
         if self.end is None:
             return t
         t = checks.times(t).copy()
@@ -89,8 +114,15 @@ class Terms:
                 f"the spread of RandomEnd must be less than {abs(t[-1] - t[-2]):g}, the distance of the last two output times, "
                 f"but it is {self.end.spread:g}"
             )
-        t[-1] += self.shift * self.end.spread
+        t[-1] += (drawn or self.drawn).shift * self.end.spread
         return t
+
+    def directions(self, width, drawn=None):
+        """The random directions that have been drawn, (width, probes * dim)."""
+        if not self.probes:
+            return np.empty((width, 0))
+        rng = np.random.default_rng((drawn or self.drawn).seed)
+        return directions(rng, self.noise, (width, self.probes * self.dim))
 
     def traced(self, field):
         """The field with the integrals."""
@@ -106,12 +138,14 @@ class Terms:
 
     def start(self, traced, y0):
         """Initial states of the field with the integrals."""
-        state, d = np.zeros((len(y0), traced.dim)), y0.shape[1]
-        state[:, :d] = y0
-        if self.jacobian is not None and self.jacobian.probes:
-            size = (len(y0), self.jacobian.probes * d)
-            state[:, traced.counted :] = directions(np.random.default_rng(self.seed), self.jacobian.noise, size)
+        state, random = np.zeros((len(y0), traced.dim)), self.directions(len(y0))
+        state[:, : self.dim], state[:, traced.dim - random.shape[1] :] = y0, random
         return state
+
+    def loss(self, traced):
+        """The energies beside a mean squared difference."""
+        weights = (0.0 if term is None else term.weight for term in (self.kinetic, self.jacobian))
+        return Loss(place=traced.energies, weights=tuple(weights))
 
     def gradient(self, pull_back, field, y0, t, cotangent):
         """Gradient of the sum of a loss and the terms.
@@ -133,26 +167,23 @@ class Terms:
         penalty : float
             Sum of the terms.
         """
-        (width, d), penalty = y0.shape, 0.0
-        penalties = None if self.penalties is None else self.penalties / width
         if not self.energies:
-            g = pull_back(field, y0, t, cotangent, penalties=penalties)
-        else:
-            traced = self.traced(field)
+            return self.penalised(pull_back, field, y0, t, cotangent)
+        traced, d, energy = self.traced(field), self.dim, 0.0
 
-            def seeds(ys):
-                nonlocal penalty
-                value = np.zeros_like(ys)
-                value[..., :d] = seeds_of(cotangent, np.ascontiguousarray(ys[..., :d]))
-                for place, term in enumerate((self.kinetic, self.jacobian), traced.energies):
-                    if term is not None:
-                        penalty += term.weight * float(ys[-1, :, place].mean())
-                        value[-1, :, place] = term.weight / width
-                return value
+        def seeds(ys):
+            nonlocal energy
+            energy, value = self.loss(traced).of(ys, NOTHING)
+            value[..., :d] = seeds_of(cotangent, np.ascontiguousarray(ys[..., :d]))
+            return value
 
-            state = self.start(traced, checks.finite_array("y0", y0))
-            g = pull_back(traced, state, t, seeds, penalties=penalties, share=traced.counted / traced.dim)
-            g.y, g.y0 = np.ascontiguousarray(g.y[..., :d]), np.ascontiguousarray(g.y0[:, :d])
-        if penalties is not None:
-            penalty += float(penalties @ g.penalties)
-        return g, penalty
+        state = self.start(traced, checks.finite_array("y0", y0))
+        g, penalty = self.penalised(pull_back, traced, state, t, seeds, share=traced.counted / traced.dim)
+        g.y, g.y0 = np.ascontiguousarray(g.y[..., :d]), np.ascontiguousarray(g.y0[:, :d])
+        return g, energy + penalty
+
+    def penalised(self, pull_back, field, y0, t, cotangent, **options):
+        """The same for the terms that the steps have, and the sum of these."""
+        weights = None if self.penalties is None else self.penalties / len(y0)
+        g = pull_back(field, y0, t, cotangent, penalties=weights, **options)
+        return g, 0.0 if weights is None else float(weights @ g.penalties)

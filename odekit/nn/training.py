@@ -131,6 +131,7 @@ class Training:
                 ends.append(self.every * (step // self.every + 1))
             if self.watch is not None:
                 ends.append(self.watch.every * (step // self.watch.every + 1))
+            loop.choose(self.batches)  # the validation is one with the random numbers of its step
             last = self.watch is not None and self.watch.look(step)
             losses, norms, rates, rows, failed = loop.run(
                 self.batches, 1 if last else min(ends) - step, self.state, self.good, not last

@@ -14,6 +14,7 @@ from ..adjoint.forward import ABORTED
 from ..solvers import driver as D
 from ..solvers import state as S
 from .clipping import norm, shorten
+from .losses import compare
 
 NOT_FINITE = -2  # the loss, or the norm of the gradient
 #: What stands in `where`: steps that are done, and whether the last one was not finite.
@@ -26,31 +27,6 @@ def _gather(rows, begin, lanes, source, out):
     for j in range(begin, begin + lanes):
         for i in range(source.shape[1]):
             out[j, i] = source[rows[j], i]
-
-
-@_jit.core_apart
-def _compare(begin, lanes, outputs, target, seeds):
-    """Sum of the squared differences of some lanes; the derivative of their mean goes to `seeds`.
-
-    Parameters
-    ----------
-    begin, lanes : int
-    outputs, seeds : ndarray, (T, B, d)
-    target : ndarray, (T, B, k), k <= d
-        The state may have further components, which are in no loss.
-
-    Returns
-    -------
-    float
-    """
-    total, scale = 0.0, 2.0 / target.size
-    for k in range(target.shape[0]):
-        for j in range(begin, begin + lanes):
-            for i in range(target.shape[2]):  # the state may have further components, which are in no loss
-                residual = outputs[k, j, i] - target[k, j, i]
-                total += residual * residual
-                seeds[k, j, i] = scale * residual
-    return total
 
 
 @_jit.core_apart
@@ -67,8 +43,9 @@ def _locate(steps, t, node, first):
 @_jit.kernel
 def train(
     team, sweep, pull_back, update, record, pull, p, weights, place, work, slots, method, w, iw, w_start, iw_start, norms, steps, states, stored,
-    attempts, node, first, lam, bars, held, counts, rtol, atol, t, rates, y0_all, target_all, rows, y0, target, outputs, seeds, parts, code,
-    settings, lrs, done, longest, fixed, last_update, params, good, grad, memory, other_memory, losses, lengths, begin, going_on, where,
+    attempts, node, first, lam, bars, held, counts, rtol, atol, times, rates, y0_all, target_all, rows, noise, y0, target, outputs, loss, seeds,
+    parts, code, settings, lrs, done, longest, fixed, last_update, params, good, grad, memory, other_memory, losses, lengths, begin, going_on,
+    where,
 ):  # fmt: skip
     """One thread's part of steps of a training.
 
@@ -88,12 +65,18 @@ def train(
         Rows of `w` and `iw` before a sweep.
     node, first : ndarray of int, (workers, capacity)
         Memory for where the outputs lie among the steps.
-    y0_all, target_all : ndarray, (N, d) and (T, N, k)
+    times : ndarray, (steps, T)
+        Output times of each step.
+    y0_all, target_all : ndarray, (N, d) and (S, N, k)
         All data.
     rows : ndarray of int, (steps, B) or (steps, 0)
         Rows of the batch of each step; none: `y0` and `target` are the data.
-    y0, target, outputs, seeds : ndarray, (B, d), (T, B, k), (T, B, d), (T, B, d)
+    noise : ndarray, (steps, B, m)
+        The last components of the initial states of each step, if any are drawn at random.
+    y0, target, outputs, seeds : ndarray, (B, d), (S, B, k), (T, B, d), (T, B, d)
         The batch and its trajectories.
+    loss : tuple
+        See `odekit.nn.losses.compare`.
     parts : ndarray, (n_blocks,)
         Memory for the losses of the blocks.
     code, settings, lrs, done, memory, other_memory
@@ -121,13 +104,16 @@ def train(
     """
     worker, workers, barrier, groups = team
     d, block, n_blocks = y0.shape[1], states.shape[2] // y0.shape[1], work.shape[0]
+    drawn = noise.shape[2]
     for s in range(begin, lrs.size):
+        t = times[s]
         if s > begin or not going_on:
             start = worker * (weights.size // workers) + place
             for i in range(params.size):
                 weights[start + i] = params[i]
             for i in range(w_start.size):
                 w[worker, i] = w_start[i]
+            w[worker, S.T_END] = t[t.size - 1]
             for i in range(iw_start.size):
                 iw[worker, i] = iw_start[i]
             for group in range(worker, groups, workers):
@@ -137,9 +123,11 @@ def train(
                     lanes = B.block_lanes(k, block, y0.shape[0])
                     if rows.shape[1] > 0:
                         _gather(rows[s], k * block, lanes, y0_all, y0)
-                        for m in range(t.size):
+                        for m in range(target.shape[0]):
                             _gather(rows[s], k * block, lanes, target_all[m], target[m])
                     for j in range(k * block, k * block + lanes):
+                        for i in range(drawn):
+                            y0[j, d - drawn + i] = noise[s, j, i]
                         for i in range(d):
                             outputs[0, j, i] = y0[j, i]
         reason = _jit.call_kernel(
@@ -153,7 +141,7 @@ def train(
             return reason
         for group in range(worker, groups, workers):
             for k in range(group, n_blocks, groups):
-                parts[k] = _compare(k * block, B.block_lanes(k, block, y0.shape[0]), outputs, target, seeds)
+                parts[k] = compare(k * block, B.block_lanes(k, block, y0.shape[0]), outputs, target, loss, seeds)
         if not wait(barrier, workers):  # for the end of the last step, which the first thread has written
             return ABORTED
         taken = _jit.view1(steps, 0, iw[worker, S.NACCEPT] + 1)
@@ -175,13 +163,12 @@ def train(
                     grad[i] += bars[group, d * block + i]
             for i in fixed:
                 grad[i] = 0.0
-            loss = 0.0
+            value = 0.0
             for k in range(n_blocks):
-                loss += parts[k]
-            loss /= target.size
+                value += parts[k]
             length = norm(grad)
-            losses[s], lengths[s] = loss, length
-            if not (math.isfinite(loss) and math.isfinite(length)):
+            losses[s], lengths[s] = value, length
+            if not (math.isfinite(value) and math.isfinite(length)):
                 where[STOPPED] = 1
             else:
                 where[KNOWN] = s + 1

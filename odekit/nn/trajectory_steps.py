@@ -18,7 +18,7 @@ from .optimizers import Adam
 from .trajectory_kernel import KNOWN, NOT_FINITE, train
 from .updates import update_address
 
-NO_ROWS = np.empty((1, 0), dtype=np.int64)
+NO_ROWS, NO_NOISE = np.empty((1, 0), dtype=np.int64), np.empty((1, 0, 0))
 
 
 class TrajectorySteps:
@@ -29,17 +29,16 @@ class TrajectorySteps:
     field : object
         See `odekit.adjoint.tape`.
     sweeps : odekit.adjoint.sweeps.Sweeps
-    size : int
-        Output times.
+    size, wanted : int
+        Output times, and how many of them, the last ones, have wanted states.
     features : int
-        Components of the state that are in the loss: the first ones.
+        Components of the state that are wanted: the first ones.
     """
 
-    def __init__(self, field, sweeps, size, features):
+    def __init__(self, field, sweeps, size, wanted, features):
         self.field, self.sweeps = field, sweeps
         width, d = sweeps.width, sweeps.d
-        self.key = width, size, features
-        self.y0, self.target = np.empty((width, d)), np.empty((size, width, features))
+        self.y0, self.target = np.empty((width, d)), np.empty((wanted, width, features))
         self.outputs, self.seeds = np.empty((size, width, d)), np.zeros((size, width, d))
         self.lam, self.rates, self.held = np.empty((width, d)), np.empty((0, width, d)), np.empty((sweeps.groups, 0))
         self.parts, self.grad, self.good = np.empty(sweeps.n_blocks), *np.empty((2, field.params.size))
@@ -63,18 +62,17 @@ class TrajectorySteps:
         return _jit.kernel_address(forward_sweep, forward), _jit.kernel_address(backward_sweep, backward)
 
     def run(
-        self, settings, t, y0, target, rows, optimizer, arrays, lrs, done, longest, fixed, last_update, params, good, losses, lengths
+        self, objective, times, rows, noise, optimizer, arrays, lrs, done, longest, fixed, last_update, params, good, losses, lengths
     ):  # fmt: skip
         """As many steps as there are learning rates, until one fails; see `train`.
 
         Parameters
         ----------
-        settings : tuple
-            rtol, atol, first step or None.
-        t : ndarray, (T,)
-        y0, target : ndarray, (N, d) and (T, N, features)
-            All data; the batch itself if `rows` is `NO_ROWS`.
+        objective : odekit.nn.objective.Objective
+            With all data; those of the batch itself if `rows` is `NO_ROWS`.
+        times : ndarray, (steps, T)
         rows : ndarray of int, (steps, B) or (steps, 0)
+        noise : ndarray, (steps, B, m)
         optimizer : Optimizer
         arrays : sequence of ndarray
             Its two memories.
@@ -84,10 +82,11 @@ class TrajectorySteps:
         int
             What `train` returned; ``known[KNOWN]`` steps are done then.
         """
-        (rtol, atol, first_step), s, kernels = settings, self.sweeps, self.field.kernels
-        s.begin(t, first_step, MAX_STEPS)
+        (rtol, atol, first_step), s, kernels = objective.settings, self.sweeps, self.field.kernels
+        y0, target, loss = objective.y0, objective.target, objective.loss.numbers
+        s.begin(times[0], first_step, MAX_STEPS)
         w_start, iw_start = s.w[0].copy(), s.iw[0].copy()
-        self.addresses = self.addresses or self._find(t, rtol, atol)
+        self.addresses = self.addresses or self._find(times[0], rtol, atol)
         batch_y0, batch_target = (self.y0, self.target) if rows.shape[1] else (y0, target)
         weights, place = s.p.view(precision(self.field)).ravel(), int(s.p[0, THETA])
         code, numbers, self.known[:], going_on = optimizer.code, optimizer.settings(), 0, False
@@ -97,9 +96,9 @@ class TrajectorySteps:
             return train(
                 (worker, s.workers, s.barrier, s.groups), *self.addresses, update, kernels.record, kernels.pull, s.p, weights, place, s.work,
                 s.slots, s.scheme.arrays, s.w, s.iw, w_start, iw_start, s.norms, s.steps, s.states, s.stored, s.attempts, *self.located,
-                self.lam, s.bars, self.held, s.counts, rtol, atol, t, self.rates, y0, target, rows, batch_y0, batch_target, self.outputs,
-                self.seeds, self.parts, code, numbers, lrs, done, longest, fixed, last_update, params, good, self.grad, *arrays, losses, lengths,
-                begin, going_on, self.known,
+                self.lam, s.bars, self.held, s.counts, rtol, atol, times, self.rates, y0, target, rows, noise, batch_y0, batch_target,
+                self.outputs, loss, self.seeds, self.parts, code, numbers, lrs, done, longest, fixed, last_update, params, good, self.grad, *arrays,
+                losses, lengths, begin, going_on, self.known,
             )  # fmt: skip
 
         while True:
@@ -112,8 +111,8 @@ class TrajectorySteps:
                 return reason
             going_on = True
 
-    def evaluate(self, settings, t, y0, target, params):
-        """Mean squared error of the trajectories, its gradient, and that with respect to y0.
+    def evaluate(self, objective, t, params):
+        """The loss of an `Objective` with the output times t (T,), its gradient, and that with respect to its y0.
 
         Raises
         ------
@@ -121,7 +120,8 @@ class TrajectorySteps:
         """
         loss, length = np.empty((2, 1))
         reason = self.run(
-            settings, t, y0, target, NO_ROWS, ADAM, (self.good, self.good), RATE, 0, math.inf, NONE_FIXED, False, params, self.good, loss, length
+            objective, t[None], NO_ROWS, NO_NOISE, ADAM, (self.good, self.good), RATE, 0, math.inf, NONE_FIXED, False, params, self.good, loss,
+            length,
         )  # fmt: skip
         if reason != NOT_FINITE:
             self.sweeps.check(reason, MAX_STEPS)
@@ -137,30 +137,40 @@ class TrajectoryTraining:
 
     Parameters
     ----------
-    model : NeuralODE
-    y0, t, target : ndarray
-        As `TrajectorySteps.run` takes them.
+    model : NeuralODE or CNF
+    objective : odekit.nn.objective.Objective
+        With all data.
     """
 
     one_width = True  # the batches of one call have as many rows each
 
-    def __init__(self, model, y0, t, target):
-        self.model, self.y0, self.t, self.target = model, y0, t, target
-        self.by_width = {}
+    def __init__(self, model, objective):
+        self.model, self.objective = model, objective
+        self.by_width, self.drawn = {}, []
+
+    def draw(self, rng):
+        """Draw what is random in the next step."""
+        self.model.draw(rng)
+        self.drawn.append(self.model._terms.drawn)
 
     def run(self, chosen, optimizer, state, rates, longest, fixed, last_update, good, losses, norms, known):
-        """As many steps as there are rows in `chosen`, until one fails."""
-        model = self.model
-        width = len(self.y0) if chosen[0] is None else len(chosen[0])
+        """As many steps as there are rows in `chosen`, until one fails; the model has what was drawn for the last one then."""
+        model, objective, terms = self.model, self.objective, self.model._terms
+        drawn, self.drawn = self.drawn, []
+        width = len(objective.y0) if chosen[0] is None else len(chosen[0])
         if width not in self.by_width:
-            self.by_width[width] = model.trajectory_steps(width, *self.target.shape[::2])
+            self.by_width[width] = objective.steps(width)
         steps = self.by_width[width]
         rows = np.empty((len(chosen), 0), dtype=np.int64) if chosen[0] is None else np.array(chosen)
+        times = np.array([terms.times(objective.t, each) for each in drawn])
+        noise = np.array([terms.directions(width, each) for each in drawn])
         arrays = [state.arrays[name] for name in optimizer.memory]
+        steps.known[:] = 0  # before an interrupt can ask for it
         try:
             steps.run(
-                (model.rtol, model.atol, model.first_step), self.t, self.y0, self.target, rows, optimizer, arrays, rates, state.step, longest,
-                fixed, last_update, model.params, good, losses, norms,
+                objective, times, rows, noise, optimizer, arrays, rates, state.step, longest, fixed, last_update, model.params, good, losses,
+                norms,
             )  # fmt: skip
         finally:
             known[0] = steps.known[KNOWN]
+            terms.drawn = drawn[min(known[0], len(drawn) - 1)]

@@ -166,10 +166,10 @@ def test_regularisers_are_terms_of_the_loss(tmp_path):
     model = CNF(field, 0.9, probes=1, regularisers=terms, **options)
     model.draw(np.random.default_rng(1))
     loss, grad = model.loss_and_grad(x)
-    end = 0.9 + 0.3 * model._terms.shift
+    end = 0.9 + 0.3 * model._terms.drawn.shift
     assert 0.6 < end < 1.2 and end != 0.9
     other = CNF(field, end, 1, kinetic=0.1, jacobian=0.2, **options)
-    other.seed = model.seed
+    other._terms.drawn = model._terms.drawn
     expected = other.loss_and_grad(x)
     assert loss == expected[0] and np.array_equal(grad, expected[1])
     model.save(tmp_path / "cnf.h5")

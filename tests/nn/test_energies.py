@@ -37,7 +37,7 @@ def check(model, definition):
     count, d = 0 if terms.jacobian is None else terms.jacobian.probes, field.dim
     e = np.tile(np.eye(d), (3, 1, 1))
     if count:
-        e = directions(np.random.default_rng(terms.seed), "rademacher", (3, count * d)).reshape(3, count, d)
+        e = directions(np.random.default_rng(terms.drawn.seed), "rademacher", (3, count * d)).reshape(3, count, d)
 
     def derivative(t, state, params):
         z = state[:, :d]
