@@ -99,8 +99,15 @@ class Terms:
         """Whether there are integrals along the trajectories."""
         return self.kinetic is not None or self.jacobian is not None
 
+    @property
+    def random(self):
+        """Whether there is anything to draw."""
+        return self.end is not None or self.probes > 0
+
     def draw(self, rng):
         """New random numbers for the next evaluations of the loss."""
+        if not self.random:
+            return
         shift = 0.0 if self.end is None else float(rng.uniform(-1.0, 1.0))
         self.drawn = Drawn(shift, int(rng.integers(2**62)) if self.probes else 0)
 

@@ -65,14 +65,14 @@ def train(
         Rows of `w` and `iw` before a sweep.
     node, first : ndarray of int, (workers, capacity)
         Memory for where the outputs lie among the steps.
-    times : ndarray, (steps, T)
-        Output times of each step.
+    times : ndarray, (steps, T) or (1, T)
+        Output times of each step, or of all.
     y0_all, target_all : ndarray, (N, d) and (S, N, k)
         All data.
     rows : ndarray of int, (steps, B) or (steps, 0)
         Rows of the batch of each step; none: `y0` and `target` are the data.
-    noise : ndarray, (steps, B, m)
-        The last components of the initial states of each step, if any are drawn at random.
+    noise : ndarray, (steps, B, m) or (1, B, m)
+        The last components of the initial states of each step, or of all, if any are drawn at random.
     y0, target, outputs, seeds : ndarray, (B, d), (S, B, k), (T, B, d), (T, B, d)
         The batch and its trajectories.
     loss : tuple
@@ -106,7 +106,8 @@ def train(
     d, block, n_blocks = y0.shape[1], states.shape[2] // y0.shape[1], work.shape[0]
     drawn = noise.shape[2]
     for s in range(begin, lrs.size):
-        t = times[s]
+        own = min(s, times.shape[0] - 1)  # what is random in this step
+        t = times[own]
         if s > begin or not going_on:
             start = worker * (weights.size // workers) + place
             for i in range(params.size):
@@ -127,7 +128,7 @@ def train(
                             _gather(rows[s], k * block, lanes, target_all[m], target[m])
                     for j in range(k * block, k * block + lanes):
                         for i in range(drawn):
-                            y0[j, d - drawn + i] = noise[s, j, i]
+                            y0[j, d - drawn + i] = noise[own, j, i]
                         for i in range(d):
                             outputs[0, j, i] = y0[j, i]
         reason = _jit.call_kernel(

@@ -70,9 +70,9 @@ class TrajectorySteps:
         ----------
         objective : odekit.nn.objective.Objective
             With all data; those of the batch itself if `rows` is `NO_ROWS`.
-        times : ndarray, (steps, T)
+        times : ndarray, (steps, T) or (1, T)
         rows : ndarray of int, (steps, B) or (steps, 0)
-        noise : ndarray, (steps, B, m)
+        noise : ndarray, as many of (B, m)
         optimizer : Optimizer
         arrays : sequence of ndarray
             Its two memories.
@@ -162,8 +162,9 @@ class TrajectoryTraining:
             self.by_width[width] = objective.steps(width)
         steps = self.by_width[width]
         rows = np.empty((len(chosen), 0), dtype=np.int64) if chosen[0] is None else np.array(chosen)
-        times = np.array([terms.times(objective.t, each) for each in drawn])
-        noise = np.array([terms.directions(width, each) for each in drawn])
+        different = drawn if terms.random else drawn[:1]
+        times = np.array([terms.times(objective.t, each) for each in different])
+        noise = np.array([terms.directions(width, each) for each in different])
         arrays = [state.arrays[name] for name in optimizer.memory]
         steps.known[:] = 0  # before an interrupt can ask for it
         try:
