@@ -15,10 +15,9 @@ steps are given, and are treated block by block.
 t0 and t1 move the start of the first and the end of the last step only; their cotangents are the exact derivatives of that.
 """
 
-import numpy as np
-
 from .. import _jit
 from . import blocks as B
+from . import seeding
 from .revolve import HELD, nearest
 from .tape import FIRST_SLOT, N_PARAMS
 
@@ -26,129 +25,6 @@ view1, view2 = _jit.view1, _jit.view2
 
 # counts of a backward sweep, per group, see `odekit.adjoint.revolve`
 N_COUNTS = 2
-
-
-def locate(steps, t):
-    """Where the output times lie among the steps.
-
-    Parameters
-    ----------
-    steps : ndarray, (N + 1,)
-        Ends of the accepted steps.
-    t : ndarray, (T,)
-        Output times in the same direction; ``t[0] == steps[0]`` and ``t[-1] == steps[-1]``.
-
-    Returns
-    -------
-    node : ndarray of int, (N + 1,)
-        Number of the output exactly at a step's end, or -1.
-    first : ndarray of int, (N + 1,)
-        Outputs ``first[n] : first[n + 1]`` lie behind node n, up to node n + 1 inclusive.
-    """
-    sign = 1.0 if t[-1] >= t[0] else -1.0
-    first = np.searchsorted(sign * t, sign * steps, side="right").astype(np.int64)
-    return np.where(t[first - 1] == steps, first - 1, -1), first
-
-
-@_jit.core
-def _inside(n, node, first):
-    """End of the range of outputs strictly inside step n, which begins at ``first[n]``.
-
-    Parameters
-    ----------
-    n : int
-    node, first : ndarray of int, (N + 1,)
-        From `locate`.
-
-    Returns
-    -------
-    int
-    """
-    return first[n + 1] - (1 if node[n + 1] >= 0 else 0)
-
-
-@_jit.core_apart
-def _seed(row, n, node, first, steps, t, seeds, begin, lanes, u):
-    """u += h sum_k beta(theta_k) g_k over the outputs inside step n.
-
-    Parameters
-    ----------
-    row : ndarray, (degree,)
-        Dense-output weights of a stage.
-    u : ndarray, (d * lanes,)
-    the others
-        As for `_pull_step`.
-    """
-    h = steps[n + 1] - steps[n]
-    for k in range(first[n], _inside(n, node, first)):
-        B.add_batch(h * B.weight(row, (t[k] - steps[n]) / h), seeds[k], begin, lanes, u)
-
-
-@_jit.core_apart
-def _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total, z, pulled):
-    """The same for all stages at once.
-
-    Parameters
-    ----------
-    dense : ndarray, (stages, degree)
-    count : int
-        Stages that are pulled back.
-    total : ndarray, (d * lanes,)
-        The sum of the g_k is added to it.
-    z : ndarray, (d * lanes,)
-        Memory.
-    pulled : ndarray, (stages, d * lanes)
-        Receives.
-    the others
-        As for `_pull_step`.
-    """
-    h = steps[n + 1] - steps[n]
-    for i in range(count):
-        for j in range(z.size):
-            pulled[i, j] = 0.0
-    for k in range(first[n], _inside(n, node, first)):
-        B.load(seeds[k], begin, lanes, z)
-        for i in range(count):
-            B.add(h * B.weight(dense[i], (t[k] - steps[n]) / h), z, pulled[i])
-        B.add(1.0, z, total)
-
-
-@_jit.core_apart
-def _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times):
-    """What the first step gives to the cotangent of t0, and the last to that of t1, but for the field's own time.
-
-    Parameters
-    ----------
-    count : int
-        Stages that have been pulled back.
-    times : ndarray, (2,)
-        Both are added to it.
-    the others
-        As for `_pull_step`.
-    """
-    c, a, b, dense, last = method[0], method[1], method[2], method[4], method[5]
-    stages, n_steps = c.size, steps.size - 1
-    slopes, pulled = view2(rows, 0, stages, size), view2(rows, stages * size, stages, size)
-    lam, z = view1(rows, (2 * stages + B.LAM) * size, size), view1(rows, (2 * stages + B.Z) * size, size)
-    h, rate = steps[n + 1] - steps[n], 0.0
-    for i in range(count):
-        for j in range(i):
-            if a[i, j] != 0.0:
-                rate += a[i, j] * B.dot(pulled[i], slopes[j])
-    for i in range(last):
-        if b[i] != 0.0:
-            rate += b[i] * B.dot(lam, slopes[i])
-    for side in range(2):
-        if n == (0 if side == 0 else n_steps - 1):
-            times[side] += rate if side == 1 else -rate
-            for k in range(first[n], _inside(n, node, first)):
-                theta = (t[k] - steps[n]) / h
-                for i in range(size):
-                    z[i] = 0.0
-                for i in range(stages):
-                    value, slope = B.weight(dense[i], theta), B.weight_rate(dense[i], theta)
-                    B.add(value - theta * slope if side == 1 else (theta - 1.0) * slope - value, slopes[i], z)
-                times[side] += B.dot_batch(seeds[k], begin, lanes, z)
 
 
 @_jit.core
@@ -170,7 +46,7 @@ def _pull_step(
     method : tuple
         From `odekit.adjoint.scheme.Scheme.arrays`.
     node, first : ndarray of int, (N + 1,)
-        From `locate`.
+        From `odekit.adjoint.seeding.locate`.
     steps, t : ndarray, (N + 1,) and (T,)
     seeds : ndarray, (T, B, d)
         Cotangents of the outputs.
@@ -192,7 +68,7 @@ def _pull_step(
     start, end = steps[n], steps[n + 1]
     h = end - start
     ends = times is not None and (n == 0 or n == n_steps - 1)
-    inside = _inside(n, node, first) > first[n]
+    inside = seeding.inside(n, node, first) > first[n]
     count = stages if inside and last < stages - 1 else last
     base = n
     if ends or n >= stored:
@@ -204,7 +80,7 @@ def _pull_step(
     if inside:
         for j in range(size):
             total[j] = 0.0
-        _seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total, z, pulled)
+        seeding.seed_all(dense, count, n, node, first, steps, t, seeds, begin, lanes, total, z, pulled)
     for i in range(count - 1, -1, -1):
         for j in range(size):
             u[j] = h * b[i] * lam[j]
@@ -216,7 +92,7 @@ def _pull_step(
         if i == 0 and n > 0 and last == stages - 1:
             # outputs inside the step before reach back through its last stage, which is this one; with stages behind it, that
             # step evaluates it itself
-            _seed(dense[last], n - 1, node, first, steps, t, seeds, begin, lanes, u)
+            seeding.seed(dense[last], n - 1, node, first, steps, t, seeds, begin, lanes, u)
         slot = B.slot_of(base, i, stored, last, stages)
         rate = B.pull(pull, p, lanes, slot, B.stage_time(start, end, c[i]), u, bar)
         if times is not None:
@@ -226,7 +102,7 @@ def _pull_step(
             pulled[i, j] = bar[j]
     if times is not None:  # what is None here is not compiled
         if ends:
-            _end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times[group])
+            seeding.end_rates(n, method, count, steps, node, first, t, seeds, begin, lanes, rows, size, times[group])
     for i in range(count):
         B.add(1.0, pulled[i], lam)
     if inside:
@@ -250,8 +126,8 @@ def _pull_end(
     for i in range(size):
         lam[i] = u[i] = 0.0
     B.add_batch(1.0, seeds[node[n]], begin, lanes, lam)
-    if last == stages - 1 and n > 0 and _inside(n - 1, node, first) > first[n - 1]:
-        _seed(dense[last], n - 1, node, first, steps, t, seeds, begin, lanes, u)
+    if last == stages - 1 and n > 0 and seeding.inside(n - 1, node, first) > first[n - 1]:
+        seeding.seed(dense[last], n - 1, node, first, steps, t, seeds, begin, lanes, u)
         slot = B.slot_of(n - 1, last, stored, last, stages)
         if n > stored:
             for i in range(size):
@@ -285,7 +161,7 @@ def pull_back(
     states : ndarray, (N + 1, n_blocks, d * lanes), or (1, ...) with checkpoints
         States at the steps; with checkpoints only the first.
     node, first
-        From `locate`.
+        From `odekit.adjoint.seeding.locate`.
     t : ndarray, (T,)
         Output times.
     seeds : ndarray, (T, B, d)

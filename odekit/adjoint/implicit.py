@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from . import coupled, implicit_steps, rosenbrock
-from .backward import locate
 from .implicit_scheme import FIXED_ORDER, METHODS, implicit_scheme
 from .interpolating import rate, rates_along
 from .result import Gradient, seeds_of
+from .seeding import locate
 from .sweeps import SolveError
 
 

@@ -248,7 +248,7 @@ def pull_back(
     arguments : ndarray, (N, s, d)
         Of the stages.
     node, first_output : ndarray of int, (N + 1,)
-        From `odekit.adjoint.backward.locate`.
+        From `odekit.adjoint.seeding.locate`.
     t : ndarray, (T,)
         Output times.
     seeds : ndarray, (T, d)

@@ -7,10 +7,10 @@ import numpy as np
 from ..solvers import driver as D
 from ..solvers import state as S
 from . import blocks, reversible_steps
-from .backward import locate
 from .interpolating import rate
 from .result import Gradient, seeds_of
 from .scheme import scheme
+from .seeding import locate
 from .sweeps import FIRST_CAPACITY, SolveError, sentence
 from .tape import N_PARAMS
 

@@ -236,7 +236,7 @@ def pull_back(record, pull, p, work, method, coupling, steps, node, seeds, lam, 
         From `sweep`, with the last states in `work`.
     steps : ndarray, (N + 1,)
     node : ndarray of int, (N + 1,)
-        From `odekit.adjoint.backward.locate`.
+        From `odekit.adjoint.seeding.locate`.
     seeds : ndarray, (T, B, d)
         Cotangents of the outputs; the first is replaced by the state to which the way back has come, to be compared with y0.
     lam : ndarray, (B, d)

@@ -4,11 +4,11 @@ import numpy as np
 
 from ..solvers.rosenbrock_tables import ROSENBROCK
 from . import coupled, rosenbrock_steps
-from .backward import locate
 from .blocks import LANE_BLOCK
 from .interpolating import rate, rates_along
 from .result import Gradient, seeds_of
 from .rosenbrock_scheme import rosenbrock_scheme
+from .seeding import locate
 from .sweeps import SolveError
 
 METHODS = tuple(ROSENBROCK)

@@ -194,7 +194,7 @@ def pull_back(
     states, unknowns : ndarray, (N + 1, d * lanes) and (N, s, d * lanes)
         From `sweep`.
     node, first_output : ndarray of int, (N + 1,)
-        From `odekit.adjoint.backward.locate`.
+        From `odekit.adjoint.seeding.locate`.
     seeds : ndarray, (T, d * lanes)
     lam : ndarray, (d * lanes,)
         Receives the cotangent of the start.

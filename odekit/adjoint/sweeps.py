@@ -7,6 +7,7 @@ from ..solution import Retcode, describe
 from ..solvers import driver as D
 from ..solvers import state as S
 from . import backward, barrier, blocks, forward
+from .seeding import locate
 from .tape import N_PARAMS, SLOT_SIZE, parameters_in, precision, prefix_of
 
 MAX_STEPS = 100_000
@@ -277,7 +278,7 @@ class Sweeps:
             Cotangents of t0 and t1, if they are wanted.
         """
         steps = self.steps[: self.naccept + 1]
-        node, first = backward.locate(steps, t)
+        node, first = locate(steps, t)
         lam = np.empty((self.width, self.d))
         bars, times, counts = self.bars, self.times, self.counts
         bars[:, self.size :], times[:], counts[:] = 0.0, 0.0, 0

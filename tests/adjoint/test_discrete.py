@@ -4,10 +4,10 @@ from nn import reference
 
 from odekit import _jit
 from odekit.adjoint import DiscreteAdjoint
-from odekit.adjoint.backward import locate
 from odekit.adjoint.blocks import LANE_BLOCK
 from odekit.adjoint.revolve import advance, reach
 from odekit.adjoint.scheme import scheme
+from odekit.adjoint.seeding import locate
 from odekit.adjoint.sweeps import Sweeps
 from odekit.nn import HNN, MLP, NeuralODE
 from odekit.solvers.tables import EXPLICIT

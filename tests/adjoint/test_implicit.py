@@ -5,8 +5,8 @@ import pytest
 from nn import reference
 
 from odekit.adjoint import ImplicitAdjoint, gradient
-from odekit.adjoint.backward import locate
 from odekit.adjoint.implicit_scheme import FIXED_ORDER, METHODS, implicit_scheme
+from odekit.adjoint.seeding import locate
 from odekit.nn import MLP, NeuralODE
 
 T = np.array([0.0, 0.3, 1.0, 40.0])

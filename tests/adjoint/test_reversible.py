@@ -5,7 +5,7 @@ import pytest
 from nn import reference
 
 from odekit.adjoint import DiscreteAdjoint, ReversibleAdjoint
-from odekit.adjoint.backward import locate
+from odekit.adjoint.seeding import locate
 from odekit.nn import MLP, NeuralODE
 from odekit.solvers.tables import EXPLICIT
 

@@ -10,9 +10,9 @@ from adjoint import test_front, test_implicit
 from adjoint.test_implicit import ARGS, robertson
 from odekit import _jit
 from odekit.adjoint import InterpolatingAdjoint, gradient
-from odekit.adjoint.backward import locate
 from odekit.adjoint.rosenbrock import METHODS
 from odekit.adjoint.rosenbrock_scheme import rosenbrock_scheme
+from odekit.adjoint.seeding import locate
 from odekit.nn import HNN, MLP, NeuralODE, ScaledField
 
 
