@@ -6,6 +6,7 @@ from ..adjoint.tape import parameters_in
 from . import activations, checks, header, third_derivatives
 from . import field_kernels as kernels
 from .initialise import INITIALISATIONS
+from .lanewise import as_lanes, lanewise_value, lanewise_vjp
 from .model import storable
 from .own_parameters import OwnParameters
 
@@ -266,7 +267,7 @@ class MLP(OwnParameters):
             p[header.TANGENT_PARAMS], p[header.SIZE] = p.size, p.size + q.size
             p = np.concatenate((p, q))
         out = np.empty((2, self.sizes[-1], len(x)))
-        arguments = np.concatenate((_lanes(x), _lanes(dx)))
+        arguments = np.concatenate((as_lanes(x), as_lanes(dx)))
         kernels.call(
             kernels.address(kernels.network_tangent, self.dtype), checks.number("t", t), arguments, out.ravel(), p
         )
@@ -331,7 +332,7 @@ class MLP(OwnParameters):
         """
         self._require_scalar()
         d, addresses = self.sizes[0], kernels.gradient_kernels(self.dtype)
-        return lanewise_vjp(addresses, self._pack_gradient, x, u, t, d, d, self._params.size)
+        return lanewise_vjp(addresses, self._pack_gradient, x, u, t, d, d, self._params.size, "u")
 
     def _pack_gradient(self, lanes):
         return self.pack(lanes, gradient=True)
@@ -352,38 +353,3 @@ def require_network(name, value):
     """Refuse what is not an `MLP`, by a TypeError that names the argument."""
     if not isinstance(value, MLP):
         raise TypeError(f"{name} must be an odekit.nn.MLP, but it is a {type(value).__name__}")
-
-
-def _lanes(x):
-    """(B, d) as the flat [d, B] that kernels see."""
-    return np.ascontiguousarray(x.T).ravel()
-
-
-def lanewise_value(addresses, pack, x, t, n_in, n_out):
-    """Run `value` over a batch; see `MLP.__call__`."""
-    x, batched = checks.batch("x", x, n_in)
-    out = np.empty((n_out, len(x)))
-    kernels.call(addresses.value, checks.number("t", t), _lanes(x), out.ravel(), pack(len(x)))
-    return out.T.copy() if batched else out[:, 0].copy()
-
-
-def lanewise_vjp(addresses, pack, x, v, t, n_in, n_out, n_params):
-    """Run `record` and `pull` over a batch, block by block; see `MLP.vjp`."""
-    x, batched = checks.batch("x", x, n_in)
-    v, t = checks.batch("v", checks.finite_array("v", v), n_out)[0], checks.number("t", t)
-    if len(v) != len(x):
-        raise ValueError(f"x and v must have the same number of rows, but have {len(x)} and {len(v)}")
-    y, x_bar, params_bar = np.empty((len(x), n_out)), np.empty_like(x), np.zeros(n_params)
-    for start in range(0, len(x), header.LANE_BLOCK):
-        rows = slice(start, start + header.LANE_BLOCK)
-        tile = x[rows]
-        lanes = len(tile)
-        p = pack(lanes)
-        out = np.empty(n_out * lanes)
-        kernels.call(addresses.record, t, _lanes(tile), out, p)
-        y[rows] = out.reshape(n_out, lanes).T
-        bar = np.concatenate((np.empty(n_in * lanes), params_bar))
-        kernels.call(addresses.pull, t, _lanes(v[rows]), bar, p)
-        x_bar[rows] = bar[: n_in * lanes].reshape(n_in, lanes).T
-        params_bar = bar[n_in * lanes :]
-    return (y, x_bar, params_bar) if batched else (y[0], x_bar[0], params_bar)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import checks
-from .mlp import lanewise_value, lanewise_vjp
+from .lanewise import lanewise_value, lanewise_vjp
 from .own_parameters import OwnParameters
 from .sampled import SampledModel
 
