@@ -233,6 +233,17 @@ def _tolerance(name, value, n):
     return vector, smallest
 
 
+def vector_of_times(name, value):
+    """Times as a new float64 vector (m,)."""
+    try:
+        times = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={value!r:.80}; expected a vector of times") from None
+    if times.ndim != 1:
+        raise ValueError(f"`{name}` must be 1-dimensional, but its shape is {times.shape}")
+    return times
+
+
 def output_times(t_eval, t0, t1):
     """Output times as a float64 vector (m,), or None.
 
@@ -243,12 +254,7 @@ def output_times(t_eval, t0, t1):
     """
     if t_eval is None:
         return None
-    try:
-        times = np.array(t_eval, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"t_eval={t_eval!r:.80}; expected a vector of times") from None
-    if times.ndim != 1:
-        raise ValueError(f"`t_eval` must be 1-dimensional, but its shape is {times.shape}")
+    times = vector_of_times("t_eval", t_eval)
     if not np.isfinite(times).all():
         raise ValueError(f"`t_eval` must be finite, but it contains {times[~np.isfinite(times)][0]}")
     low, high = min(t0, t1), max(t0, t1)
@@ -315,6 +321,15 @@ def system(method, is_separable, is_hamiltonian):
         raise ValueError(
             f"method={method.name!r} needs a system of positions and momenta: give fun as odekit.hamiltonian(fun, omega), "
             "with y = (q, p), positions first"
+        )
+
+
+def positions_and_momenta(kind, y0, vectorized=False):
+    """Refuse a state that is not y = (q, p), for a system of a kind."""
+    if y0.size % 2 or y0.dtype.kind == "c" or vectorized:
+        raise ValueError(
+            f"a {kind} system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
+            f"components of type {y0.dtype}" + (" and vectorized=True is given" if vectorized else "")
         )
 
 

@@ -161,12 +161,7 @@ class CompiledSolver:
             For input that makes no sense. Compiled code gets the return code `BAD_INPUT` instead.
         """
         state = _checks.state(y0)
-        try:
-            times = np.array(t, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"t={t!r:.80}; expected a vector of times") from None
-        if times.ndim != 1:
-            raise ValueError(f"t has shape {times.shape}; expected a vector of times")
+        times = _checks.vector_of_times("t", t)
         _, values = pack((args,) if isinstance(args, np.ndarray) else _checks.arguments(args))
         if self.complex_state:
             state = state.astype(np.complex128)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from . import _checks
 from ._structure import UNKNOWN
 from .field import UserField
 from .separable import Separable, SeparableField
@@ -91,11 +92,7 @@ class HamiltonianField(UserField):
         self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False,
         said=UNKNOWN,
     ):  # fmt: skip
-        if y0.size % 2 or y0.dtype.kind == "c":
-            raise ValueError(
-                f"a Hamiltonian system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
-                f"components of type {y0.dtype}"
-            )
+        _checks.positions_and_momenta("Hamiltonian", y0)
         super().__init__(fun.function, t0, y0, args, jac, events, vectorized, isoutofdomain, must_compile, said)
         self.omega = fun.omega
 

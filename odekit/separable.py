@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import _callback, _jit
+from . import _callback, _checks, _jit
 from ._structure import UNKNOWN
 from ._wrapper_source import Shape
 from .field import UserField
@@ -114,11 +114,7 @@ class SeparableField(UserField):
         self, fun, t0, y0, args=(), jac=None, events=(), vectorized=False, isoutofdomain=None, must_compile=False,
         said=UNKNOWN,
     ):  # fmt: skip
-        if y0.size % 2 or y0.dtype.kind == "c" or vectorized:
-            raise ValueError(
-                f"a separable system has a real state y = (q, p) with as many positions as momenta, but y0 has {y0.size} "
-                f"components of type {y0.dtype}" + (" and vectorized=True is given" if vectorized else "")
-            )
+        _checks.positions_and_momenta("separable", y0, vectorized)
         self.system = fun
         m = y0.size // 2
 
