@@ -81,6 +81,13 @@ def number(name, value):
     return float(value)
 
 
+def not_negative(name, value):
+    """A finite number of at least 0, as a float."""
+    if isinstance(value, numbers.Real) and 0.0 <= value < math.inf:
+        return float(value)
+    raise ValueError(f"{name} must be a finite number, not negative, but it is {value!r:.80}")
+
+
 def count(name, value):
     """A positive integer."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:

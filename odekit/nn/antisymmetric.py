@@ -181,9 +181,7 @@ class AntisymmetricField(OwnParameters, NetworkField):
 
     def __init__(self, dim, gamma=0.0, rng=None, *, scale=1.0, time_dependent=False):
         self._dim = checks.count("dim", dim)
-        self.gamma = float(gamma)
-        if not 0.0 <= self.gamma < math.inf:
-            raise ValueError(f"gamma must be a finite number, not negative, but it is {gamma!r}")
+        self.gamma = checks.not_negative("gamma", gamma)
         self.scale, self.time_dependent = checks.positive("scale", scale), bool(time_dependent)
         self._params = np.zeros(parameter_count(self._dim, self.time_dependent))
         w = checks.generator(rng).normal(0.0, self.scale / math.sqrt(self._dim), (self._dim, self._dim))
@@ -195,6 +193,12 @@ class AntisymmetricField(OwnParameters, NetworkField):
         Returns
         -------
         dict of ndarray
+
+        Examples
+        --------
+        >>> import odekit
+        >>> {name: view.shape for name, view in odekit.nn.AntisymmetricField(3, rng=0).weights().items()}
+        {'W': (3, 3), 'b': (3,)}
         """
         d, rest = self._dim, self._params[self._dim**2 :]
         named = {"W": self._params[: d * d].reshape(d, d), "b": rest[:d]}

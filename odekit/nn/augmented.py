@@ -28,6 +28,11 @@ class AugmentedODE(NeuralODE):
     dim : int
         Dimension of the data.
 
+    Raises
+    ------
+    ValueError
+        If `extra` leaves no component for the data; and as `NeuralODE`.
+
     Examples
     --------
     >>> import numpy as np, odekit
@@ -75,6 +80,13 @@ class AugmentedODE(NeuralODE):
         ------
         SolveError
             If the integration stops before ``t[-1]``.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> model = odekit.nn.AugmentedODE(odekit.nn.MLP([3, 16, 3], rng=0), extra=1)
+        >>> model.solve([[1.0, 0.0]], [0.0, 1.0]).shape, model.solve([[1.0, 0.0]], [0.0, 1.0], augmented=True).shape
+        ((2, 1, 2), (2, 1, 3))
         """
         y0, batched = self._padded(y0)
         ys = super().solve(y0, t)
@@ -82,7 +94,25 @@ class AugmentedODE(NeuralODE):
         return ys if batched else ys[:, 0]
 
     def gradient(self, y0, t, cotangent, *, with_times=False):
-        """Trajectories of the data and everything that the adjoint knows; see `NeuralODE.gradient`."""
+        """Trajectories of the data and everything that the adjoint knows.
+
+        Parameters
+        ----------
+        y0, t, cotangent, with_times
+            As for `NeuralODE.gradient`, without the further components.
+
+        Returns
+        -------
+        odekit.adjoint.Gradient
+            Without the further components.
+
+        Raises
+        ------
+        ValueError
+            For a cotangent of another shape, or one that is not finite.
+        SolveError
+            If the integration stops before ``t[-1]``.
+        """
         y0, _ = self._padded(y0)
         return self._cut(super().gradient(y0, t, self._widened(cotangent, y0, t), with_times=with_times))
 
@@ -107,7 +137,12 @@ class AugmentedODE(NeuralODE):
         return dataclasses.replace(g, y=np.ascontiguousarray(g.y[..., : self.dim]), y0=g.y0[:, : self.dim].copy())
 
     def samples(self, y0, t, target):
-        """Number of trajectories in training data, for `fit`."""
+        """Number of trajectories in training data, for `fit`, whose arguments it takes.
+
+        Returns
+        -------
+        int
+        """
         return len(checks.batch("y0", y0, self.dim)[0])
 
     def __repr__(self):

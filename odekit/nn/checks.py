@@ -6,6 +6,7 @@ from .._numbers import (  # noqa: F401 (names of this module, too)
     count,
     finite_array,
     generator,
+    not_negative,
     number,
     positive,
     real_array,

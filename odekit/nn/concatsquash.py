@@ -170,6 +170,11 @@ class ConcatSquash(OwnParameters, NetworkField):
     network : MLP
         Holds W and b, as views of `params`.
 
+    Raises
+    ------
+    ValueError
+        For fewer than two layers, an unknown activation, initialisation or dtype.
+
     References
     ----------
     W. Grathwohl, R. T. Q. Chen, J. Bettencourt, I. Sutskever, D. Duvenaud, "FFJORD: Free-form continuous dynamics for scalable
@@ -220,11 +225,33 @@ class ConcatSquash(OwnParameters, NetworkField):
         Returns
         -------
         dict of ndarray
+
+        Examples
+        --------
+        >>> import odekit
+        >>> odekit.nn.ConcatSquash([2, 8, 2], rng=0).weights()["g1"].shape
+        (8,)
         """
         return self.named(self._params)
 
     def named(self, vector):
-        """Views into a vector laid out like `params`."""
+        """Views into a vector laid out like `params`, a gradient for example.
+
+        Parameters
+        ----------
+        vector : ndarray, (n_params,)
+
+        Returns
+        -------
+        dict of ndarray
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field = odekit.nn.ConcatSquash([2, 8, 2], rng=0)
+        >>> field.named(np.zeros(field.params.size))["W2"].shape
+        (2, 8)
+        """
         start = self.network.params.size
         views = self.network.named(vector[:start])
         for k, n in enumerate(self.sizes[1:], 1):
@@ -244,16 +271,52 @@ class ConcatSquash(OwnParameters, NetworkField):
         -------
         MLP
             With parameters of its own.
+
+        Raises
+        ------
+        ValueError
+            If `t` is no finite number.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field = odekit.nn.ConcatSquash([2, 8, 2], rng=0)
+        >>> bool(np.allclose(field.at(0.3)([0.5, -1.0]), field([0.5, -1.0], t=0.3)))
+        True
         """
+        t = checks.number("t", t)
         network, w = MLP(self.sizes, self.activation, 0, init=self.init, dtype=self.dtype), self.weights()
         for k in range(1, len(self.sizes)):
-            s = 1.0 / (1.0 + np.exp(-(w[f"g{k}"] * float(t) + w[f"h{k}"])))
+            s = 1.0 / (1.0 + np.exp(-(w[f"g{k}"] * t + w[f"h{k}"])))
             network.weights()[f"W{k}"][...] = s[:, None] * w[f"W{k}"]
-            network.weights()[f"b{k}"][...] = s * w[f"b{k}"] + w[f"c{k}"] * float(t)
+            network.weights()[f"b{k}"][...] = s * w[f"b{k}"] + w[f"c{k}"] * t
         return network
 
     def jvp(self, x, dx, t=0.0):
-        """Value and directional derivative; see `MLP.jvp`."""
+        """Value and directional derivative.
+
+        Parameters
+        ----------
+        x, dx : array_like, (d,) or (B, d)
+            Input and its direction.
+        t : float
+
+        Returns
+        -------
+        y, dy : ndarray, (n_out,) or (B, n_out)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, another shape, or a direction that is not finite.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> y, dy = odekit.nn.ConcatSquash([2, 8, 2], rng=0).jvp([0.5, -1.0], [1.0, 0.0], t=0.3)
+        >>> y.shape, dy.shape
+        ((2,), (2,))
+        """
         return self.at(t).jvp(x, dx)
 
     @property

@@ -144,6 +144,11 @@ class DeLaN(JoinedParameters, NetworkField):
         -------
         loss : float
         grad : ndarray, (n_params,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
         """
         field, inputs, target, factor = self.derivative_data(x, acceleration, force)
         loss, grad = derivative_loss(field, inputs, target)
@@ -175,6 +180,19 @@ class DeLaN(JoinedParameters, NetworkField):
         Returns
         -------
         ndarray, like `acceleration`
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP, DeLaN
+        >>> model = DeLaN(MLP([2, 8, 3], rng=0), MLP([2, 8, 1], rng=1))
+        >>> model.force(np.ones((5, 4)), np.zeros((5, 2))).shape
+        (5, 2)
         """
         batched, (x, acceleration) = np.ndim(x) == 2, self._states(x, acceleration)
         field, inputs = _InverseDynamics(self), np.concatenate((x, acceleration), axis=1)
@@ -194,10 +212,26 @@ class DeLaN(JoinedParameters, NetworkField):
         Returns
         -------
         ndarray, (k,) or (B, k)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP, DeLaN
+        >>> model = DeLaN(MLP([2, 8, 3], rng=0), MLP([2, 8, 1], rng=1))
+        >>> model.acceleration(np.ones((5, 4)), force=[0.1, 0.0]).shape
+        (5, 2)
         """
-        k, x = self.dim // 2, np.asarray(x, dtype=float)
-        extra = np.broadcast_to(np.asarray(force, dtype=float), (*x.shape[:-1], k))
-        return self(x)[..., k:] + np.linalg.solve(self.mass_matrix(x[..., :k]), extra[..., None])[..., 0]
+        k, x, force = self.dim // 2, checks.real_array("x", x), checks.real_array("force", force)
+        derivative = self(x)
+        if force.shape not in ((), (1,), (k,), (*x.shape[:-1], k)):
+            raise ValueError(f"force must have shape ({k},) or {(*x.shape[:-1], k)}, but its shape is {force.shape}")
+        extra = np.broadcast_to(force, (*x.shape[:-1], k))
+        return derivative[..., k:] + np.linalg.solve(self.mass_matrix(x[..., :k]), extra[..., None])[..., 0]
 
     def solve(
         self, y0, t, method="dop853", rtol=None, atol=None, first_step=None, omega=None, *, force=None, store=None, resume=False,
@@ -250,6 +284,19 @@ class DeLaN(JoinedParameters, NetworkField):
         Returns
         -------
         ndarray, (k, k) or (B, k, k)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> from odekit.nn import MLP, DeLaN
+        >>> model = DeLaN(MLP([2, 8, 3], rng=0), MLP([2, 8, 1], rng=1))
+        >>> model.mass_matrix(np.ones((5, 2))).shape
+        (5, 2, 2)
         """
         k, entries = self.dim // 2, self.triangle(q)
         lower = np.zeros((*entries.shape[:-1], k, k))

@@ -144,6 +144,11 @@ class DerivativeModel(SampledModel):
     params : ndarray
         The parameters of the field.
 
+    Raises
+    ------
+    TypeError
+        If `field` is none.
+
     Examples
     --------
     >>> import numpy as np, odekit
@@ -167,11 +172,39 @@ class DerivativeModel(SampledModel):
         self.field.params = value
 
     def derivative(self, x, t=0.0):
-        """The field at x (d,) or (B, d)."""
+        """The field.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+        t : float
+
+        Returns
+        -------
+        ndarray, like x
+        """
         return self.field(x, t)
 
     def loss_and_grad(self, x, dxdt, t=None):
-        """Mean squared error of the derivatives, and its gradient; see `derivative_loss`."""
+        """Mean squared error of the derivatives, and its exact gradient.
+
+        Parameters
+        ----------
+        x, dxdt : array_like, (B, d)
+            States and their time derivatives.
+        t : float or array_like, (B,), optional
+            Times, for a time-dependent field.
+
+        Returns
+        -------
+        loss : float
+        grad : ndarray, (n_params,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real finite numbers, or another shape.
+        """
         return derivative_loss(self.field, x, dxdt, t)
 
     def derivative_data(self, x, dxdt, t=None):

@@ -1,7 +1,6 @@
 """Lagrangian neural networks (Cranmer et al., 2020, arXiv:2003.04630): accelerations of a learned Lagrangian."""
 
 import functools
-import math
 
 import numpy as np
 
@@ -63,9 +62,7 @@ class LNN(NetworkField):
                 f"an LNN needs an activation with three derivatives, one of {', '.join(third_derivatives.THIRD)}, but its "
                 f"network has {field.activation}"
             )
-        self.ridge = float(ridge)
-        if not 0.0 <= self.ridge < math.inf:
-            raise ValueError(f"ridge must be a finite number, not negative, but it is {ridge!r}")
+        self.ridge = checks.not_negative("ridge", ridge)
         self.field, self.angles = field, bool(angles)
 
     @property
@@ -107,6 +104,14 @@ class LNN(NetworkField):
         ------
         LinAlgError
             If a mass matrix is singular.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.LNN(odekit.nn.MLP([4, 8, 1], activation="softplus", rng=0))
+        >>> loss, grad = model.loss_and_grad(np.ones((5, 4)), np.zeros((5, 2)))
+        >>> grad.shape == model.params.shape
+        True
         """
         _, x, dxdt, factor = self.derivative_data(x, acceleration)
         loss, grad = derivative_loss(self, x, dxdt)
@@ -153,6 +158,18 @@ class LNN(NetworkField):
         Returns
         -------
         ndarray, (k, k) or (B, k, k)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.LNN(odekit.nn.MLP([4, 8, 1], activation="softplus", rng=0))
+        >>> model.mass_matrix(np.ones((5, 4))).shape
+        (5, 2, 2)
         """
         x, batched = self._seen(x)
         half = self.dim // 2
@@ -172,6 +189,18 @@ class LNN(NetworkField):
         Returns
         -------
         int or ndarray of int, (B,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.LNN(odekit.nn.MLP([4, 8, 1], activation="softplus", rng=0))
+        >>> model.signature(np.ones((5, 4))).shape
+        (5,)
         """
         return (np.linalg.eigvalsh(self.mass_matrix(x, t)) > 0).sum(axis=-1)
 

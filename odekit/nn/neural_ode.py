@@ -401,11 +401,26 @@ class NeuralODE:
         )  # fmt: skip
 
     def samples(self, y0, t, target):
-        """Number of trajectories in training data, for `fit`."""
+        """Number of trajectories in training data, for `fit`, whose arguments it takes.
+
+        Returns
+        -------
+        int
+        """
         return len(checks.batch("y0", y0, self.field.dim)[0])
 
     def select(self, rows, y0, t, target):
-        """The training data of some trajectories, for `fit`."""
+        """The training data of some trajectories, for `fit`.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Numbers of the samples; then the data that `fit` was given.
+
+        Returns
+        -------
+        tuple
+        """
         y0, target = np.asarray(y0), np.asarray(target)
         return (y0, t, target) if y0.ndim == 1 else (y0[rows], t, target[:, rows])
 

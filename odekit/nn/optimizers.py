@@ -161,6 +161,20 @@ class AdamW(Adam):
     lr, beta1, beta2, eps
         As for `Adam`.
     weight_decay : float
+
+    Raises
+    ------
+    ValueError
+        For settings outside their ranges.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (64, 2))
+    >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+    >>> history = model.fit(x, x[:, ::-1] * [1, -1], optimizer=odekit.nn.AdamW(1e-3, weight_decay=0.1), steps=20)
+    >>> bool(history.loss[-1] < history.loss[0])
+    True
     """
 
     weight_decay: float = 1e-2
@@ -176,6 +190,20 @@ class Adamax(Optimizer):
     ----------
     lr, beta1, beta2, eps, weight_decay
         As for `Adam`.
+
+    Raises
+    ------
+    ValueError
+        For settings outside their ranges.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (64, 2))
+    >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+    >>> history = model.fit(x, x[:, ::-1] * [1, -1], optimizer=odekit.nn.Adamax(1e-2), steps=20)
+    >>> bool(history.loss[-1] < history.loss[0])
+    True
     """
 
     lr: float | Callable[[int], float] = 2e-3
@@ -208,6 +236,20 @@ class RMSprop(Optimizer):
     momentum : float
         In [0, 1).
     weight_decay : float
+
+    Raises
+    ------
+    ValueError
+        For settings outside their ranges.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (64, 2))
+    >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+    >>> history = model.fit(x, x[:, ::-1] * [1, -1], optimizer=odekit.nn.RMSprop(1e-2, momentum=0.9), steps=20)
+    >>> bool(history.loss[-1] < history.loss[0])
+    True
     """
 
     lr: float | Callable[[int], float] = 1e-2
@@ -240,10 +282,24 @@ class LBFGS:
     ftol : float
         Ends where a step lowers the loss by less than this fraction.
 
+    Raises
+    ------
+    ValueError
+        For settings outside their ranges.
+
     References
     ----------
     R. H. Byrd, P. Lu, J. Nocedal, C. Zhu, "A limited memory algorithm for bound constrained optimization",
     SIAM J. Sci. Comput. 16 (1995) 1190-1208.
+
+    Examples
+    --------
+    >>> import numpy as np, odekit
+    >>> x = np.random.default_rng(0).uniform(-1, 1, (64, 2))
+    >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+    >>> history = model.fit(x, x[:, ::-1] * [1, -1], optimizer=odekit.nn.LBFGS(), steps=20)
+    >>> bool(history.loss[-1] < history.loss[0])
+    True
     """
 
     memory: int = 20

@@ -140,6 +140,18 @@ class ResNet(SampledModel):
         -------
         ResNet
             Its network is that of the model.
+
+        Raises
+        ------
+        ValueError
+            If the model takes other steps than Euler's, or steps that do not divide `t1`.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 8, 2], rng=0), "euler", first_step=0.25)
+        >>> odekit.nn.ResNet.from_neural_ode(model).depth
+        4
         """
         if model.method != "euler":
             raise ValueError(f"a residual network is Euler's method, but the model has method={model.method!r}")
@@ -151,10 +163,29 @@ class ResNet(SampledModel):
     def to_neural_ode(self, method="euler", rtol=1e-6, atol=1e-6):
         """The differential equation of a network with shared weights, by Euler's method with its step, or by another one.
 
+        Parameters
+        ----------
+        method : str
+        rtol, atol : float
+            As for `NeuralODE`.
+
         Returns
         -------
         NeuralODE
             Its network is that of this model.
+
+        Raises
+        ------
+        ValueError
+            If the layers have weights of their own.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.ResNet(odekit.nn.MLP([2, 8, 2], rng=0), depth=4)
+        >>> same = model.to_neural_ode()
+        >>> bool(np.allclose(same.solve(np.ones(2), [0.0, 1.0])[-1], model(np.ones(2))))
+        True
         """
         if not self.shared:
             raise ValueError("a residual network whose layers have weights of their own is no differential equation")
@@ -180,6 +211,12 @@ class ResNet(SampledModel):
         Returns
         -------
         ndarray
+
+        Examples
+        --------
+        >>> import odekit
+        >>> odekit.nn.ResNet(odekit.nn.MLP([2, 8, 2], rng=0), depth=4, shared=False).layers().shape
+        (4, 42)
         """
         return (
             np.broadcast_to(self.params, (self.depth, self.params.size))
@@ -203,7 +240,28 @@ class ResNet(SampledModel):
         return loss, y.T.copy(), x_bar.T.copy(), grad
 
     def __call__(self, x):
-        """Output at x (d,) or (B, d)."""
+        """Output.
+
+        Parameters
+        ----------
+        x : array_like, (d,) or (B, d)
+
+        Returns
+        -------
+        ndarray, like x
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.ResNet(odekit.nn.MLP([2, 8, 2], rng=0), depth=4)
+        >>> model(np.ones((5, 2))).shape
+        (5, 2)
+        """
         x, batched = checks.batch("x", x, self.dim)
         y = self._run(x, x, VALUE)[1]
         return y if batched else y[0]
@@ -219,6 +277,19 @@ class ResNet(SampledModel):
         -------
         y, x_bar : ndarray, like x
         params_bar : ndarray, (n_params,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.ResNet(odekit.nn.MLP([2, 8, 2], rng=0), depth=4)
+        >>> y, x_bar, params_bar = model.vjp(np.ones((5, 2)), np.ones((5, 2)))
+        >>> x_bar.shape, params_bar.shape == model.params.shape
+        ((5, 2), True)
         """
         x, batched = checks.batch("x", x, self.dim)
         v = checks.alike("v", v, x.shape)
@@ -236,6 +307,19 @@ class ResNet(SampledModel):
         -------
         loss : float
         grad : ndarray, (n_params,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.ResNet(odekit.nn.MLP([2, 8, 2], rng=0), depth=4)
+        >>> loss, grad = model.loss_and_grad(np.ones((5, 2)), target=model(np.ones((5, 2))))
+        >>> loss, grad.shape == model.params.shape
+        (0.0, True)
         """
         x, _ = checks.batch("x", x, self.dim)
         target = checks.alike("target", target, x.shape)

@@ -53,6 +53,13 @@ class LyapunovExponents:
         The last state.
     nfev : int
         Evaluations of the system with its tangent vectors.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> found = odekit.stability.lyapunov_exponents(lambda t, y: [y[1], -4 * y[0] - y[1]], (0, 200), [1.0, 0.0])
+    >>> found.exponents.shape, found.dimension
+    ((2,), 0.0)
     """
 
     exponents: np.ndarray

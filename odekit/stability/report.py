@@ -27,6 +27,14 @@ class StabilityReport:
         See the functions of these names; the index is for the span of `t`.
     divergence : ndarray, (m,)
         Trace of the Jacobian, the rate at which volume in phase space grows.
+
+    Examples
+    --------
+    >>> import odekit
+    >>> sol = odekit.solve_ivp(lambda t, y: [-y[0], -1000 * y[1]], (0, 10), [1.0, 1.0], t_eval=[0.0, 5.0, 10.0])
+    >>> report = odekit.stability.report(sol.fun, sol.t, sol.y)
+    >>> report.stiff, report.contracting, report.stiffness_ratio
+    (True, True, array([1000., 1000., 1000.]))
     """
 
     t: np.ndarray

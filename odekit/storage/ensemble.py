@@ -30,6 +30,20 @@ class StoredTrajectory:
         See `odekit.EnsembleSolution`.
     t_events, y_events : list of ndarray, or None
         As `odekit.solve_ivp` gives them.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np, odekit
+    >>> def decay(t, y, rate):
+    ...     return [-rate * y[0]]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ens = odekit.solve_ensemble(
+    ...         decay, (0, 1), [1.0], args=(np.linspace(1, 2, 50),), method="dop853", tier="single", store=os.path.join(folder, "decays")
+    ...     )
+    ...     one = ens[7]
+    >>> one.y.shape, one.retcode.name
+    ((1, 1), 'SUCCESS')
     """
 
     t: np.ndarray
@@ -67,6 +81,24 @@ class StoredEnsemble(ShardReader):
     method, tier, tier_reason : str
     about : dict
         How it was computed: the source text of the right-hand side and the versions of the software among it.
+
+    Raises
+    ------
+    OdekitFileError
+        Where something is read that is missing, damaged or unsafe; the file is named.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np, odekit
+    >>> def decay(t, y, rate):
+    ...     return [-rate * y[0]]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ens = odekit.solve_ensemble(
+    ...         decay, (0, 1), [1.0], args=(np.linspace(1, 2, 50),), method="dop853", tier="single", store=os.path.join(folder, "decays")
+    ...     )
+    ...     print(len(ens), ens.y[10:20, 0].shape, bool(ens.success.all()), ens.message)
+    50 (10, 1) True 50 trajectories: 50 SUCCESS.
     """
 
     def __init__(self, path, manifest, max_bytes=MAX_BYTES):
@@ -164,6 +196,19 @@ class StoredEnsemble(ShardReader):
         Returns
         -------
         EnsembleSolution
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np, odekit
+        >>> def decay(t, y, rate):
+        ...     return [-rate * y[0]]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ens = odekit.solve_ensemble(
+        ...         decay, (0, 1), [1.0], args=(np.linspace(1, 2, 50),), method="dop853", tier="single", store=os.path.join(folder, "decays")
+        ...     )
+        ...     print(type(ens.load()).__name__, ens.load().y.shape)
+        EnsembleSolution (50, 1, 1)
         """
         return self[:]
 

@@ -49,6 +49,15 @@ class StoredSolution(Solution):
         ``resume=True`` goes on with it.
     about : dict
         How it was computed: the source text of the right-hand side and the versions of the software among it.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import odekit
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 1000), [1.0, 0.0], "dop853", store=os.path.join(folder, "swing"))
+    ...     print(sol.complete, sol.y[:, -3:].shape, sol.load().y.shape == sol.y.shape)
+    True (2, 3) True
     """
 
     path: pathlib.Path | None = None

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .._numbers import real_array
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
@@ -40,6 +42,14 @@ class Problem:
         `odekit.second_order`).
     jumps : tuple of float
         Times at which the vector field jumps (for `tstops`).
+
+    Examples
+    --------
+    >>> import odekit
+    >>> lorenz = odekit.testset.LORENZ
+    >>> sol = odekit.solve_ivp(lorenz.fun, lorenz.t_span, lorenz.y0, "vern9", args=lorenz.args, rtol=1e-12, atol=1e-12)
+    >>> bool(lorenz.error(sol.y[:, -1]) < 1e-6)
+    True
     """
 
     name: str
@@ -89,7 +99,20 @@ class Problem:
         -------
         float
             Largest ``|y_i - y_end_i| / |y_end_i|``; a component whose reference is 0 is compared with the largest one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import odekit
+        >>> float(odekit.testset.LORENZ.error(odekit.testset.LORENZ.y_end))
+        0.0
         """
-        reference = np.array(self.y_end)
+        y, reference = real_array("y", y), np.array(self.y_end)
+        if y.shape != reference.shape:
+            raise ValueError(f"y must have shape {reference.shape}, but its shape is {y.shape}")
         scale = np.where(reference == 0, np.max(np.abs(reference)), np.abs(reference))
-        return np.max(np.abs(np.asarray(y) - reference) / scale)
+        return np.max(np.abs(y - reference) / scale)
