@@ -4,6 +4,7 @@ from ..solvers.methods import resolve
 from ..solvers.stabilised_tables import STABILISED
 from ..solvers.tables import EXPLICIT
 from .backsolve import BacksolveAdjoint
+from .coupled import require_plain
 from .discrete import DiscreteAdjoint
 from .implicit import ImplicitAdjoint
 from .implicit_scheme import METHODS
@@ -49,11 +50,7 @@ def one_method(method):
         raise ValueError(
             f"method={method!r} switches between methods; name one, for example tsit5, or kvaerno5 for stiff problems"
         )
-    if methods[0].separable or methods[0].hamiltonian:
-        raise ValueError(
-            f"method={method!r} is for systems of positions and momenta only, see odekit.second_order and odekit.hamiltonian; "
-            "implicit_midpoint, gauss4 and gauss6 are symplectic for all"
-        )
+    require_plain(name)
     return name
 
 

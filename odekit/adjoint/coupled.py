@@ -12,6 +12,15 @@ from .coupled_jacobian import batch_jacobian
 from .sweeps import SolveError
 
 
+def require_plain(method):
+    """Refuse the name of a method for systems of positions and momenta: it would look for kernels that others do not have."""
+    if METHODS[method].separable or METHODS[method].hamiltonian:
+        raise ValueError(
+            f"method={method!r} is for systems of positions and momenta only, see odekit.second_order and odekit.hamiltonian; "
+            "implicit_midpoint, gauss4 and gauss6 are symplectic for all"
+        )
+
+
 def solve(address, p, span, start, method, rtol, atol, jacobian=None, form=None, **options):
     """Integrate one of the systems of `odekit.adjoint.coupled_equations`.
 
@@ -38,10 +47,14 @@ def solve(address, p, span, start, method, rtol, atol, jacobian=None, form=None,
 
     Raises
     ------
+    ValueError
+        For a method that needs a `form` which is not given.
     SolveError
         If the end is not reached.
     KeyboardInterrupt
     """
+    if form is None:
+        require_plain(method)
     kernels = Kernels(address, p, **(form or {}))
     if jacobian is not None:
         kernels.jacobian = jacobian

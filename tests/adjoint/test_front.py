@@ -152,6 +152,21 @@ def test_bad_input(options, message):
         gradient(lambda t, y: [-y[0]], **arguments)
 
 
+@pytest.mark.parametrize("method", ["leapfrog", "tao4"])
+def test_methods_that_look_for_kernels_which_networks_do_not_have(method):
+    with pytest.raises(ValueError, match=f"method='{method}' is for systems of positions and momenta only"):
+        InterpolatingAdjoint().gradient(
+            MLP([2, 3, 2], rng=0),
+            Y0[None],
+            T,
+            np.zeros((T.size, 1, 2)),
+            method=method,
+            rtol=1e-3,
+            atol=1e-3,
+            first_step=0.1,
+        )
+
+
 @pytest.mark.parametrize(
     ("method", "adjoint"),
     [
