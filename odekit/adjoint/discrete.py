@@ -105,6 +105,15 @@ class DiscreteAdjoint:
             For a cotangent of another shape, or one that is not finite.
         SolveError
             If the end is not reached.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> field, adjoint = odekit.nn.MLP([2, 8, 2], rng=0), odekit.adjoint.DiscreteAdjoint()
+        >>> y0, t = np.ones((4, 2)), np.linspace(0.0, 1.0, 5)
+        >>> g = adjoint.gradient(field, y0, t, lambda y: 2.0 * y, method="tsit5", rtol=1e-6, atol=1e-6)
+        >>> g.y.shape, g.y0.shape, sorted(g.counts)[:2]
+        ((5, 4, 2), (4, 2), ['naccept', 'nfev'])
         """
         if per_sample:
             return self._per_sample(

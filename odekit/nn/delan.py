@@ -149,6 +149,16 @@ class DeLaN(JoinedParameters, NetworkField):
         ------
         TypeError, ValueError
             For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from odekit.nn import MLP, DeLaN
+        >>> model = DeLaN(MLP([1, 8, 1], rng=0), MLP([1, 8, 1], rng=1))
+        >>> x, acceleration = np.ones((5, 2)), np.zeros((5, 1))
+        >>> loss, grad = model.loss_and_grad(x, acceleration, force=model.force(x, acceleration))
+        >>> loss, grad.shape == model.params.shape
+        (0.0, True)
         """
         field, inputs, target, factor = self.derivative_data(x, acceleration, force)
         loss, grad = derivative_loss(field, inputs, target)

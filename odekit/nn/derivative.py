@@ -204,6 +204,14 @@ class DerivativeModel(SampledModel):
         ------
         TypeError, ValueError
             For what are no real finite numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.DerivativeModel(odekit.nn.MLP([2, 16, 2], rng=0))
+        >>> loss, grad = model.loss_and_grad(np.ones((5, 2)), np.zeros((5, 2)))
+        >>> grad.shape
+        (82,)
         """
         return derivative_loss(self.field, x, dxdt, t)
 

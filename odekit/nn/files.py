@@ -62,6 +62,17 @@ def save(self, path, *, overwrite=False):
     FileExistsError
     TypeError
         If its adjoint is an object: a file holds the name of one.
+
+    Examples
+    --------
+    >>> import os, tempfile, odekit
+    >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 8, 2], rng=0), "dopri5")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.h5")
+    ...     model.save(path)
+    ...     again = odekit.nn.NeuralODE.load(path)
+    >>> again.method, bool((again.params == model.params).all())
+    ('dopri5', True)
     """
     from .._files import Variable, write
 
@@ -120,12 +131,27 @@ def load_as(cls, path):
     ----------
     path : path-like
 
+    Returns
+    -------
+    object of this class
+
     Raises
     ------
     FileNotFoundError
     OdekitFileError
         If the file is of another kind, damaged or inconsistent, or holds a model of another class; `odekit.nn.load` reads
         any.
+
+    Examples
+    --------
+    >>> import os, tempfile, odekit
+    >>> model = odekit.nn.NeuralODE(odekit.nn.MLP([2, 8, 2], rng=0), "dopri5")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.h5")
+    ...     model.save(path)
+    ...     again = odekit.nn.NeuralODE.load(path)
+    >>> again.method, bool((again.params == model.params).all())
+    ('dopri5', True)
     """
     from .._file_checks import OdekitFileError
 

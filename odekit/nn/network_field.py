@@ -102,6 +102,18 @@ class NetworkField(SampledModel):
         Returns
         -------
         ndarray, like x
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+        >>> model.derivative(np.ones((5, 2))).shape
+        (5, 2)
         """
         return self(x, t)
 
@@ -119,6 +131,20 @@ class NetworkField(SampledModel):
         -------
         loss : float
         grad : ndarray, (n_params,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what are no real numbers, or another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+        >>> x = np.ones((5, 2))
+        >>> loss, grad = model.loss_and_grad(x, model(x))
+        >>> loss, grad.shape == model.params.shape
+        (0.0, True)
         """
         from .derivative import derivative_loss
 
@@ -167,6 +193,15 @@ class NetworkField(SampledModel):
             If the method is not valid for the field.
         SolveError
             If the integration stops before ``t[-1]``.
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> model = odekit.nn.HNN(odekit.nn.MLP([2, 16, 1], rng=0))
+        >>> model.solve([0.5, 0.0], [0.0, 0.5, 1.0]).shape
+        (3, 2)
+        >>> model.solve(np.ones((4, 2)), [0.0, 1.0], "gauss4", first_step=0.1).shape  # keeps the learned energy
+        (2, 4, 2)
         """
         from .neural_ode import NeuralODE
         from .rollout import needs_form, stored, symplectic

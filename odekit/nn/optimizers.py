@@ -52,6 +52,14 @@ class Optimizer:
         Returns
         -------
         OptimizerState
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> optimizer, params = odekit.nn.Adam(lr=0.1), np.array([1.0, -2.0])
+        >>> state = optimizer.init(params)
+        >>> sorted(state.arrays), state.step
+        (['m', 'v'], 0)
         """
         return OptimizerState({name: np.zeros_like(params) for name in self.memory})
 
@@ -87,6 +95,15 @@ class Optimizer:
         ----------
         params, grad : ndarray, (n_params,)
         state : OptimizerState
+
+        Examples
+        --------
+        >>> import numpy as np, odekit
+        >>> optimizer, params = odekit.nn.Adam(lr=0.1), np.array([1.0, -2.0])
+        >>> state = optimizer.init(params)
+        >>> optimizer.update(params, 2 * params, state)
+        >>> params, state.step
+        (array([ 0.9, -1.9]), 1)
         """
         lr = self.rate(state.step)
         state.step += 1

@@ -82,6 +82,15 @@ class StoredSolution(Solution):
         Returns
         -------
         Solution
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import odekit
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sol = odekit.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 1), [1.0, 0.0], "dop853", store=os.path.join(folder, "swing"))
+        ...     print(type(sol.load()).__name__, type(sol.load().y).__name__)
+        Solution ndarray
         """
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(Solution)}
         for name in ("t", "y", "steps"):

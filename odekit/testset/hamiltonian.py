@@ -71,6 +71,15 @@ def outer_solar_system_energy(y, masses, G):
     -------
     float or ndarray, shape (nt,)
         In solar masses AU^2 / day^2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from odekit.testset import OUTER_SOLAR_SYSTEM, outer_solar_system_energy
+    >>> problem = OUTER_SOLAR_SYSTEM
+    >>> energies = [outer_solar_system_energy(np.array(y), *problem.args) for y in (problem.y0, problem.y_end)]
+    >>> bool(abs(energies[1] / energies[0] - 1) < 1e-9)
+    True
     """
     n = len(masses)
     q, v = np.reshape(y, (2, n, 3, *np.shape(y)[1:]))
