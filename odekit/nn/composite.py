@@ -36,7 +36,7 @@ OWN_THETA = 6  # offset of its own parameters
 OPTION = 7  # what the field makes of it; 14 and 15 too
 OWN = 16  # offset in a slot of the tape of what the field itself keeps there
 OWN_SCRATCH = 17  # offset of its own scratch memory
-OWN_HEADER = 21
+OWN_HEADER = 24  # whole lines of the cache: what begins at lines in the vector of a part does so here
 
 
 @_jit.core

@@ -143,11 +143,11 @@ class EnergyField(NetworkField):
     ----------
     field : object
         With second derivatives, see `odekit.adjoint.tape`.
-    probes : int or None
-        Number of random directions of the estimate of |df/dy|^2; 0: the exact norm; None: that integral is not wanted.
+    probes : int
+        Number of random directions of the estimate of |df/dy|^2; 0: the exact norm.
     """
 
-    def __init__(self, field, probes=None):
+    def __init__(self, field, probes=0):
         self.field, self.probes = field, probes
 
     @property
@@ -168,7 +168,7 @@ class EnergyField(NetworkField):
     @property
     def dim(self):
         """Dimension of the state."""
-        return self.counted + (self.probes or 0) * self.field.dim
+        return self.counted + self.probes * self.field.dim
 
     @property
     def kernels(self):
@@ -178,8 +178,8 @@ class EnergyField(NetworkField):
     def pack(self, lanes, slots=1):
         """The vector `p` that the kernels of the field take."""
         block, d = min(lanes, LANE_BLOCK), self.field.dim
-        count = d if self.probes == 0 else self.probes or 0
-        inner, ratio = self.field.pack(block, 1, directions=max(count, 1)), numbers_per_double(precision(self.field))
+        count = self.probes or d
+        inner, ratio = self.field.pack(block, 1, directions=count), numbers_per_double(precision(self.field))
         tape, slot_size = OWN_HEADER + inner.size, self.dim * block
         scratch = tape + slots * slot_size + 2 * self.dim * block  # two states first, see `odekit.nn.composite`
         p = np.zeros(scratch + 1 + count + 3 * (1 + count) * d * block)

@@ -18,6 +18,8 @@ class _Weighted:
 class KineticEnergy(_Weighted):
     """Mean over the trajectories of the integral of |f|^2: paths as straight as the data allow [1]_.
 
+    For any field, and for hardly more than a loss without it takes.
+
     Parameters
     ----------
     weight : float

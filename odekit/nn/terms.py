@@ -11,6 +11,7 @@ from ..solvers.tables import EXPLICIT
 from . import checks
 from .concatsquash import ConcatSquash
 from .energies import EnergyField
+from .kinetic import KineticField
 from .losses import Loss
 from .mlp import MLP
 from .regularisers import KINDS, ErrorPenalty, JacobianEnergy, KineticEnergy, RandomEnd, StiffnessPenalty
@@ -72,9 +73,9 @@ class Terms:
         if error or stiffness:
             self._check_penalties(error, stiffness, method, step_control)
             self.penalties = np.array([term.weight if term else 0.0 for term in (error, stiffness)])
-        if self.energies and not isinstance(field, NETWORKS) and not bends(field):
+        if self.jacobian is not None and not isinstance(field, NETWORKS) and not bends(field):
             raise TypeError(
-                f"KineticEnergy and JacobianEnergy need a field with second derivatives, but those of {field!r} are not known"
+                f"JacobianEnergy needs a field with second derivatives, but those of {field!r} are not known"
             )
         self.dim, self.probes, self.noise = dim, probes, noise
         if self.jacobian is not None and self.jacobian.probes:
@@ -135,11 +136,12 @@ class Terms:
         """The field with the integrals."""
         known, traced = self._known
         if known is not field:
-            if isinstance(field, NETWORKS) and not is_residual(field):
-                # without the Jacobian's norm one constant direction of zeros is enough
-                traced = TraceField(field, self.jacobian.probes if self.jacobian else 1, regularised=True)
+            if self.jacobian is None:
+                traced = KineticField(field)
+            elif isinstance(field, NETWORKS) and not is_residual(field):
+                traced = TraceField(field, self.jacobian.probes, regularised=True)
             else:
-                traced = EnergyField(field, None if self.jacobian is None else self.jacobian.probes)
+                traced = EnergyField(field, self.jacobian.probes)
             self._known = field, traced
         return traced
 
@@ -151,8 +153,8 @@ class Terms:
 
     def loss(self, traced):
         """The energies beside a mean squared difference."""
-        weights = (0.0 if term is None else term.weight for term in (self.kinetic, self.jacobian))
-        return Loss(place=traced.energies, weights=tuple(weights))
+        terms = (self.kinetic,) if self.jacobian is None else (self.kinetic, self.jacobian)
+        return Loss(place=traced.energies, weights=tuple(0.0 if term is None else term.weight for term in terms))
 
     def gradient(self, pull_back, field, y0, t, cotangent):
         """Gradient of the sum of a loss and the terms.

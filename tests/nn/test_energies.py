@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from odekit.nn import HNN, LNN, MLP, ConcatSquash, JacobianEnergy, KineticEnergy, NeuralODE, SeparableHNN
+from odekit.nn.kinetic import KineticField
 from odekit.nn.trace import directions
 from odekit.solvers.tables import EXPLICIT
 
@@ -107,9 +108,28 @@ def test_single_precision():
     np.testing.assert_allclose(found[1][1], found[0][1], atol=1e-5 * np.abs(found[0][1]).max())
 
 
-@pytest.mark.parametrize(
-    "field", [LNN(MLP([2, 3, 1])), HNN(MLP([2, 3, 1], "silu")), SeparableHNN(MLP([1, 1]), MLP([1, 3, 1]))]
-)
-def test_fields_without_them(field):
-    with pytest.raises(TypeError, match=r"need a field with second derivatives, but those of .* are not known"):
-        NeuralODE(field, regularisers=[KineticEnergy(1.0)])
+WITHOUT = [LNN(MLP([2, 3, 1])), HNN(MLP([2, 3, 1], "silu")), SeparableHNN(MLP([1, 1]), MLP([1, 3, 1]))]
+
+
+@pytest.mark.parametrize("field", WITHOUT)
+def test_fields_without_second_derivatives_have_no_jacobian_energy(field):
+    with pytest.raises(TypeError, match=r"needs a field with second derivatives, but those of .* are not known"):
+        NeuralODE(field, regularisers=[JacobianEnergy(1.0)])
+
+
+@pytest.mark.parametrize("field", [*WITHOUT, MLP([2, 5, 2], rng=0, dtype="float32", time_dependent=True)])
+def test_kinetic_energy_asks_for_no_second_derivatives(field):
+    """d/dt of the integral is |f|^2, whose derivative is 2 f df."""
+    rng = np.random.default_rng(0)
+    x, v, w = rng.standard_normal((70, 2)), rng.standard_normal((70, 2)), rng.standard_normal((70, 1))
+    f, known = field(x, 0.3), KineticField(field)
+    value, bar, params_bar = known.vjp(np.hstack((x, np.full((70, 1), 7.0))), np.hstack((v, w)), 0.3)
+    _, x_bar, own = field.vjp(x, v + 2.0 * w * f, 0.3)
+    np.testing.assert_allclose(value, np.hstack((f, (f * f).sum(1)[:, None])), rtol=1e-14)
+    rounding = 1e-5 if known.dtype == "float32" else 1e-12  # of products and sums that are fused
+    np.testing.assert_allclose(bar, np.hstack((x_bar, np.zeros((70, 1)))), atol=rounding * np.abs(x_bar).max())
+    np.testing.assert_allclose(params_bar, own, atol=rounding * np.abs(own).max())
+    model = NeuralODE(field, "midpoint", 1e-3, 1e-3, first_step=0.25, regularisers=[KineticEnergy(1.0)])
+    zeros = np.zeros((2, 70, 2))
+    plain = NeuralODE(field, "midpoint", 1e-3, 1e-3, first_step=0.25)
+    assert model.loss_and_grad(x, [0.0, 0.5], zeros)[0] > plain.loss_and_grad(x, [0.0, 0.5], zeros)[0]
