@@ -30,8 +30,8 @@ def require(what, function, call, args, *first):
     try:
         signature.bind(*first, *args)
     except TypeError:
-        name, more = getattr(plain, "__name__", type(plain).__name__), f", of which args has {len(args)}"
+        name, count = getattr(plain, "__name__", type(plain).__name__), len(first) + len(args)
         raise TypeError(
-            f"{what} is {name}{signature}; expected a function that takes {len(first) + len(args)} arguments, {call}"
-            f"{more if '*args' in call else ''}"
+            f"{what} is {name}{signature}; expected a function that takes {count} argument{'' if count == 1 else 's'}, {call}"
+            + (f", of which args has {len(args)}" if "*args" in call else "")
         ) from None

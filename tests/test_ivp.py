@@ -395,3 +395,12 @@ def test_no_interrupt_is_lost_on_the_way_to_python(method):
         timer.join()
         assert info.value.solution.steps[-1] > 0
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("t", ["now", [0.1, [0.2]], [[0.1]]])
+def test_dense_output_at_what_are_no_times(t):
+    sol = odekit.solve_ivp(good, (0, 1), [1.0, 1.0], dense_output=True)
+    with pytest.raises(
+        ValueError, match=r"t=.*; expected a time, or a vector of times|t must be a number or one-dimensional"
+    ):
+        sol.sol(t)

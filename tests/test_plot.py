@@ -275,6 +275,7 @@ BATCH = types.SimpleNamespace(y=np.zeros((3, 4, 2)), nfev=np.ones(4))
         (lambda sol: plot.ensemble(FAN, members=[7]), ValueError, "members must be .* from 0 to 4, but they hold 7"),
         (lambda sol: plot.parameter_map([1, 2], [1, 1], [3, 4], failed=[True]), ValueError, "each of the 2 members, but it has 1"),
         (lambda sol: plot.nfe(sol), TypeError, r"found must be what odekit\.nn\.NeuralODE\.trajectories returns, but it is a Sol"),
+        (lambda sol: plot.nfe(types.SimpleNamespace(y=FAN.y, nfev=np.ones(5))), ValueError, r"nfev \(B,\), but .* \(5, 1, 3\) and \(5,\)"),
         (lambda sol: plot.nfe(BATCH, 0, 2), ValueError, "j must be the number of a component"),
         (lambda sol: plot.training(sol), TypeError, r"history must be what odekit\.nn\.fit returns"),
         (lambda sol: plot.density(None, (0, 1), (0, 1)), TypeError, "model must be a model with log_density"),

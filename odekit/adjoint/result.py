@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from .. import _signatures
 from .._numbers import shaped
 from .sweeps import SolveError
 
@@ -73,7 +74,10 @@ def _no_derivative(sentence):
 
 def given_cotangent(cotangent, shape):
     """The same of a cotangent that is given as an array, before anything is solved; a function of the outputs as it is."""
-    return cotangent if callable(cotangent) else cotangent_array(cotangent, shape)
+    if not callable(cotangent):
+        return cotangent_array(cotangent, shape)
+    _signatures.require("cotangent", cotangent, "cotangent(y)", (), None)
+    return cotangent
 
 
 def seeds_of(cotangent, y):

@@ -1,5 +1,7 @@
 """Pictures of batches whose trajectories took steps of their own."""
 
+import numpy as np
+
 from . import checks
 from .figure import COLORS, axes
 
@@ -37,6 +39,10 @@ def nfe(found, i=0, j=1, ax=None, **points):
     '$y_{1}(0)$'
     """
     checks.having("found", found, "what odekit.nn.NeuralODE.trajectories returns", "y", "nfev", ndim=3)
+    if np.shape(found.nfev) != found.y.shape[1:2]:
+        raise ValueError(
+            f"found must have y (T, B, d) and nfev (B,), but their shapes are {found.y.shape} and {np.shape(found.nfev)}"
+        )
     start = found.y[0]
     for name, component in (("i", i), ("j", j)) if start.shape[1] > 1 else ():
         checks.component(name, component, start.shape[1])

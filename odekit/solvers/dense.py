@@ -55,8 +55,16 @@ class DenseSolution:
         Returns
         -------
         ndarray, (n,) or (n, k)
+
+        Raises
+        ------
+        ValueError
+            For what are no times, or for times in more than one dimension.
         """
-        t = np.asarray(t, dtype=np.float64)
+        try:
+            t = np.asarray(t, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"t={t!r:.80}; expected a time, or a vector of times") from None
         if t.ndim > 1:
             raise ValueError(f"t must be a number or one-dimensional, but its shape is {t.shape}")
         times = np.atleast_1d(t)

@@ -152,6 +152,13 @@ def test_bad_input(options, message):
         gradient(lambda t, y: [-y[0]], **arguments)
 
 
+def test_a_loss_that_does_not_take_the_states():
+    with pytest.raises(
+        TypeError, match=r"cotangent is <lambda>\(\); expected a function that takes 1 argument, cotangent\(y\)"
+    ):
+        gradient(lambda t, y: [-y[0]], [0.0, 1.0], [1.0], lambda: 1.0)
+
+
 @pytest.mark.parametrize("method", ["leapfrog", "tao4"])
 def test_methods_that_look_for_kernels_which_networks_do_not_have(method):
     with pytest.raises(ValueError, match=f"method='{method}' is for systems of positions and momenta only"):

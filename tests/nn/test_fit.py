@@ -285,7 +285,7 @@ def test_what_cannot_be_trained_is_refused_before_the_first_step(model, data, op
 
 
 def test_learning_rates_that_are_none():
-    with pytest.raises(TypeError, match=r"lr is <lambda>\(\); expected a function that takes 1 arguments, lr\(step\)"):
+    with pytest.raises(TypeError, match=r"lr is <lambda>\(\); expected a function that takes 1 argument, lr\(step\)"):
         Adam(lambda: 1e-3)
     with pytest.raises(ValueError, match=r"lr\(0\) must be a finite number, but it is 'small'"):
         fit(baseline(), X, DXDT, optimizer=Adam(lambda step: "small"))
