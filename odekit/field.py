@@ -1,9 +1,7 @@
 """The user's functions as the integrators see them: kernels, a Jacobian, event functions."""
 
 import contextlib
-import ctypes
 import dataclasses
-import functools
 import math
 import warnings
 import weakref
@@ -13,8 +11,9 @@ import numpy as np
 
 from . import _callback, _jacobian, _jit, _native, _signatures, _wrap
 from ._arguments import pack
+from ._in_turn import in_turn
 from ._structure import UNKNOWN
-from ._wrap import OdekitPerformanceWarning, ScalarKernel
+from ._wrap import OdekitPerformanceWarning
 from ._wrapper_source import Shape, Unsupported
 from .solvers.problem import Kernels
 
@@ -227,7 +226,7 @@ class UserField:
             return 0, _NO_DIRECTIONS
         kernels = [self.kernel_of(function, self._number()) for function in self.event_functions]
         directions = np.array([float(getattr(function, "direction", 0)) for function in self.event_functions])
-        return _together([kernel.address for kernel in kernels], self.kernels_used), directions
+        return in_turn([kernel.address for kernel in kernels], self.kernels_used), directions
 
     def jacobian(self, time_derivative=False):
         """The Jacobian of the real system, from the best source there is, see `odekit._jacobian`.
@@ -308,35 +307,3 @@ class UserField:
             "run with NUMBA_DISABLE_JIT=1 to look at it"
         )
         return error, culprit
-
-
-def _together(addresses, keep):
-    """One scalar kernel that calls several in turn, each writing one number."""
-    if len(addresses) == 1:
-        return addresses[0]
-    if _jit.JIT_DISABLED:
-
-        def run(t, y, out, p):
-            size = ctypes.sizeof(ctypes.c_double)
-            base = ctypes.addressof(out.contents)
-            for k, address in enumerate(addresses):
-                slot = ctypes.cast(base + k * size, ctypes.POINTER(ctypes.c_double))
-                if _jit.SCALAR_CTYPE(address)(t, y, slot, p) != 0:
-                    return 1
-            return 0
-
-        trampoline = _jit.SCALAR_CTYPE(run)
-        keep.append(ScalarKernel(0, False, trampoline))
-        return ctypes.cast(trampoline, ctypes.c_void_p).value
-    return _in_turn(tuple(addresses))
-
-
-@functools.cache
-def _in_turn(addresses):
-    lines = [
-        f"    if call_scalar({address}, t, y, view1(out, {k}, 1), p) != 0:\n        return 1"
-        for k, address in enumerate(addresses)
-    ]
-    source = "def events(t, y, out, p):\n" + "\n".join(lines) + "\n    return 0\n"
-    function = _jit.exec_source(source, "events", {"call_scalar": _jit.call_scalar, "view1": _jit.view1})
-    return _jit.cfunc_address(function, _jit.SCALAR_SIGNATURE, cache=False)
