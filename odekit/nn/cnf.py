@@ -77,10 +77,9 @@ class CNF:
         self.t1 = checks.positive("t1", t1)
         self.probes = 0 if isinstance(probes, (int, np.integer)) and probes == 0 else checks.count("probes", probes)
         self.noise = checks.choice("noise", noise, NOISES)
-        self.kinetic, self.jacobian = float(kinetic), float(jacobian)
-        for name, weight in (("kinetic", self.kinetic), ("jacobian", self.jacobian)):
-            if not 0.0 <= weight < math.inf:
-                raise ValueError(f"{name} must be a finite number, not negative, but it is {weight!r}")
+        self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
+        self.kinetic = checks.not_negative("kinetic", kinetic)
+        self.jacobian = checks.not_negative("jacobian", jacobian)
         self.regularisers = tuple(regularisers)
         self._terms = Terms(
             self.regularisers, field, self.dim, str(method).lower(), step_control, self.probes, self.noise
@@ -97,7 +96,6 @@ class CNF:
         self._plain = self._model
         if not self.context:
             self._plain = NeuralODE(field, method, rtol, atol, adjoint, step_control, first_step)
-        self.rtol, self.atol = checks.positive("rtol", rtol), checks.positive("atol", atol)
 
     method = property(lambda self: self._plain.method)
     adjoint = property(lambda self: self._plain.adjoint)

@@ -31,7 +31,7 @@ def _gather(rows, begin, lanes, source, out):
 
 @_jit.core_apart
 def _locate(steps, t, node, first):
-    """`odekit.adjoint.backward.locate`, compiled: steps (N + 1,), t (T,); node and first, at least (N + 1,), receive."""
+    """`odekit.adjoint.seeding.locate`, compiled: steps (N + 1,), t (T,); node and first, at least (N + 1,), receive."""
     k, direction = 0, 1.0 if t[t.size - 1] >= t[0] else -1.0
     for n in range(steps.size):
         while k < t.size and (t[k] - steps[n]) * direction <= 0.0:

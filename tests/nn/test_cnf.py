@@ -258,6 +258,9 @@ def test_bad_arguments():
         CNF(MLP([2, 3, 2]), noise="white")
     with pytest.raises(ValueError, match="kinetic must be a finite number, not negative, but it is -1"):
         CNF(MLP([2, 3, 2]), kinetic=-1)
+    for name, expected in (("jacobian", "finite number, not negative"), ("rtol", "positive number")):
+        with pytest.raises(ValueError, match=f"{name} must be a {expected}, but it is 'a'"):
+            CNF(MLP([2, 3, 2]), **{name: "a"})
     with pytest.raises(ValueError, match=r"kinetic=0.1 and KineticEnergy.* are the same term; give one of them"):
         CNF(MLP([2, 3, 2]), kinetic=0.1, regularisers=[KineticEnergy(0.2)])
     with pytest.raises(
