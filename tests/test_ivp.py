@@ -232,7 +232,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "error", "sentence"), BAD, ids=[str(c) for c, *_ in BAD])
+@pytest.mark.parametrize(("changes", "error", "sentence"), BAD, ids=["-".join(c) or "nothing" for c, *_ in BAD])
 def test_bad_input_gets_one_sentence(changes, error, sentence):
     arguments = {"fun": good, "t_span": (0, 1), "y0": [1.0, 2.0], **changes}
     with pytest.raises(error, match=sentence) as info:
