@@ -81,6 +81,40 @@ def pull_gradient(t, v, out, g, place, p):
 
 
 @_jit.core
+def pull_part(address, t, given, out, p, field, size):
+    """Transpose for a field whose state begins with the one of a part; the cotangents of all that stands behind are zero.
+
+    Parameters
+    ----------
+    address : int
+        Of the kernel of the part.
+    t : float
+    given : ndarray
+        What the kernel takes.
+    out : ndarray, (dim * lanes + n_params,)
+    p, field : ndarray
+        Vectors of the field and of the part.
+    size : int
+        Numbers of the part's state, d * lanes.
+
+    Returns
+    -------
+    int
+        Status.
+    """
+    total = int(p[DIM]) * int(p[LANES])
+    behind = total - size
+    # the cotangent of the state right before that of the parameters, which it belongs to
+    status = _jit.call_scalar(address, t, given, view1(out, behind, size + int(p[N_PARAMS])), field)
+    p[TIME_BAR] += field[TIME_BAR]
+    for i in range(size):
+        out[i] = out[behind + i]
+    for i in range(size, total):
+        out[i] = 0.0
+    return status
+
+
+@_jit.core
 def own_tape(p):
     """Offset of what the field itself keeps in the slot in use."""
     return int(p[TAPE]) + int(p[SLOT]) * int(p[SLOT_SIZE]) + int(p[OWN])

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _jit
 from ..adjoint.tape import precision
-from .composite import DIM, FIRST, OWN_HEADER, OWN_SCRATCH, field_kernels, part
+from .composite import DIM, FIRST, OWN_HEADER, OWN_SCRATCH, field_kernels, part, pull_part
 from .header import (
     BLOCK,
     LANE_BLOCK,
@@ -21,7 +21,6 @@ from .header import (
     SLOT_SIZE,
     TAPE,
     THETA,
-    TIME_BAR,
     numbers_per_double,
 )
 from .network_field import NetworkField
@@ -114,7 +113,7 @@ def with_energies(t, s, ds, p, keep):
 @_jit.core
 def with_energies_pull(t, v, out, p):
     """Transpose of its derivative; the directions are held."""
-    lanes, size, total = int(p[LANES]), int(p[STATE]) * int(p[LANES]), int(p[DIM]) * int(p[LANES])
+    lanes, size = int(p[LANES]), int(p[STATE]) * int(p[LANES])
     given, rows = _memory(p)
     status = _evaluate(t, _kept(p), p, given, rows)
     scale, first = 1.0 / p[PROBES] if p[GIVEN] != 0.0 else 1.0, given.size - rows.size
@@ -122,16 +121,7 @@ def with_energies_pull(t, v, out, p):
         given[first + i] = 2.0 * rows[i] * (v[size + i % lanes] if i < size else scale * v[size + lanes + i % lanes])
     for i in range(size):
         given[first + i] += v[i]
-    # the cotangent of the state right before that of the parameters, which it belongs to
-    field, behind = _field(p), total - size
-    bar = view1(out, behind, size + int(p[N_PARAMS]))
-    status = max(status, _jit.call_scalar(int(p[PULL_TANGENTS]), t, given, bar, field))
-    p[TIME_BAR] += field[TIME_BAR]
-    for i in range(size):
-        out[i] = out[behind + i]
-    for i in range(size, total):
-        out[i] = 0.0
-    return status
+    return max(status, pull_part(int(p[PULL_TANGENTS]), t, given, out, p, _field(p), size))
 
 
 class EnergyField(NetworkField):

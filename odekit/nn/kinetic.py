@@ -7,7 +7,7 @@ scratch memory, in double precision.
 from .. import _jit
 from .._memory import LINE, aligned, rounded_up
 from ..adjoint.tape import precision, prefix_of
-from .composite import DIM, FIRST, OWN_HEADER, OWN_SCRATCH, field_kernels, part
+from .composite import DIM, FIRST, OWN_HEADER, OWN_SCRATCH, field_kernels, part, pull_part
 from .header import (
     BLOCK,
     LANE_BLOCK,
@@ -19,7 +19,6 @@ from .header import (
     SLOT_SIZE,
     TAPE,
     THETA,
-    TIME_BAR,
     numbers_per_double,
 )
 from .network_field import NetworkField
@@ -68,15 +67,7 @@ def with_kinetic_pull(t, v, out, p):
     f, u = _kept(p, size), view1(p, int(p[OWN_SCRATCH]), size)
     for i in range(size):
         u[i] = v[i] + 2.0 * f[i] * v[size + i % lanes]
-    field = _field(p)
-    # the cotangent of the state right before that of the parameters, which it belongs to
-    status = _jit.call_scalar(int(p[PULL]), t, u, view1(out, lanes, size + int(p[N_PARAMS])), field)
-    p[TIME_BAR] += field[TIME_BAR]
-    for i in range(size):
-        out[i] = out[lanes + i]
-    for i in range(size, size + lanes):
-        out[i] = 0.0
-    return status
+    return pull_part(int(p[PULL]), t, u, out, p, _field(p), size)
 
 
 class KineticField(NetworkField):
