@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _callback, _jacobian, _jit, _native
+from . import _callback, _jacobian, _jit, _native, _series
 from ._arguments import pack
 from ._capture import ignores_first_argument
 from ._fingerprint import Unknown
@@ -20,6 +20,7 @@ from .hamiltonian import Hamiltonian
 from .separable import Separable
 from .solvers import batch as B
 from .solvers import fused_kernels
+from .solvers.expansion import LIBRARY, VECTORISED
 from .solvers.lane_loop import LaneLoop, PairLoop
 
 _agreed: dict = {}  # address of a kernel -> whether its field gives the numbers of the Python function
@@ -104,6 +105,7 @@ class _Problem:
     def __init__(self, fun, function, field, batch, methods, with_vmath):
         self.field, self.batch, self.methods = field, batch, methods
         self.function, self.in_place, self.halves = function, isinstance(fun, InPlace), {}
+        self.with_vmath = with_vmath
         self.n, self.structure = field.y0.size, pack(field.args)[0]
         if isinstance(fun, Separable):
             self.halves, self.identity = lane_halves(fun, self.n, self.structure, with_vmath)
@@ -134,11 +136,21 @@ class _Problem:
         name, paired = self.methods[0].name, len(self.methods) > 1
         if self.methods[0].implicit:
             return self.stiff_kernel(jacobian, None, name)
+        if self.methods[0].expansion:
+            return self.series_kernel(name)
         if self.methods[0].separable:
             return fused_kernels.symplectic(
                 name, *self.shape, identity=self.identity, events=self.events, **self.halves
             )
         return fused_kernels.explicit(name, *self.shape, self.lane, self.identity, paired, self.events)
+
+    def series_kernel(self, name):
+        """Address and layout of the kernel of a Taylor method."""
+        expansion = _series.expanded(self.field, self.methods[0].order)
+        if expansion.products > fused_kernels.MOST_PRODUCTS:
+            raise Unsupported("the formula of fun is too long for lanes")
+        functions = tuple((VECTORISED if self.with_vmath else LIBRARY).items())
+        return fused_kernels.series(name, *self.shape, expansion, functions, self.lane, self.identity, self.events)
 
     def stiff_kernel(self, jacobian, partner, name=fused_kernels.IMPLICIT):
         """Address and layout of the kernel of an implicit method."""

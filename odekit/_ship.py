@@ -33,7 +33,7 @@ def _stiff():
 
 
 def _by_name():
-    precompile(["dop853", "dopri5"])
+    precompile(["dop853", "dopri5", "taylor14"])
     for method in ("bdf", "rodas5p"):
         solve_ivp(_relaxation, (0, 10), [1.0, 1.0], method, dense_output=True, events=_half)
 

@@ -47,6 +47,8 @@ class ScalarKernel:
         Jacobians found for this right-hand side where the user says nothing of them, by whether df/dt is with them.
     derivatives : dict
         What `odekit.adjoint.user` has compiled of this right-hand side.
+    expansions : dict
+        Order: Taylor coefficients of its solutions, see `odekit._series`.
     """
 
     address: int
@@ -58,6 +60,7 @@ class ScalarKernel:
     structures: set = dataclasses.field(default_factory=set)
     jacobians: dict = dataclasses.field(default_factory=dict)
     derivatives: dict = dataclasses.field(default_factory=dict)
+    expansions: dict = dataclasses.field(default_factory=dict)
 
 
 #: Code of a function -> {key: (ScalarKernel or Unsupported, what the key knows by identity)}.

@@ -226,7 +226,7 @@ def compiled_solver(
     y0 : array_like, (n,)
         A state like those for which the solver will be called: real or complex, of the same size.
     method : str
-        As for `odekit.solve_ivp`.
+        As for `odekit.solve_ivp`, Taylor series included: they take the formula of `fun` here, once, and new arguments need no other.
     args : tuple, optional
         Arguments like those for which the solver will be called: numbers, and arrays of the same shapes.
     t0 : float

@@ -41,7 +41,8 @@ def solve_ensemble(
     args : tuple
         Further arguments of `fun`: each a number that all trajectories share, or an array of leading length N.
     method : str
-        See `odekit.solve_ivp`.
+        See `odekit.solve_ivp`. For small systems that are not stiff, and a `fun` that is a formula, ``"taylor"`` is the fastest at
+        errors below 1e-6 or so.
     t_eval : array_like, (m,) or (N, m), optional
         Output times, sorted in the direction of integration.
     rtol, atol : float or array_like, (n,)
@@ -73,7 +74,8 @@ def solve_ensemble(
         See `odekit.solve_ivp`.
     tier : {None, "fused", "single"}
         How trajectories are computed; default: the fastest way that can do it. ``"fused"``: side by side, by code that is
-        generated for the method and the system and runs on the vector unit (explicit methods up to 20 real components;
+        generated for the method and the system and runs on the vector unit (explicit methods up to 20 real components, Taylor
+        series among them where the formula of `fun` is not too long;
         ``"rosenbrock23"``, ``"rodas5p"`` and ``"auto"`` up to 8, with exact derivatives by dual numbers in place of `jac`;
         symplectic splitting methods for systems of `second_order` and `separable`; functions that need numbers only and no
         NumPy arrays). There ``"auto"`` goes over from tsit5 or vern7 to rodas5p and back, each trajectory for itself.

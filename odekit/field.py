@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import _callback, _jacobian, _jit, _native, _signatures, _wrap
+from . import _callback, _jacobian, _jit, _native, _series, _signatures, _wrap
 from ._arguments import pack
 from ._in_turn import in_turn
 from ._structure import UNKNOWN
 from ._wrap import OdekitPerformanceWarning
 from ._wrapper_source import Shape, Unsupported
+from .solvers import expansion as taylor_coefficients
 from .solvers.problem import Kernels
 
 _NO_DIRECTIONS = np.empty(0)
@@ -213,7 +214,9 @@ class UserField:
         """
         events, directions = self._events()
         domain = 0 if self.isoutofdomain is None else self.kernel_of(self.isoutofdomain, self._number()).address
-        return Kernels(self.kernel.address, self.parameters, self.jacobian, events, directions, domain)
+        return Kernels(
+            self.kernel.address, self.parameters, self.jacobian, events, directions, domain, expansion=self.expansion
+        )
 
     def _number(self):
         """What a function of the state that returns one number is like."""
@@ -246,6 +249,15 @@ class UserField:
         if time_derivative not in known:
             known[time_derivative] = _jacobian.choose(self, time_derivative)
         return known[time_derivative]
+
+    def expansion(self, order):
+        """Address of the Taylor coefficients of a solution, see `odekit.solvers.expansion`."""
+        return taylor_coefficients.kernel(_series.expanded(self, order))
+
+    @property
+    def traceable(self):
+        """The function of which `odekit._series` takes the formula."""
+        return self.function
 
     @contextlib.contextmanager
     def blaming(self, culprit):

@@ -29,7 +29,7 @@ class Integrator:
     t_bound : float
         Where to end; it can be moved on with `extend`.
     method, events, args, rtol, atol, jac, jac_sparsity, lband, uband, linear_solver, preconditioner
-        As for `odekit.solve_ivp`.
+        As for `odekit.solve_ivp`. With a Taylor method `interpolant` is the series of the step itself.
     first_step, max_step, tstops, isoutofdomain, nonnegative, on_step, mass_matrix
         As for `odekit.solve_ivp`.
 
@@ -49,6 +49,7 @@ class Integrator:
         Why it ended.
     switches : list of Switch
     nfev, njev, nlu, naccept, nreject : int
+        As in `odekit.Solution`; the series of a Taylor method counts as one evaluation.
 
     Raises
     ------

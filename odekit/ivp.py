@@ -46,7 +46,8 @@ def solve_ivp(
         ``"auto"`` (default): explicit, implicit and back, as the steps demand (explicit alone beyond n = 5000, if the
         Jacobian has no structure): ``tsit5`` and ``radau``, or ``vern7`` and ``radau`` where an `rtol` is at most 1e-6.
         Explicit: ``euler``, ``midpoint``, ``rk4`` (fixed step), ``heun``, ``bosh3``, ``dopri5``, ``tsit5``, ``vern7``,
-        ``dop853``, ``vern9``. Explicit and stabilised, for large systems with a spectrum near the negative real axis (diffusion on
+        ``dop853``, ``vern9``. Taylor series, explicit: ``taylor14``, ``taylor20``, and ``taylor``, which is the former, or the
+        latter where an `rtol` is at most 1e-11 (see Notes). Explicit and stabilised, for large systems with a spectrum near the negative real axis (diffusion on
         a large grid): ``rock4``, and ``rock2`` for tolerances above some 1e-5; they make no matrix, and interpolate between
         steps by cubic polynomials. Symplectic, with fixed steps: ``leapfrog``, ``yoshida4``, ``yoshida6``, ``kahanli6``,
         ``kahanli8`` for separable systems, ``tao2``, ``tao4``, ``tao6``, ``tao8`` for Hamiltonian ones, ``implicit_midpoint``,
@@ -132,6 +133,17 @@ def solve_ivp(
         What `fun`, `jac`, an event or a callback raises, as it is, with the partial `Solution` as its attribute ``solution``; and
         KeyboardInterrupt likewise.
 
+    Notes
+    -----
+    The Taylor methods are for problems that are not stiff, at medium tolerances and, above all, at tight ones. The derivatives of
+    the solution, of all orders, follow from the formula of `fun`, a Python function that is called once with symbols in place of
+    numbers: helpers, loops over known counts and functions of `math`, `numpy` and `odekit.vmath` are fine; branches on numbers of the
+    state, and functions without derivatives, are refused with their line. Refused are also complex states, `vectorized`,
+    `mass_matrix` and machine code. The step follows from the last two terms of the series, and the slope at its end is compared with
+    `fun`; ``sol`` is the series itself. `nfev` counts the series of a step as one evaluation, and the slope at its end as another.
+    Steps are long: a feature of `fun` much shorter than a step, a pulse in time for one, is seen only if a step ends near it; give
+    `max_step` or `tstops` then.
+
     Examples
     --------
     >>> import odekit
@@ -159,6 +171,16 @@ def solve_ivp(
     >>> sol = odekit.solve_ivp(rod, (0, 0.1), mode, "rock4", args=(1001.0**2,), rtol=1e-6, atol=1e-9)
     >>> bool(abs(sol.y[499, -1] / mode[499] - np.exp(-0.1 * np.pi**2)) < 1e-4), sol.njev
     (True, 0)
+
+    An orbit by its Taylor series, in few long steps:
+
+    >>> def kepler(t, u):
+    ...     x, y, vx, vy = u
+    ...     r3 = (x * x + y * y) ** 1.5
+    ...     return [vx, vy, -x / r3, -y / r3]
+    >>> sol = odekit.solve_ivp(kepler, (0, 2 * np.pi), [1.0, 0.0, 0.0, 1.0], "taylor", rtol=1e-12, atol=1e-12)
+    >>> sol.method, sol.naccept < 10, bool(abs(sol.y[0, -1] - 1.0) < 1e-11)
+    ('taylor20', True, True)
     """
     _checks.options(unknown)
     t0, t1 = _checks.span(t_span)

@@ -142,6 +142,17 @@ class SeparableField(UserField):
         address = _halves_together(self.velocity, self.force, m)
         return dataclasses.replace(self.kernels_used[-1], address=address, compiled=False)
 
+    @property
+    def traceable(self):
+        """Both halves as one function, without checks."""
+        m, velocity, force = self.y0.size // 2, self.system.velocity, self.system.force
+
+        def whole(t, y, *args):
+            slopes = y[m:] if velocity is None else velocity(t, y[m:], *args)
+            return [*np.ravel(slopes), *np.ravel(force(t, y[:m], *args))]
+
+        return whole
+
     def kernels(self):
         """What the integrators need, the two halves included.
 

@@ -135,8 +135,8 @@ class Solution:
     y_events : list of ndarray, or None
         Per event function, the states there, each (k, n): those before the event's ``affect``.
     nfev, njev, nlu : int
-        Evaluations of the right-hand side (those for difference quotients included) and of the Jacobian, and LU
-        factorisations.
+        Evaluations of the right-hand side (those for difference quotients included; a Taylor series counts as one) and of the
+        Jacobian, and LU factorisations.
     naccept, nreject : int
         Accepted and rejected steps.
     status : int

@@ -43,7 +43,8 @@ def one_method(method):
     Raises
     ------
     ValueError
-        For an unknown one, for "auto", and for those of systems of positions and momenta, which are not given to an adjoint.
+        For an unknown one, for "auto", for those of systems of positions and momenta, which are not given to an adjoint, and for
+        Taylor series.
     """
     name, methods = resolve(method)
     if len(methods) != 1:

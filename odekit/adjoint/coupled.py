@@ -13,7 +13,12 @@ from .sweeps import SolveError
 
 
 def require_plain(method):
-    """Refuse the name of a method for systems of positions and momenta: it would look for kernels that others do not have."""
+    """Refuse the name of a method for special systems: it would look for kernels that others do not have."""
+    if METHODS[method].expansion:
+        raise ValueError(
+            f"method={method!r} is for the solution alone: its series follows from the formula of a Python function, and there is none "
+            "of a network or of an adjoint; vern9 and dop853 are explicit methods of high order for all"
+        )
     if METHODS[method].separable or METHODS[method].hamiltonian:
         raise ValueError(
             f"method={method!r} is for systems of positions and momenta only, see odekit.second_order and odekit.hamiltonian; "

@@ -2,7 +2,7 @@
 
 import functools
 
-from . import fused, fused_events, fused_rosenbrock, fused_symplectic, lane_loop
+from . import fused, fused_events, fused_rosenbrock, fused_symplectic, fused_taylor, lane_loop, taylor
 from .rosenbrock_tables import ROSENBROCK
 from .symplectic import SPLITTINGS
 from .tables import EXPLICIT
@@ -11,7 +11,8 @@ from .tables import EXPLICIT
 #: of linear systems that rodas5p takes (Robertson's reaction, van der Pol's oscillator, the Oregonator, HIRES; errors 1e-5 to 1e-9),
 #: lanes would iterate as long as the slowest of them, and what it saves, Jacobians and factorisations, is the smaller part of a step
 #: of up to eight components.
-METHODS = frozenset(EXPLICIT) | frozenset(SPLITTINGS) | frozenset(ROSENBROCK)
+SERIES = frozenset(f"taylor{order}" for order in taylor.ORDERS)
+METHODS = frozenset(EXPLICIT) | frozenset(SPLITTINGS) | frozenset(ROSENBROCK) | SERIES
 #: The implicit method of an automatic pair there.
 IMPLICIT = "rodas5p"
 #: Larger systems need more registers than there are, and code that takes long to compile.
@@ -19,6 +20,8 @@ LARGEST_DIMENSION = 20
 #: The same of the implicit methods: they take 0.07 of the time of the single tier for 4 to 10 components, but a kernel for 10 takes
 #: half a minute to compile, for 8 a third of that.
 LARGEST_STIFF_DIMENSION = 8
+#: Products of Taylor coefficients in a step: with as many, a kernel takes some twenty seconds to compile.
+MOST_PRODUCTS = 10_000
 
 
 @functools.lru_cache(maxsize=64)
@@ -131,6 +134,54 @@ def rosenbrock(name, n, n_params, outputs, field, jacobian, timed, identity, par
     return (
         lane_loop.kernel(
             name, layout, table.embedded_order, sources | more, fillings, identity, events_on_dense=len(events) > 0
+        ),
+        layout,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def series(name, n, n_params, outputs, expansion, functions, field, identity, events=()):
+    """Kernel of a Taylor method.
+
+    Parameters
+    ----------
+    name : str
+    n, n_params : int
+    outputs : bool
+        Whether states inside the span are kept.
+    expansion : odekit.solvers.expansion.Expansion
+    functions : tuple of (str, callable)
+        Elementary functions by the names that they have there.
+    field : odekit._templates.Filling
+    identity : str
+        Of field and events.
+    events : tuple of (odekit._templates.Filling, float)
+        As above.
+
+    Returns
+    -------
+    address : int
+    layout : Layout
+    """
+    outputs = outputs or len(events) > 0
+    order = len(expansion.coefficients)
+    layout = fused_taylor.layout(order, n, n_params, outputs, len(events))
+    origins = ", ".join(f"{called}: {function.__module__}" for called, function in functions if called != "math")
+    sources = {"sweep": f"# {origins}\n{fused_taylor.sweep(expansion, layout, outputs)}"}
+    if outputs:
+        sources["dense"] = fused_taylor.dense(layout)
+    more, fillings = _finding(layout, events, on_dense=True)
+    fillings |= {"field": field}
+    return (
+        lane_loop.kernel(
+            name,
+            layout,
+            order - 1,
+            sources | more,
+            fillings,
+            identity,
+            events_on_dense=len(events) > 0,
+            functions=functions,
         ),
         layout,
     )

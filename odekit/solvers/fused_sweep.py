@@ -36,18 +36,29 @@ def attempt_source(layout):
     ]
 
 
-def accept_source(layout):
+def accept_source(layout, slopes=True):
     """Source of the end of an attempt: the new state by selection.
 
     Expects the new state ``z``, its slope ``g`` and ``err_square``, which is not finite where anything else is not.
+
+    Parameters
+    ----------
+    layout : Layout
+    slopes : bool
+        Whether the next step begins with the slope.
+
+    Returns
+    -------
+    list of str
     """
     at = layout.at
+    kept = [f"{element} = select(accepted, g{i}, k0_{i})" for i, element in enumerate(layout.vector("f"))]
     return [
         "accepted = (err_square <= 1.0) & (raised == 0) & running",
         f"{at(lanes.ERR_SQUARE)}, {at(lanes.H_TRIED)} = err_square, abs(h)",
         f"{at(lanes.ACCEPTED)}, {at(lanes.T)} = select(accepted, 1.0, 0.0), select(accepted, t_new, t)",
         *(f"{element} = select(accepted, z{i}, y{i})" for i, element in enumerate(layout.vector("y"))),
-        *(f"{element} = select(accepted, g{i}, k0_{i})" for i, element in enumerate(layout.vector("f"))),
+        *(kept if slopes else []),
         f"{at(lanes.STATUS)} = select((raised != 0) & running, {lanes.RAISED}.0, {at(lanes.STATUS)})",
     ]
 
@@ -56,7 +67,7 @@ def accept_source(layout):
 TOO_SMALL = f"select(finite, {lanes.TOO_SMALL}.0, {lanes.NONFINITE}.0)"
 
 
-def control_source(layout, factor, work, cause=TOO_SMALL, more=()):
+def control_source(layout, factor, work, cause=TOO_SMALL, more=(), remembers=True):
     """Source of what follows an attempt: the next step size, the counters, and whether the lane goes on.
 
     It is a loop of its own: there its long chain of dependent operations overlaps with that of other lanes.
@@ -72,21 +83,28 @@ def control_source(layout, factor, work, cause=TOO_SMALL, more=()):
         Source of the status of a lane whose step has become too small to be repeated.
     more : list of str
         Source of what else there is to do, when the lane's next status ``now`` is known.
+    remembers : bool
+        Whether the controller needs ``log_err`` of the step before.
     """
     at = layout.at
-    rows = (lanes.H, lanes.NACCEPT, lanes.NREJECT, lanes.NFEV, lanes.LOG_ERR, lanes.REJECTED, lanes.STATUS)
-    names = ("h_next", "naccept", "nreject", "nfev", "log_err", "rejected", "now")
+    rows = (lanes.H, lanes.NACCEPT, lanes.NREJECT, lanes.NFEV, lanes.REJECTED, lanes.STATUS)
+    names = ("h_next", "naccept", "nreject", "nfev", "rejected", "now")
+    before, after = [], []
+    if remembers:
+        rows, names = (*rows, lanes.LOG_ERR), (*names, "log_err")
+        before, after = [f"log_err_old = {at(lanes.LOG_ERR)}"], ["log_err = select(accepted, log_err, log_err_old)"]
     return [
         f"err_square, h, h_wanted, t = {at(lanes.ERR_SQUARE)}, {at(lanes.H_TRIED)}, {at(lanes.H)}, {at(lanes.T)}",
         f"accepted, rejected, status = {at(lanes.ACCEPTED)} != 0.0, {at(lanes.REJECTED)} != 0.0, {at(lanes.STATUS)}",
-        f"log_err_old, running = {at(lanes.LOG_ERR)}, status == {lanes.RUN}.0",
-        "finite = err_square < math.inf",
+        f"running, finite = status == {lanes.RUN}.0, err_square < math.inf",
+        *before,
         *factor,
         f"naccept = {at(lanes.NACCEPT)} + select(accepted, 1.0, 0.0)",
         f"nreject = {at(lanes.NREJECT)} + select(running & (not accepted), 1.0, 0.0)",
         f"nfev = {at(lanes.NFEV)} + {work}",
         "h_next = select(running, h_next, h_wanted)",
-        "log_err, rejected = select(accepted, log_err, log_err_old), select(accepted, 0.0, 1.0)",
+        *after,
+        "rejected = select(accepted, 0.0, 1.0)",
         # the driver's order: the end, the limit of steps, a step that is too small to be repeated
         f"too_small = (not accepted) & (not (h_next >= {driver.MIN_STEP!r} * abs(t) + {driver.TINY!r}))",
         f"now = select(too_small, {cause}, {lanes.RUN}.0)",

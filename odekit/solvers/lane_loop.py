@@ -13,13 +13,23 @@ from .._templates import linked_address
 from . import fused_events
 from . import lanes as L
 from .event_log import EventLog
-from .lane_arithmetic import align_stack, bits_of, exp2_of, log2_of, pointer, pointer_to, select, trailing_zeros
+from .lane_arithmetic import (
+    align_stack,
+    bits_of,
+    exp2_of,
+    log2_of,
+    pointer,
+    pointer_to,
+    rough_log2_of,
+    select,
+    trailing_zeros,
+)
 from .lane_bodies import outlined
 from .lane_parameters import Parameters
 from .lane_sources import begin_source, run_source
 
 
-def kernel(name, layout, order, sources, fillings, identity, events_on_dense=False):
+def kernel(name, layout, order, sources, fillings, identity, events_on_dense=False, functions=()):
     """Address of the kernel ``lanes(addresses, control, w, settings) -> finished``.
 
     Parameters
@@ -37,6 +47,8 @@ def kernel(name, layout, order, sources, fillings, identity, events_on_dense=Fal
         Fingerprint of these functions.
     events_on_dense : bool
         See `odekit.solvers.fused_events`.
+    functions : tuple of (str, callable)
+        Further functions that they call.
 
     Returns
     -------
@@ -46,7 +58,7 @@ def kernel(name, layout, order, sources, fillings, identity, events_on_dense=Fal
     run = run_source(layout, "dense" in sources, events_on_dense)
     sources = {"begin": begin_source(layout, order), **sources, **run}
     places = {called: filling.placeholder(called) for called, filling in fillings.items()}
-    function = _template(name, tuple(sources.items()), tuple(places.items()))
+    function = _template(name, tuple(sources.items()), (*places.items(), *functions))
     return linked_address(function, _jit.STEP_SIGNATURE, fillings, identity)
 
 
@@ -55,7 +67,18 @@ def _template(name, sources, places):
     """The template of these sources, of which ``lanes`` is what calls the others."""
     scope = {
         f.__name__: f
-        for f in (math, align_stack, bits_of, pointer, pointer_to, select, log2_of, exp2_of, trailing_zeros)
+        for f in (
+            math,
+            align_stack,
+            bits_of,
+            pointer,
+            pointer_to,
+            select,
+            log2_of,
+            rough_log2_of,
+            exp2_of,
+            trailing_zeros,
+        )
     }
     scope |= dict(places)
     sources = dict(sources)

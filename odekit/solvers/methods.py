@@ -16,6 +16,7 @@ from . import (
     stabilised,
     symplectic,
     tao,
+    taylor,
 )
 from .hermite import DEGREE_OF_HERMITE, hermite
 from .rosenbrock_tables import ROSENBROCK
@@ -51,6 +52,8 @@ class Method:
         Whether it needs a system of positions and momenta.
     time_derivative : bool
         Whether it needs the derivative of the field with respect to t, besides the Jacobian.
+    expansion : bool
+        Whether it needs the Taylor coefficients of the solution, which follow from the formula of the field.
     inexact : bool
         Whether its linear systems may be solved by iteration, to a tolerance.
     costly_dense : bool
@@ -74,6 +77,7 @@ class Method:
     separable: bool = False
     hamiltonian: bool = False
     time_derivative: bool = False
+    expansion: bool = False
     inexact: bool = False
     costly_dense: bool = False
     settings: tuple = ()
@@ -217,6 +221,22 @@ def _gauss(name):
     )
 
 
+def _taylor(order):
+    return Method(
+        f"taylor{order}",
+        order,
+        order - 1,
+        False,
+        order,
+        taylor.STABILITY_SIZES[order],
+        lambda: taylor.step,
+        lambda: taylor.dense,
+        lambda n: taylor.workspace(order, n),
+        expansion=True,
+        settings=((taylor.ORDER, order),),
+    )
+
+
 _RADAU = {"radau": (3, 7), "radau5": (3, 3), "radau9": (5, 5), "radau13": (7, 7)}  # fewest and most stages
 
 #: Every method by its name. A new one is one line here; the tests that run all methods read this dictionary.
@@ -230,6 +250,7 @@ METHODS = {
     **{name: _splitting(table) for name, table in symplectic.SPLITTINGS.items()},
     **{name: _tao(name) for name in tao.COMPOSITIONS},
     **{name: _gauss(name) for name in gauss.NODES},
+    **{f"taylor{order}": _taylor(order) for order in taylor.ORDERS},
 }
 
 #: The methods for ``M dy/dt = f``, with a mass matrix M that may be singular, by their names.
@@ -248,7 +269,7 @@ def resolve(name, n=1, rtol=1e-3, structured=False, matrix_free=False):
     Parameters
     ----------
     name : str
-        A key of `METHODS`, ``"auto"``, or one of SciPy's names or solver classes; case is ignored.
+        A key of `METHODS`, ``"auto"``, ``"taylor"``, or one of SciPy's names or solver classes; case is ignored.
     n : int
         Dimension of the state.
     rtol : float
@@ -274,10 +295,12 @@ def resolve(name, n=1, rtol=1e-3, structured=False, matrix_free=False):
     if isinstance(name, type) and name.__module__.startswith("scipy.integrate."):
         key = name.__name__  # code written for SciPy may pass its classes, such as scipy.integrate.RK45
     key = ALIASES.get(key.lower(), key.lower()) if isinstance(key, str) else ""
+    if key == "taylor":
+        key = f"taylor{taylor.order_for(rtol)}"
     if key == "auto":
         return key, tuple(METHODS[m] for m in choice.pair(n, rtol, structured, matrix_free))
     if key not in METHODS:
-        known = ", ".join(["auto", *METHODS])
+        known = ", ".join(["auto", "taylor", *METHODS])
         raise ValueError(
             f"method={name!r} is unknown; expected one of {known} (or SciPy's RK23, RK45, DOP853, Radau, BDF, LSODA)"
         )

@@ -49,6 +49,8 @@ def prepare(run, mode):
     run.fn[S.DENSE + mode] = S.step_address(method.make_dense())
     for place, address in method.kernels().items():
         run.fn[place] = address
+    if method.expansion:
+        run.fn[S.EXPANSION] = run.kernels.expansion(method.order)
     for place, value in method.settings:
         run.iw[place] = value
     if method.implicit:

@@ -41,6 +41,13 @@ def _by_differences(time_derivative=False):
     return Jacobian()
 
 
+def _no_formula(order):
+    raise ValueError(
+        f"method='taylor{order}' takes derivatives of all orders from the formula of a Python function fun(t, y, *args), and fun "
+        "is none; vern9 is an explicit method of high order for all systems"
+    )
+
+
 @dataclasses.dataclass
 class Kernels:
     """A problem as the integrators see it.
@@ -63,6 +70,8 @@ class Kernels:
     velocity, force : int
         Addresses of the two halves of a separable system, scalar kernels for m = n / 2 numbers; a velocity of 0 is the
         identity, a force of 0 means that the system is not given as a separable one.
+    expansion : callable
+        ``expansion(order)``: address of the Taylor coefficients of a solution, see `odekit.solvers.expansion`.
     binding : float
         Binding frequency of `odekit.solvers.tao`; 0: the system is not given as a Hamiltonian one.
     """
@@ -76,3 +85,4 @@ class Kernels:
     velocity: int = 0
     force: int = 0
     binding: float = 0.0
+    expansion: Callable[[int], int] = _no_formula

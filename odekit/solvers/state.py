@@ -38,7 +38,8 @@ FACTOR, SOLVE = 14, 15  # of the linear systems, whatever their structure: see `
 PRECONDITIONER = 16  # see `odekit.solvers.linalg.krylov`; 0: none
 DOMAIN = 17  # whether a state is outside the domain, scalar kernel that writes one number (0: inside); 0: no such limit
 COEFFICIENTS = 18  # of an array of float64 that the stepper reads, see `odekit.solvers.stabilised`
-FN_SIZE = 19
+EXPANSION = 19  # Taylor coefficients of the solution, scalar kernel, see `odekit.solvers.expansion`
+FN_SIZE = 20
 
 # iw: sizes, flags, counters ------------------------------------------------------------------------------------------
 W_SIZE = 0
@@ -72,7 +73,7 @@ SWITCH_REASON = 27
 NFAIL = 28  # nonlinear iterations that did not converge (also counted as rejections)
 TIME_KIND = 29  # one of the TIME_* below: where df/dt comes from, for the methods that need it
 COSTLY_DENSE = 30  # bit k: the dense output of the method of mode k asks for evaluations of its own
-FAMILY_INT = 32  # 32 numbers that belong to the implicit or the stabilised family
+FAMILY_INT = 32  # 32 numbers that belong to the implicit, the stabilised or the Taylor family
 # the matrices of an implicit method
 O_FACTORS = 64  # where the factors begin in w
 FACTOR_SIZE = 65  # floats of the factors of one real matrix
@@ -118,7 +119,7 @@ BINDING = 17  # frequency that binds the two copies of `odekit.solvers.tao`
 LINEAR_TOLERANCE = 16  # norm of the residual that an iterative linear solver may leave
 #: Shift (real and imaginary part) and scale of each factorised matrix, three numbers for each of MAX_MATRICES.
 SHIFTS = 20
-FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit or the stabilised family
+FAMILY_FLOAT = 32  # 32 numbers that belong to the implicit, the stabilised or the Taylor family
 MAX_MATRICES = 4  # of a method: one real, the others complex
 W_HEADER = 64  # then the vectors below, each n long
 

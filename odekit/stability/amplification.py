@@ -72,11 +72,15 @@ def amplification(method, z, order=None):
     if name.startswith("radau"):
         stages = ((order or METHODS[name].order) + 1) // 2
         return _pade(stages - 1, stages, z)
+    if name in METHODS and METHODS[name].expansion:
+        return np.polynomial.Polynomial([1.0 / math.factorial(k) for k in range(METHODS[name].order + 1)])(z)
     if name in gauss.NODES:
         return _pade(len(gauss.NODES[name]), len(gauss.NODES[name]), z)
     if name == "bdf":
         return _largest_root(z, order)
-    raise ValueError(f"method={method!r} has no stability function; expected a Runge-Kutta, Rosenbrock or BDF method")
+    raise ValueError(
+        f"method={method!r} has no stability function; expected a Runge-Kutta, Rosenbrock, Taylor or BDF method"
+    )
 
 
 def _sum_of_stages(z, start, A, b, C, inverse_gamma):

@@ -56,6 +56,7 @@ def same_events(one, other, rtol=1e-12, atol=1e-11):
     [
         pytest.param("dop853", {"t_eval": np.linspace(0, 6, 8)}, marks=pytest.mark.thorough),
         ("tsit5", {"save": "steps"}),
+        ("taylor14", {"t_eval": np.linspace(0, 6, 8)}),
         pytest.param("yoshida4", {}, marks=pytest.mark.thorough),
         pytest.param("rodas5p", {"t_eval": np.linspace(0, 6, 8)}, marks=pytest.mark.thorough),
         pytest.param("rosenbrock23", {"save": "steps"}, marks=pytest.mark.thorough),

@@ -34,7 +34,8 @@ def solve(name, h=None, span=SPAN, y0=LOGISTIC_START, **options):
     )
 
 
-@pytest.mark.parametrize("name", [n for n in METHODS if n != "bdf"])
+# the errors of a Taylor method of order 20 drown in rounding here: see test_taylor.py
+@pytest.mark.parametrize("name", [n for n in METHODS if n != "bdf" and not METHODS[n].expansion])
 def test_order_by_slope(name):
     order = METHODS[name].order
     # a linear problem with its Jacobian: one iteration solves the equations of an implicit step, whatever the tolerance
