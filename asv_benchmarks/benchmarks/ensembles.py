@@ -29,7 +29,7 @@ def robertson(t, u, k2):
 class Lorenz:
     """10,000 systems; with ``number = 1`` the first call, which compiles, is asv's warm-up."""
 
-    params = ["tsit5", "dop853", "vern9"]
+    params = ["tsit5", "dop853", "vern9", "taylor14"]
     param_names = ["method"]
     number = 1
     timeout = 300
@@ -50,8 +50,11 @@ class Lorenz:
         return int(ensemble.naccept.sum() + ensemble.nreject.sum())
 
 
-def time_pendulum():
-    odekit.solve_ensemble(pendulum, (0, 10), [1.0, 0.0], (1.0 + RHO,), "dop853", rtol=1e-8, atol=1e-8, executor=1)
+def time_pendulum(method):
+    odekit.solve_ensemble(pendulum, (0, 10), [1.0, 0.0], (1.0 + RHO,), method, rtol=1e-8, atol=1e-8, executor=1)
+
+
+time_pendulum.params, time_pendulum.param_names = ["dop853", "taylor14"], ["method"]
 
 
 def time_single_tier():
@@ -65,11 +68,14 @@ def time_robertson(method):
 time_robertson.params, time_robertson.param_names = ["rodas5p", "auto"], ["method"]
 
 
-def time_first_call():
+def time_first_call(method):
     """A new function each time: generate, compile, run."""
     scope = {"__name__": "benchmark"}
     exec(f"def fun(t, u, a):\n    return [u[1] + {np.random.default_rng().random()!r}, -a * u[0], u[2]]", scope)
-    odekit.solve_ensemble(scope["fun"], (0, 1), [1.0, 0.0, 0.0], (RHO[:8],), "tsit5", executor=1)
+    odekit.solve_ensemble(scope["fun"], (0, 1), [1.0, 0.0, 0.0], (RHO[:8],), method, executor=1)
+
+
+time_first_call.params, time_first_call.param_names = ["tsit5", "taylor14"], ["method"]
 
 
 def time_symplectic():

@@ -46,7 +46,7 @@ cached_solve = functools.cache(solve)
 class Nonstiff:
     """Explicit methods."""
 
-    params = [NONSTIFF, ("bosh3", "dopri5", "tsit5", "dop853", "auto")]
+    params = [NONSTIFF, ("bosh3", "dopri5", "tsit5", "dop853", "taylor14", "auto")]
     param_names = ["problem", "method"]
     number = 1
     timeout = 300

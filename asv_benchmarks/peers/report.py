@@ -13,7 +13,7 @@ COLORS = dict(
         (LOOP, "numbalsoda", "SciPy", "scikit-sundae", "pydiffsol", "diffrax", "heyoka"), plot.COLORS, strict=True
     )
 )  # fmt: skip
-MARKERS = "os^vD<>P"
+MARKERS = "os^vD<>PX"
 LARGEST_ERROR = 1.0  # of what is drawn
 
 
