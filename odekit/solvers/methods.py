@@ -300,7 +300,7 @@ def resolve(name, n=1, rtol=1e-3, structured=False, matrix_free=False):
     if key == "auto":
         return key, tuple(METHODS[m] for m in choice.pair(n, rtol, structured, matrix_free))
     if key not in METHODS:
-        known = ", ".join(["auto", "taylor", *METHODS])
+        known = ", ".join(["auto", *METHODS, "taylor"])
         raise ValueError(
             f"method={name!r} is unknown; expected one of {known} (or SciPy's RK23, RK45, DOP853, Radau, BDF, LSODA)"
         )
