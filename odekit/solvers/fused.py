@@ -178,8 +178,8 @@ def sweep(table, layout, outputs):
     if late:
         work += " + select(err_square <= 1.0, 1.0, 0.0)" if adaptive else " + 1.0"
     after = control_source(layout, factor, work, more=fused_auto.leave_explicit(layout, table) if paired else ())
-    abreast = ABREAST if n <= ABREAST_DIMENSION and not (outputs or paired) else (1, 1)
-    return sweep_source(n, body, after, abreast)
+    abreast = ABREAST if n <= ABREAST_DIMENSION and not (outputs or paired) else None
+    return sweep_source(n, [body, after], abreast)
 
 
 def _error(table, n):

@@ -50,20 +50,23 @@ def explicit(name, n, n_params, outputs, field, identity, paired=False, events=(
     table = EXPLICIT[name]
     outputs = outputs or len(events) > 0
     layout = fused.layout(table, n, n_params, outputs, paired, len(events))
-    sources = {"sweep": fused.sweep(table, layout, outputs)}
-    if outputs:
-        sources["dense"] = fused.dense(table, layout)
-    more, fillings = _finding(layout, events)
-    fillings |= {"field": field}
-    return lane_loop.kernel(name, layout, table.embedded_order, sources | more, fillings, identity), layout
+    dense = fused.dense(table, layout) if outputs else None
+    sources = {"sweep": fused.sweep(table, layout, outputs), "dense": dense}
+    return _linked(name, layout, table.embedded_order, sources, {"field": field}, identity, events)
 
 
-def _finding(layout, events, on_dense=False):
-    """Sources that find events, and their functions."""
-    if not events:
-        return {}, {}
-    functions, directions = zip(*events, strict=True)
-    return fused_events.sources(layout, directions, on_dense), {f"event{k}": f for k, f in enumerate(functions)}
+def _linked(name, layout, order, sources, fillings, identity, events, on_dense=False, functions=()):
+    """Address and layout of a kernel, with what finds events; arguments as for `lane_loop.kernel`.
+
+    Sources of a dense output are left out where they are None.
+    """
+    sources = {called: source for called, source in sources.items() if source is not None}
+    if events:
+        found, directions = zip(*events, strict=True)
+        sources |= fused_events.sources(layout, directions, on_dense)
+        fillings = {f"event{k}": function for k, function in enumerate(found)} | fillings
+    on_dense = on_dense and len(events) > 0
+    return lane_loop.kernel(name, layout, order, sources, fillings, identity, on_dense, functions), layout
 
 
 @functools.lru_cache(maxsize=64)
@@ -90,12 +93,10 @@ def symplectic(name, n, n_params, outputs, velocity, force, field, identity, eve
     """
     outputs = outputs or len(events) > 0
     layout = fused_symplectic.layout(n, n_params, outputs, len(events))
-    sources = {"sweep": fused_symplectic.sweep(SPLITTINGS[name], layout, outputs)}
-    if outputs:
-        sources["dense"] = fused_symplectic.dense(layout)
-    more, fillings = _finding(layout, events)
-    fillings |= {"velocity": velocity, "force": force, "field": field}
-    return lane_loop.kernel(name, layout, 0, sources | more, fillings, identity), layout
+    dense = fused_symplectic.dense(layout) if outputs else None
+    sources = {"sweep": fused_symplectic.sweep(SPLITTINGS[name], layout, outputs), "dense": dense}
+    fillings = {"velocity": velocity, "force": force, "field": field}
+    return _linked(name, layout, 0, sources, fillings, identity, events)
 
 
 @functools.lru_cache(maxsize=64)
@@ -126,17 +127,10 @@ def rosenbrock(name, n, n_params, outputs, field, jacobian, timed, identity, par
     table = ROSENBROCK[name]
     outputs = outputs or len(events) > 0
     layout = fused_rosenbrock.layout(table, n, n_params, outputs, partner is not None, len(events))
-    sources = {"sweep": fused_rosenbrock.sweep(table, layout, outputs, timed, EXPLICIT.get(partner))}
-    if outputs:
-        sources["dense"] = fused_rosenbrock.dense(table, layout)
-    more, fillings = _finding(layout, events, on_dense=True)
-    fillings |= {"field": field, "jacobian": jacobian}
-    return (
-        lane_loop.kernel(
-            name, layout, table.embedded_order, sources | more, fillings, identity, events_on_dense=len(events) > 0
-        ),
-        layout,
-    )
+    dense = fused_rosenbrock.dense(table, layout) if outputs else None
+    sweep = fused_rosenbrock.sweep(table, layout, outputs, timed, EXPLICIT.get(partner))
+    fillings, sources = {"field": field, "jacobian": jacobian}, {"sweep": sweep, "dense": dense}
+    return _linked(name, layout, table.embedded_order, sources, fillings, identity, events, on_dense=True)
 
 
 @functools.lru_cache(maxsize=64)
@@ -167,21 +161,9 @@ def series(name, n, n_params, outputs, expansion, functions, field, identity, ev
     order = len(expansion.coefficients)
     layout = fused_taylor.layout(order, n, n_params, outputs, len(events))
     origins = ", ".join(f"{called}: {function.__module__}" for called, function in functions if called != "math")
-    sources = {"sweep": f"# {origins}\n{fused_taylor.sweep(expansion, layout, outputs)}"}
-    if outputs:
-        sources["dense"] = fused_taylor.dense(layout)
-    more, fillings = _finding(layout, events, on_dense=True)
-    fillings |= {"field": field}
-    return (
-        lane_loop.kernel(
-            name,
-            layout,
-            order - 1,
-            sources | more,
-            fillings,
-            identity,
-            events_on_dense=len(events) > 0,
-            functions=functions,
-        ),
-        layout,
+    # part of the source, as it is compiled into other code with other functions
+    sweep = f"# {origins}\n{fused_taylor.sweep(expansion, layout, outputs)}"
+    sources = {"sweep": sweep, "dense": fused_taylor.dense(layout) if outputs else None}
+    return _linked(
+        name, layout, order - 1, sources, {"field": field}, identity, events, on_dense=True, functions=functions
     )

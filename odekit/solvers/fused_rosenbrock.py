@@ -205,7 +205,7 @@ def sweep(table, layout, outputs, timed, partner=None):
         f"select(singular, {lanes.SINGULAR}.0, {TOO_SMALL})",
         [f"{at(first['njev'])} += select(running, 1.0, 0.0)", *fused_auto.steps_source(layout), *decisions],
     )
-    return sweep_source(n, body, after)
+    return sweep_source(n, [body, after])
 
 
 def dense(table, layout):

@@ -212,16 +212,16 @@ def _is_stored(node):
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
-def sweep_source(n, attempt, control_, abreast=(1, 1)):
+def sweep_source(n, bodies, abreast=None):
     """Source of ``sweep``: an attempt in every lane, and what follows from it.
 
     Parameters
     ----------
     n : int
-    attempt, control_ : list of str
-        The latter from `control_source`.
-    abreast : (int, int)
-        How many lanes they take at a time.
+    bodies : list of list of str
+        One after the other; the last from `control_source`.
+    abreast : sequence of int, optional
+        How many lanes each of them takes at a time.
 
     Returns
     -------
@@ -229,7 +229,7 @@ def sweep_source(n, attempt, control_, abreast=(1, 1)):
     """
     hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(n)]
     head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
-    return loop_source(head, hoisted, [attempt, control_], ["done", "wanted"], abreast)
+    return loop_source(head, hoisted, bodies, ["done", "wanted"], abreast)
 
 
 #: The size of fixed steps stays, though the last one may be cut short by the end; a step that fails fails for good.

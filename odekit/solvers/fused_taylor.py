@@ -14,7 +14,9 @@ from .fused_sweep import (
     dense_source,
     keep_source,
     loop_source,
+    sweep_source,
 )
+from .fused_zeros import row
 from .lanes import call
 
 #: How many lanes each of the loops takes at a time.
@@ -49,19 +51,12 @@ def sweep(expansion, layout, outputs):
     """
     rows = _rows(layout)
     series = [*attempt_source(layout), *(f"p{k} = here[{k}]" for k in expansion.numbers), *expansion.source(rows)]
-    series += [f"{_place(layout, 'reference')}, {_place(layout, 'aim')} = h, t_new"]
+    series += [f"{row(layout, 'reference')}, {row(layout, 'aim')} = h, t_new"]
     end = [*_end(layout, rows), *accept_source(layout, slopes=False)]
     if outputs:
         end += keep_source(layout, [])
     bodies = [series, _step(layout, rows), end, control_source(layout, _factor(), "2.0", remembers=False)]
-    hoisted = [f"rtol{i}, atol{i} = rtol[{i}], atol[{i}]" for i in range(layout.n)]
-    head = "def sweep(w, blocks, rtol, atol, max_step, step_limit):"
-    return loop_source(head, hoisted, bodies, ["done", "wanted"], ABREAST if layout.n <= ABREAST_DIMENSION else None)
-
-
-def _place(layout, name):
-    """Source of a row of one number."""
-    return layout.at(layout.first[name])
+    return sweep_source(layout.n, bodies, ABREAST if layout.n <= ABREAST_DIMENSION else None)
 
 
 def _rows(layout):
@@ -73,7 +68,7 @@ def _rows(layout):
 def _start(layout):
     """Source of the state at the start of the step, and of its end."""
     y = [f"y{i} = {element}" for i, element in enumerate(layout.vector("y"))]
-    return [f"t, t_new = {layout.at(lanes.T)}, {_place(layout, 'aim')}", *y]
+    return [f"t, t_new = {layout.at(lanes.T)}, {row(layout, 'aim')}", *y]
 
 
 def _step(layout, rows):
@@ -88,13 +83,13 @@ def _step(layout, rows):
         ]
     return [
         *lines,
-        f"h = {_place(layout, 'reference')}",
+        f"h = {row(layout, 'reference')}",
         f"fraction = exp2_of(select(log{order} < log{order - 1}, log{order}, log{order - 1}))",
         f"shorter = fraction * {END_STRETCH!r} < 1.0",
         "t_new = select(shorter, t + fraction * h, t_new)",
         "theta = select(shorter, (t_new - t) / h, 1.0)",
         f"usable = square{order} + square{order - 1} < math.inf",
-        f"{_place(layout, 'aim')}, {_place(layout, 'theta')} = t_new, select(usable, theta, math.nan)",
+        f"{row(layout, 'aim')}, {row(layout, 'theta')} = t_new, select(usable, theta, math.nan)",
         *(f"{element} = weight{i}" for i, element in enumerate(layout.vector("weight"))),
     ]
 
@@ -106,11 +101,11 @@ def _end(layout, rows):
         *_start(layout),
         *(f"weight{i} = {element}" for i, element in enumerate(layout.vector("weight"))),
         layout.load,
-        f"theta, h, raised = {_place(layout, 'theta')}, t_new - t, 0",
+        f"theta, h, raised = {row(layout, 'theta')}, t_new - t, 0",
         f"running = {layout.at(lanes.STATUS)} == {lanes.RUN}.0",
     ]
     for i in range(n):
-        column = [row[i] for row in rows]
+        column = [coefficients[i] for coefficients in rows]
         lines += [f"s{i} = {column[-1]}", f"r{i} = s{i}"]
         for k in range(order - 1, 0, -1):
             # of the polynomial and, by the same rule, of its derivative
@@ -135,9 +130,9 @@ def _factor():
 
 def dense(layout):
     """Source of ``dense(w, blocks) -> done``: the coefficients in units of the step that was made."""
-    body = [f"theta, power = {layout.at(lanes.H_TRIED)} / abs({_place(layout, 'reference')}), 1.0"]
-    for row in _rows(layout):
-        body += ["power = power * theta", *(f"{element} = {element} * power" for element in row)]
+    body = [f"theta, power = {layout.at(lanes.H_TRIED)} / abs({row(layout, 'reference')}), 1.0"]
+    for coefficients in _rows(layout):
+        body += ["power = power * theta", *(f"{element} = {element} * power" for element in coefficients)]
     if fused_events.count(layout) > 0:  # they are looked for in all lanes
         return loop_source("def dense(w, blocks):", [], [body], ["done"])
     return dense_source(layout, body)

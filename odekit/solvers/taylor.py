@@ -12,7 +12,6 @@ from . import control, driver
 from .state import (
     ACCEPTED,
     ATOL,
-    DEGREE,
     ERR_NORM,
     EXPANSION,
     F1,
@@ -121,12 +120,10 @@ def step(fn, iw, w, p):
     if _jit.call_scalar(fn[F], w[T_NEW], y_new, f1, p) != 0:
         return rhs_raised(w, w[T_NEW], slope, y_new)
     iw[NFEV] += 1
-    total = 0.0
     for i in range(n):
-        defect = (w[H] * f1[i] - slope[i]) / (atol[i] + rtol[i] * abs(y[i]))
-        total += defect * defect
+        slope[i] = w[H] * f1[i] - slope[i]
     # what a term of the order above leaves of the slope is order + 1 times what it leaves of the state
-    w[ERR_NORM] = math.sqrt(total / max(n, 1)) / (order + 1)
+    w[ERR_NORM] = control.weighted_norm(slope, y, rtol, atol) / (order + 1)
     if not w[ERR_NORM] < math.inf:
         w[H_NEXT] = w[H] * control.NONFINITE_FACTOR
         return NONFINITE
@@ -146,7 +143,4 @@ def dense(fn, iw, w, p):
         power *= theta
         for i in range(n):
             q[k, i] = c[k, i] * power
-    for k in range(order, iw[DEGREE]):
-        for i in range(n):
-            q[k, i] = 0.0
     return ACCEPTED
