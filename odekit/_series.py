@@ -51,9 +51,9 @@ def _formula(field):
     slopes = expansion.python_kernel(expansion.Expansion(found, 1))
 
     def evaluate(t, y, size):
-        out = np.ones(size)  # for a step of 1 the first coefficient is the slope
+        out = np.ones(max(size, 1))  # for a step of 1 the first coefficient is the slope
         slopes(t, y, out, field.parameters)
-        return out
+        return out[:size]
 
     plain = getattr(field.function, "py_func", field.function)
     if not _callback.agrees(evaluate, plain, shape, field.t0, field.y0, field.args):

@@ -54,8 +54,8 @@ def order_for(rtol):
 
 
 def workspace(order, n):
-    """Floats of workspace: the coefficients, [order, n]."""
-    return order * n
+    """Floats of workspace: the coefficients, [order, n], and in any case the step that their kernel gets there."""
+    return max(order * n, 1)
 
 
 @_jit.core

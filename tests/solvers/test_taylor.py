@@ -7,7 +7,7 @@ import pytest
 from problems import LOGISTIC_START, logistic, logistic_solution
 
 import odekit
-from odekit import Retcode, nn, testset
+from odekit import Retcode, _jit, nn, testset
 from odekit.solvers import expansion, taylor
 from odekit.solvers.formula import Formula
 from odekit.solvers.methods import resolve
@@ -111,6 +111,12 @@ def test_a_changed_value_is_never_stale(monkeypatch):
         monkeypatch.setitem(globals(), "SPEED", speed)
         sol = odekit.solve_ivp(rotation, (0, 1), [1.0, 0.0], "taylor", rtol=1e-10, atol=1e-10)
         assert sol.y[0, -1] == pytest.approx(math.cos(speed), abs=1e-8)
+
+
+@pytest.mark.skipif(_jit.JIT_DISABLED, reason="the guess of a first step divides 0 by 0, of which Python warns")
+def test_a_state_without_components():
+    sol, other = (odekit.solve_ivp(lambda t, y: [], (0, 2), [], method) for method in ("taylor", "vern9"))
+    assert sol.success and sol.t.tolist() == other.t.tolist() and sol.y.shape == other.y.shape == (0, 1)
 
 
 def test_halves_of_a_separable_system():
